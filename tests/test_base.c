@@ -1,0 +1,134 @@
+// base/: status messages, arenas, random numbers against published vectors, files, JSON lines.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/jsonl.h"
+#include "base/random.h"
+#include "base/status.h"
+
+static void messages_carry_context(void **state) {
+    (void)state;
+    status code = status_context(status_set(STATUS_INVALID, "line %d", 3), "file %s", "a");
+    assert_int_equal(code, STATUS_INVALID);
+    assert_string_equal(status_message(), "file a: line 3");
+    assert_int_equal(status_exit_code(STATUS_INVALID), 2);
+    assert_int_equal(status_exit_code(STATUS_IO), 1);
+    assert_int_equal(status_exit_code(STATUS_INTERRUPTED), 3);
+}
+
+static void arenas_give_aligned_memory_and_refuse_more(void **state) {
+    (void)state;
+    arena a;
+    assert_int_equal(arena_create(&a, 4096, "a test"), STATUS_OK);
+    unsigned char *first = arena_take(&a, 1), *second = arena_take(&a, 100);
+    assert_int_equal((uintptr_t)first % ARENA_ALIGNMENT, 0);
+    assert_int_equal(second - first, 64);
+    assert_null(arena_take(&a, 4096));
+    assert_null(arena_take(&a, SIZE_MAX - 3));
+    arena_reset(&a, 0);
+    assert_ptr_equal(arena_take(&a, 4096), first);
+    arena_free(&a);
+}
+
+// The known-answer vectors of the Random123 distribution for philox4x32-10.
+static void philox_equals_published_vectors(void **state) {
+    (void)state;
+    random_words w = random_draw(0, (random_purpose)0, 0, 0, 0);
+    assert_true(w.word[0] == 0x6627e8d5u && w.word[1] == 0xe169c58du && w.word[2] == 0xbc57ac4cu && w.word[3] == 0x9b00dbd8u);
+    w = random_draw(UINT64_MAX, (random_purpose)0, UINT64_MAX, UINT32_MAX, UINT32_MAX);
+    assert_true(w.word[0] == 0x408f276du && w.word[1] == 0x41c83b0eu && w.word[2] == 0xa20bc7c6u && w.word[3] == 0x6d5451fdu);
+    w = random_draw(0x299f31d0a4093822u, (random_purpose)0, 0x85a308d3243f6a88u, 0x13198a2eu, 0x03707344u);
+    assert_true(w.word[0] == 0xd16cfe09u && w.word[1] == 0x94fdccebu && w.word[2] == 0x5001e420u && w.word[3] == 0x24126ea1u);
+    for (uint32_t i = 0; i < 1000; i++) {
+        double u = random_uniform(1, RANDOM_TEST, i, 0, 0);
+        assert_true(u >= 0 && u < 1);
+        assert_true(random_below(1, RANDOM_TEST, i, 1, 0, 7) < 7);
+    }
+}
+
+static void files_appear_whole_or_not_at_all(void **state) {
+    (void)state;
+    char folder[] = "/tmp/dsdr-test-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    char *inner = path_join(folder, "a/b"), *path = path_join(inner, "f"), *temporary = path_join(inner, "f.tmp");
+    assert_int_equal(folder_create(inner), STATUS_OK);
+    file_writer writer;
+    assert_int_equal(file_create(&writer, path), STATUS_OK);
+    assert_int_equal(file_write(&writer, "abc", 3), STATUS_OK);
+    assert_false(file_exists(path));
+    assert_true(file_exists(temporary));
+    assert_int_equal(file_commit(&writer), STATUS_OK);
+    assert_false(file_exists(temporary));
+    file_map map;
+    assert_int_equal(file_map_open(&map, path), STATUS_OK);
+    assert_int_equal(map.size, 3);
+    assert_memory_equal(map.bytes, "abc", 3);
+    file_map_close(&map);
+    assert_int_equal(file_create(&writer, path), STATUS_OK);
+    file_discard(&writer);
+    assert_true(file_exists(path));
+    assert_int_equal(file_map_open(&map, "/nonexistent/file"), STATUS_INVALID);
+    assert_int_equal(folder_remove(folder), STATUS_OK);
+    assert_false(folder_exists(folder));
+    free(inner), free(path), free(temporary);
+}
+
+static void json_lines_survive_bad_bytes_and_report_bad_json(void **state) {
+    (void)state;
+    char path[] = "/tmp/dsdr-test-XXXXXX";
+    int descriptor = mkstemp(path);
+    static const char text[] = "\n{\"a\": \"x\\u0000y\\ud800z\xFF\", \"n\": 0.1}\r\n[1]\n{\"a\": }\n{\"b\": 123456789012345678901234567890}";
+    assert_int_equal(write(descriptor, text, sizeof text - 1), sizeof text - 1);
+    close(descriptor);
+    jsonl_reader reader;
+    json_t *row;
+    assert_int_equal(jsonl_open(&reader, path), STATUS_OK);
+    assert_int_equal(jsonl_next(&reader, &row), STATUS_OK);
+    assert_string_equal(json_string_value(json_object_get(row, "a")), "x\xEF\xBF\xBDy\xEF\xBF\xBDz\xEF\xBF\xBD");
+    buffer out = {0};
+    assert_int_equal(json_write(&out, json_object_get(row, "n"), 17), STATUS_OK);
+    assert_true(strtod(out.data, NULL) == 0.1);
+    buffer_free(&out);
+    json_decref(row);
+    assert_int_equal(jsonl_next(&reader, &row), STATUS_INVALID);
+    assert_non_null(strstr(status_message(), "line 3"));
+    assert_int_equal(jsonl_next(&reader, &row), STATUS_INVALID);
+    assert_non_null(strstr(status_message(), "line 4"));
+    assert_int_equal(jsonl_next(&reader, &row), STATUS_OK);
+    assert_true(json_is_real(json_object_get(row, "b")));
+    json_decref(row);
+    assert_int_equal(jsonl_next(&reader, &row), STATUS_OK);
+    assert_null(row);
+    jsonl_close(&reader);
+    unlink(path);
+}
+
+static void distances_between_texts(void **state) {
+    (void)state;
+    assert_int_equal(text_distance("kitten", "sitting"), 3);
+    assert_int_equal(text_distance("", "abc"), 3);
+    assert_int_equal(text_distance("same", "same"), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(messages_carry_context),
+        cmocka_unit_test(arenas_give_aligned_memory_and_refuse_more),
+        cmocka_unit_test(philox_equals_published_vectors),
+        cmocka_unit_test(files_appear_whole_or_not_at_all),
+        cmocka_unit_test(json_lines_survive_bad_bytes_and_report_bad_json),
+        cmocka_unit_test(distances_between_texts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
