@@ -1,0 +1,59 @@
+// Does a gold answer accept an answer? Decided exactly where it can be, and called undecided where not.
+//
+// Acceptance is directional: gold `11` accepts `x = 11`, gold `90^\circ` accepts `pi/2`, not the other way round. The tiers, in
+// order: text (same normalized text), rational (exact rationals, the rule for rounded decimals), structure (lists, sets, tuples,
+// intervals, units, choices: which parts are compared with which), ball (Arb balls that prove a difference), modular (rational
+// functions at hashed points modulo a 62-bit prime), sampled (transcendental functions at hashed points to 300 bits). Only the
+// last two can say "equal" without proof; they report the tier `probabilistic`.
+#ifndef DSDR_MATH_EQUAL_H
+#define DSDR_MATH_EQUAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/status.h"
+#include "math/expression.h"
+
+typedef enum math_outcome {
+    MATH_EQUAL,
+    MATH_DIFFERENT,
+    MATH_UNDECIDED,  // understood, not decided within the budget
+    MATH_OVER_LIMIT, // the answer exceeds a budget
+    MATH_UNPARSED,   // the answer is not understood
+} math_outcome;
+
+typedef struct math_options {
+    int significant_digits; // a decimal literal with at least this many digits may be a rounding of the other side
+    int decimals;           // >= 0: numbers are compared rounded to this many places; -1: off
+    bool gold_rounded;      // a decimal gold accepts whatever rounds (or truncates) to it
+    uint64_t seed;          // of points and primes
+    math_limits limits;     // of one answer
+} math_options;
+
+#define MATH_OPTIONS_DEFAULT                                                                                                     \
+    ((math_options){.significant_digits = 6, .decimals = -1, .gold_rounded = false, .seed = 0, .limits = MATH_LIMITS_DEFAULT})
+
+typedef struct math_verdict {
+    math_outcome outcome;
+    const char *tier; // the rule that decided; a static string, never NULL
+    char reason[192]; // a sentence for a reader; may be empty when equal
+} math_verdict;
+
+// Judges `answer` against `gold`. options NULL: the defaults. Always fills *out; STATUS_NO_MEMORY is the only failure (then the
+// outcome is MATH_UNDECIDED). A gold that does not parse is still matched as normalized text; where the texts differ the outcome
+// is MATH_UNDECIDED with tier "gold".
+status math_accepts(const char *gold, size_t gold_length, const char *answer, size_t answer_length, const math_options *options,
+                    math_verdict *out);
+
+// Whether a gold is understood; if not, the reason is in status_message() (statuses as math_parse).
+status math_check_answer(const char *text, size_t length, const math_limits *limits);
+
+// A key under which equal answers meet without a gold (majority voting): appends the exact normal form with rational arithmetic
+// carried out where the text parses, else the normalized text.
+status math_answer_key(const char *text, size_t length, const math_limits *limits, buffer *out);
+
+const char *math_outcome_name(math_outcome outcome);
+
+#endif
