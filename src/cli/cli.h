@@ -1,0 +1,54 @@
+// The command line: a table of subcommands, and what they share. Only this room prints and decides exit codes.
+//
+// A subcommand lives in command_NAME.c, which defines `int command_NAME(int argc, char **argv)`: argv[0] is the subcommand's
+// name. It returns an exit code: 0 done, 1 failed while running, 2 wrong usage or bad input, 3 interrupted and saved.
+#ifndef DSDR_CLI_CLI_H
+#define DSDR_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/status.h"
+#include "run/settings.h"
+
+// C(function, name, arguments, one line of help); a name that starts with "-" or has no help line is not listed.
+#define CLI_COMMANDS(C)                                                                                                          \
+    C(command_verify, "verify", "[FILE.jsonl] [--gold G --answer A]", "decide whether answers equal their golds")                \
+    C(command_config, "config", "[CONFIG.yaml] [key=value ...]", "show the resolved settings, with help")
+
+#define C(function, name, arguments, help) int function(int argc, char **argv);
+CLI_COMMANDS(C)
+#undef C
+
+// Options of a subcommand. Those that take a value accept "--name VALUE" and "--name=VALUE".
+typedef struct cli_option {
+    const char *name;  // "--gold"
+    const char *value; // what the value is called in the help, "GOLD"; NULL for a switch
+    const char *help;  // one line; NULL: not listed
+    const char **text; // receives the value; or
+    bool *present;     // receives whether a switch was given
+} cli_option;
+
+typedef struct cli_usage {
+    const char *command, *arguments, *help; // as in the table
+    const char *detail;                     // further lines of help, each ending in a newline; NULL for none
+    const cli_option *options;
+    size_t option_count;
+} cli_usage;
+
+// Sorts argv[1..] into options and the rest: positional arguments (into `rest`, with room for argc entries, in order). "--" ends
+// the options, "-" is positional. --help prints the help and sets *help. An unknown option is STATUS_INVALID with "did you mean".
+status cli_parse(const cli_usage *usage, int argc, char **argv, const char **rest, size_t *rest_count, bool *help);
+
+// Separates positional arguments in place: assignments ("key=value", "+key=...", "~key") go to `assignments` (room for all),
+// others stay in front of `rest` and are counted by the result.
+size_t cli_take_assignments(const char **rest, size_t rest_count, const char **assignments, size_t *assignment_count);
+
+// Prints "dsdr COMMAND: MESSAGE" on stderr for a failure and returns its exit code; returns 0 for STATUS_OK.
+int cli_finish(const char *command, status code);
+
+// Prints the notes of settings on stderr.
+void cli_print_notes(const settings *s);
+
+#endif
