@@ -69,7 +69,7 @@ typedef struct verdict {
     double microseconds; // time spent
 } verdict;
 
-static inline bool verdict_known(verdict_status status) { return status != VERDICT_TIMEOUT && status != VERDICT_ERROR; }
+static inline bool verdict_known(verdict_status code) { return code != VERDICT_TIMEOUT && code != VERDICT_ERROR; }
 
 // How different one rollout is from the rest of its group (METHOD eqs 4-10).
 typedef struct diversity {
