@@ -81,9 +81,6 @@ status credit_assign(const credit_options *options, size_t size, const verdict_s
 // max_length - buffer tokens, falling to -factor at max_length. 0 when buffer is 0.
 double credit_overlong_penalty(size_t length, size_t max_length, size_t buffer, double factor);
 
-// The weights of eq 11 for n scores: softmax(tau * scores), largest subtracted first. n = 0 does nothing.
-void credit_softmax(double tau, size_t count, const double *scores, double *weights);
-
 const char *credit_group_name(credit_group_kind kind);
 
 #endif
