@@ -42,8 +42,11 @@ struct weights_file {
     size_t text_count, text_capacity;
 };
 
-// Keeps a NUL-terminated copy of a tensor's name or a key until the file is closed. Refuses NUL and control characters, which
-// would falsify messages; `what` ("tensor name", ...) is for that message.
+// Whether a name is free of control characters (NUL too), which would falsify messages.
+bool weights_is_printable(const char *bytes, size_t length);
+
+// Keeps a NUL-terminated copy of a tensor's name or a key until the file is closed. Refuses empty and unprintable
+// ones; `what` ("tensor name", ...) is for that message.
 status weights_keep_text(weights_file *file, const weights_part *part, const char *what, const char *bytes, size_t length,
                          const char **text);
 

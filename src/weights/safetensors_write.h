@@ -11,7 +11,7 @@
 #include "weights/weights.h"
 
 typedef struct safetensors_entry {
-    const char *name;    // UTF-8, unique among the entries, not empty; read only during safetensors_create
+    const char *name;    // printable UTF-8, unique, not empty, not "__metadata__"; read only during safetensors_create
     weights_dtype dtype; // WEIGHTS_F32 or WEIGHTS_BF16 (rounded to nearest, ties to even; NaN stays NaN)
     size_t rank;         // at most WEIGHTS_MAX_RANK
     size_t shape[WEIGHTS_MAX_RANK];
@@ -21,7 +21,10 @@ typedef struct safetensors_writer safetensors_writer;
 
 // Starts writing `entries` (copied) to folder/stem.safetensors. With max_shard_bytes > 0, tensors are dealt in order into as few
 // shards as keep each one's data within that size (a larger tensor has a shard of its own); more than one shard are named
-// folder/stem-00001-of-0000N.safetensors, with folder/stem.safetensors.index.json. The folder must exist.
+// folder/stem-00001-of-0000N.safetensors, with folder/stem.safetensors.index.json. The folder must exist and be fresh: files of
+// an earlier save with another number of shards are left as they are, and a stem.safetensors would be read instead of an index.
+// Data lie in the declared order without gaps; some readers want each tensor at a multiple of its element's size, so declare
+// F32 tensors before BF16 ones where both occur and a BF16 tensor has an odd number of elements.
 // On failure *out is NULL.
 status safetensors_create(safetensors_writer **out, const char *folder, const char *stem, const safetensors_entry *entries,
                           size_t count, size_t max_shard_bytes);

@@ -33,12 +33,16 @@ status weights_grow(void **array, size_t *capacity, size_t needed, size_t size) 
     return STATUS_OK;
 }
 
+bool weights_is_printable(const char *bytes, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)bytes[i] < 0x20 || bytes[i] == 0x7F) return false;
+    return true;
+}
+
 status weights_keep_text(weights_file *file, const weights_part *part, const char *what, const char *bytes, size_t length,
                          const char **text) {
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)bytes[i] < 0x20 || bytes[i] == 0x7F)
-            return status_set(STATUS_INVALID, "%s: a %s holds the control character 0x%02x", part->path, what,
-                              (unsigned char)bytes[i]);
+    if (!weights_is_printable(bytes, length))
+        return status_set(STATUS_INVALID, "%s: a %s holds a control character", part->path, what);
     if (length == 0) return status_set(STATUS_INVALID, "%s: a %s is empty", part->path, what);
     TRY(weights_grow((void **)&file->texts, &file->text_capacity, file->text_count + 1, sizeof *file->texts));
     char *copy = text_copy(bytes, length);
