@@ -30,7 +30,6 @@ asan: setup  ## the test suite under AddressSanitizer and UndefinedBehaviorSanit
 
 fuzz:        ## every fuzzer for SECONDS_EACH=30 seconds (clang)
 	@scripts/setup.sh --developer
-	@scripts/build.sh fuzz
 	@scripts/fuzz.sh $(SECONDS_EACH)
 
 check-data: build ## larger comparisons on a folder of problem files: make check-data DATA=DIR

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzzer of build/fuzz for some seconds over its kept corpus; findings go to build/fuzz/findings/.
+# Builds and runs every fuzzer for some seconds over its kept corpus; findings go to build/fuzz/findings/.
 #
 # usage: scripts/fuzz.sh [SECONDS] [NAME...]      (default: 30 seconds each, all; NAME as in tests/fuzz/fuzz_NAME.c)
 set -euo pipefail
@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-30}
 shift || true
 if [ $# = 0 ]; then set -- $(ls tests/fuzz/fuzz_*.c | sed 's|.*/fuzz_\(.*\)\.c|\1|'); fi
+scripts/build.sh fuzz "${@/#/fuzz_}"
 mkdir -p build/fuzz/findings
 passed=0 failed=0
 for name in "$@"; do

@@ -1,5 +1,5 @@
-// The main() of a fuzzer where libFuzzer is not at hand: feeds every file named on the command line, and every file of the folders
-// named there, to LLVMFuzzerTestOneInput. So the kept corpus runs as an ordinary test, under any compiler.
+// The main() of a fuzzer where libFuzzer is not at hand: feeds every file named on the command line, and every file of the
+// folders named there, to LLVMFuzzerTestOneInput. So the kept corpus runs as an ordinary test, under any compiler.
 //
 // Exit code 0 when all inputs came through, 1 when there was none or one could not be read; a finding is a crash.
 #include <dirent.h>
