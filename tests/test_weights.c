@@ -63,17 +63,17 @@ static void ranges_need_no_alignment_to_blocks(void **state) {
     weights_close(file);
 }
 
-// A safetensors file of one tensor with these elements.
-static weights_file *one_tensor(const char *dtype, size_t count, const void *data, size_t bytes) {
-    buffer out = {0};
-    assert_done(buffer_append(&out, "\0\0\0\0\0\0\0", 8));
-    assert_done(buffer_printf(&out, "{\"t\":{\"dtype\":\"%s\",\"shape\":[%zu],\"data_offsets\":[0,%zu]}}", dtype, count, bytes));
-    uint64_t length = out.length - 8;
-    memcpy(out.data, &length, 8);
-    assert_done(buffer_append(&out, data, bytes));
+// A safetensors file in `memory` of one tensor with these elements.
+static weights_file *one_tensor(buffer *memory, const char *dtype, size_t count, const void *data, size_t bytes) {
+    buffer_clear(memory);
+    assert_done(buffer_append(memory, "\0\0\0\0\0\0\0", 8));
+    assert_done(
+        buffer_printf(memory, "{\"t\":{\"dtype\":\"%s\",\"shape\":[%zu],\"data_offsets\":[0,%zu]}}", dtype, count, bytes));
+    uint64_t length = memory->length - 8;
+    memcpy(memory->data, &length, 8);
+    assert_done(buffer_append(memory, data, bytes));
     weights_file *file;
-    assert_done(open_bytes(&file, out.data, out.length));
-    buffer_free(&out);
+    assert_done(weights_open_bytes(&file, (const unsigned char *)memory->data, memory->length, "memory"));
     return file;
 }
 
@@ -82,7 +82,8 @@ static void all_65536_halves_convert_exactly(void **state) {
     uint16_t *halves = malloc(65536 * sizeof *halves);
     float *values = malloc(65536 * sizeof *values);
     for (int i = 0; i < 65536; i++) halves[i] = (uint16_t)i;
-    weights_file *file = one_tensor("F16", 65536, halves, 131072);
+    buffer memory = {0};
+    weights_file *file = one_tensor(&memory, "F16", 65536, halves, 131072);
     assert_done(weights_read_f32(weights_at(file, 0), 0, 65536, values));
     for (int i = 0; i < 65536; i++) {
         int exponent = i >> 10 & 31, fraction = i & 1023;
@@ -96,6 +97,7 @@ static void all_65536_halves_convert_exactly(void **state) {
         assert_true((double)values[i] == (i & 0x8000 ? -expected : expected) && !signbit(values[i]) == !(i & 0x8000));
     }
     weights_close(file);
+    buffer_free(&memory);
     free(halves);
     free(values);
 }
@@ -106,7 +108,8 @@ static void long_tensors_are_read_alike_in_pieces(void **state) {
     uint16_t *brain = malloc(COUNT * sizeof *brain);
     float *values = malloc(COUNT * sizeof *values);
     for (uint32_t i = 0; i < COUNT; i++) brain[i] = (uint16_t)(i * 2654435761u >> 16 & 0xBFFF);
-    weights_file *file = one_tensor("BF16", COUNT, brain, COUNT * sizeof *brain);
+    buffer memory = {0};
+    weights_file *file = one_tensor(&memory, "BF16", COUNT, brain, COUNT * sizeof *brain);
     assert_done(weights_read_f32(weights_at(file, 0), 5, COUNT - 5, values));
     for (uint32_t i = 5; i < COUNT; i++) {
         uint32_t bits;
@@ -115,6 +118,7 @@ static void long_tensors_are_read_alike_in_pieces(void **state) {
     }
     assert_done(weights_check_finite(weights_at(file, 0)));
     weights_close(file);
+    buffer_free(&memory);
     free(brain);
     free(values);
 }
@@ -123,15 +127,17 @@ static void weights_that_are_not_finite_are_named(void **state) {
     (void)state;
     float values[5000] = {0};
     values[4999] = NAN;
-    weights_file *file = one_tensor("F32", 5000, values, sizeof values);
+    buffer memory = {0};
+    weights_file *file = one_tensor(&memory, "F32", 5000, values, sizeof values);
     assert_int_equal(weights_check_finite(weights_at(file, 0)), STATUS_INVALID);
     assert_message_has("element 4999 of tensor 't' is NaN");
     weights_close(file);
     values[4097] = -INFINITY;
-    file = one_tensor("F32", 5000, values, sizeof values);
+    file = one_tensor(&memory, "F32", 5000, values, sizeof values);
     assert_int_equal(weights_check_finite(weights_at(file, 0)), STATUS_INVALID);
     assert_message_has("element 4097 of tensor 't' is infinite");
     weights_close(file);
+    buffer_free(&memory);
 }
 
 static void safetensors_of_the_reference_are_read(void **state) {

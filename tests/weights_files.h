@@ -29,28 +29,12 @@ static inline buffer read_bytes(const char *path) {
     return bytes;
 }
 
-// Opens a file of these bytes; it is gone from the folder when this returns, the mapping stays.
-static inline status open_bytes(weights_file **file, const void *bytes, size_t size) {
-    char path[] = "/tmp/dsdr-weights-XXXXXX";
-    int descriptor = mkstemp(path);
-    assert_true(descriptor >= 0);
-    assert_int_equal(write(descriptor, bytes, size), size);
-    close(descriptor);
-    status code = weights_open(file, path);
-    unlink(path);
-    return code;
-}
-
-// Opens a safetensors file of a JSON header and `size` zero bytes of data.
-static inline status open_header(weights_file **file, const char *json, size_t size) {
-    buffer bytes = {0};
+// Appends a safetensors file of a JSON header and `size` zero bytes of data.
+static inline void append_safetensors(buffer *out, const char *json, size_t size) {
     uint64_t length = strlen(json);
-    assert_int_equal(buffer_append(&bytes, &length, 8), STATUS_OK);
-    assert_int_equal(buffer_append_text(&bytes, json), STATUS_OK);
-    for (size_t i = 0; i < size; i++) assert_int_equal(buffer_append_byte(&bytes, 0), STATUS_OK);
-    status code = open_bytes(file, bytes.data, bytes.length);
-    buffer_free(&bytes);
-    return code;
+    assert_int_equal(buffer_append(out, &length, 8), STATUS_OK);
+    assert_int_equal(buffer_append_text(out, json), STATUS_OK);
+    for (size_t i = 0; i < size; i++) assert_int_equal(buffer_append_byte(out, 0), STATUS_OK);
 }
 
 #define assert_message_has(text)                                                                                                 \

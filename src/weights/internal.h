@@ -12,10 +12,11 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "both formats are little endian and read in place");
 
-// One mapped file: the only one, or a shard.
+// One file: the only one, or a shard.
 typedef struct weights_part {
     char *path;
     file_map map;
+    bool borrowed; // the bytes belong to the caller of weights_open_bytes
 } weights_part;
 
 // A metadata value of a GGUF file, checked to lie within the mapping.

@@ -107,22 +107,32 @@ status weights_check_layout(const weights_file *file, size_t first, const unsign
     return code;
 }
 
-// Maps one more file, takes ownership of `path` (NULL: out of memory), and parses it.
-static status open_part(weights_file *file, char *path) {
+// Adds a part and takes ownership of `path` (NULL: out of memory).
+static status add_part(weights_file *file, char *path, weights_part **part) {
+    *part = NULL;
     weights_part *parts = path ? reallocarray(file->parts, file->part_count + 1, sizeof *parts) : NULL;
     if (!parts) {
         free(path);
         return status_set(STATUS_NO_MEMORY, "%s: out of memory while opening it", file->path);
     }
     file->parts = parts;
-    weights_part *part = &parts[file->part_count++];
-    *part = (weights_part){.path = path};
-    TRY(file_map_open(&part->map, path));
+    *part = &parts[file->part_count++];
+    **part = (weights_part){.path = path};
+    return STATUS_OK;
+}
+
+static status parse_part(weights_file *file, const weights_part *part) {
     bool is_gguf = part->map.size >= 4 && memcmp(part->map.bytes, "GGUF", 4) == 0;
-    if (is_gguf && file->part_count > 1)
-        return status_set(STATUS_INVALID, "%s: a shard must be a safetensors file, this is GGUF", path);
     file->format = is_gguf ? WEIGHTS_GGUF : WEIGHTS_SAFETENSORS;
     return is_gguf ? gguf_parse(file, part) : safetensors_parse(file, part);
+}
+
+// Maps one more file, takes ownership of `path`, and parses it.
+static status open_part(weights_file *file, char *path) {
+    weights_part *part;
+    TRY(add_part(file, path, &part));
+    TRY(file_map_open(&part->map, path));
+    return parse_part(file, part);
 }
 
 static int compare_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
@@ -172,6 +182,10 @@ static status open_shards(weights_file *file, const char *index_path, const json
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && strcmp(shards[i], shards[i - 1]) == 0) continue;
         TRY_OR(code, open_part(file, path_join(*folder ? folder : ".", shards[i])), cleanup);
+        if (file->format == WEIGHTS_GGUF) {
+            code = status_set(STATUS_INVALID, "%s: shard %s must be a safetensors file and is GGUF", index_path, shards[i]);
+            goto cleanup;
+        }
     }
     TRY_OR(code, index_names(file), cleanup);
     json_object_foreach((json_t *)map, name, shard) {
@@ -234,14 +248,24 @@ static bool ends_with(const char *text, const char *end) {
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
+static status create_file(weights_file **file, const char *path) {
+    *file = calloc(1, sizeof **file);
+    if (*file) (*file)->path = strdup(path);
+    return *file && (*file)->path ? STATUS_OK : status_set(STATUS_NO_MEMORY, "%s: out of memory while opening it", path);
+}
+
+// Hands out a file that opened well, frees one that did not.
+static status finish_open(weights_file **out, weights_file *file, status code) {
+    if (code != STATUS_OK) weights_close(file);
+    *out = code == STATUS_OK ? file : NULL;
+    return code;
+}
+
 status weights_open(weights_file **out, const char *path) {
-    *out = NULL;
-    weights_file *file = calloc(1, sizeof *file);
-    if (file) file->path = strdup(path);
-    status code;
-    if (!file || !file->path)
-        code = status_set(STATUS_NO_MEMORY, "%s: out of memory while opening it", path);
-    else if (folder_exists(path))
+    weights_file *file;
+    status code = create_file(&file, path);
+    if (code != STATUS_OK) return finish_open(out, file, code);
+    if (folder_exists(path))
         code = open_folder(file, path);
     else if (ends_with(path, ".index.json"))
         code = open_index(file, path);
@@ -249,18 +273,27 @@ status weights_open(weights_file **out, const char *path) {
         code = open_part(file, strdup(path));
         if (code == STATUS_OK) code = index_names(file);
     }
-    if (code != STATUS_OK) {
-        weights_close(file);
-        return code;
+    return finish_open(out, file, code);
+}
+
+status weights_open_bytes(weights_file **out, const unsigned char *bytes, size_t size, const char *name) {
+    weights_file *file;
+    weights_part *part;
+    status code = create_file(&file, name);
+    if (code == STATUS_OK) code = add_part(file, strdup(name), &part);
+    if (code == STATUS_OK) {
+        part->map = (file_map){.bytes = bytes, .size = size};
+        part->borrowed = true;
+        code = parse_part(file, part);
     }
-    *out = file;
-    return STATUS_OK;
+    if (code == STATUS_OK) code = index_names(file);
+    return finish_open(out, file, code);
 }
 
 void weights_close(weights_file *file) {
     if (!file) return;
     for (size_t i = 0; i < file->part_count; i++) {
-        file_map_close(&file->parts[i].map);
+        if (!file->parts[i].borrowed) file_map_close(&file->parts[i].map);
         free(file->parts[i].path);
     }
     for (size_t i = 0; i < file->text_count; i++) free(file->texts[i]);

@@ -61,6 +61,10 @@ typedef struct weights_file weights_file;
 // On failure *out is NULL and the message names the file, the tensor or key, and what is wrong with it: STATUS_INVALID for a
 // missing, truncated or inconsistent file, STATUS_UNSUPPORTED for one that is understood but refused (big-endian GGUF, ...).
 status weights_open(weights_file **out, const char *path);
+
+// The same for one safetensors or GGUF file that lies in memory: `bytes` is borrowed until weights_close, `name` is for messages.
+status weights_open_bytes(weights_file **out, const unsigned char *bytes, size_t size, const char *name);
+
 void weights_close(weights_file *file); // NULL is fine; every tensor, name and view obtained from the file ends with it
 
 weights_format weights_file_format(const weights_file *file);
