@@ -1,0 +1,87 @@
+// Tokens of mathematical text: LaTeX, Unicode and plain spelling brought to one alphabet. For the files of math/ only.
+#ifndef DSDR_MATH_LEXER_H
+#define DSDR_MATH_LEXER_H
+
+#include "base/buffer.h"
+#include "math/expression.h"
+
+typedef enum token_kind {
+    TOKEN_END,
+    TOKEN_BAD,      // NUL, a control character, an unknown command: never part of mathematics
+    TOKEN_NUMBER,   // text: digits with at most one '.', thousands separators gone
+    TOKEN_NAME,     // one symbol; text: "x", "alpha", "pi", "infinity", "mathbb R"
+    TOKEN_WORD,     // several letters that are no product: words of \text{} and plain words, as written
+    TOKEN_FUNCTION, // text: "sin", "log", "max", ...
+    TOKEN_RELATION, // code: math_relation
+    TOKEN_PLUS,
+    TOKEN_MINUS,
+    TOKEN_PLUS_MINUS,
+    TOKEN_TIMES,
+    TOKEN_DIVIDE,
+    TOKEN_CARET,
+    TOKEN_UNDERSCORE,
+    TOKEN_BINARY, // an operator without meaning here, binding like a product; text: its name
+    TOKEN_BANG,
+    TOKEN_PERCENT,
+    TOKEN_DEGREE,
+    TOKEN_PRIME,
+    TOKEN_OPEN,  // code: one of ( [ { S (set brace) < (angle) F (floor) C (ceiling)
+    TOKEN_CLOSE, // code: the matching opening one
+    TOKEN_BAR,
+    TOKEN_DOUBLE_BAR,
+    TOKEN_MID,
+    TOKEN_COMMA,
+    TOKEN_SEMICOLON,
+    TOKEN_COLON,
+    TOKEN_AND,
+    TOKEN_OR,
+    TOKEN_CUP,
+    TOKEN_CAP,
+    TOKEN_SETMINUS,
+    TOKEN_FRACTION,
+    TOKEN_ROOT,
+    TOKEN_BINOMIAL,
+    TOKEN_BIG,        // text: "sum", "prod", "int", "lim"
+    TOKEN_DECORATION, // text: "vec", "overline", "hat", ...
+    TOKEN_BEGIN,
+    TOKEN_FINISH, // \begin{text}, \end{text}
+    TOKEN_AMPERSAND,
+    TOKEN_ROW,
+    TOKEN_MODULUS, // \bmod, \pmod; code 'p' when the command brings its own parentheses
+    TOKEN_DOTS,
+    TOKEN_CURRENCY, // text: "dollar", "euro", "pound"
+    TOKEN_STAR,     // a star that is no product: x^*
+} token_kind;
+
+typedef struct token {
+    token_kind kind;
+    int code;
+    const char *text; // length bytes, not NUL-terminated; in the source, in `spare`, or static
+    uint32_t length;
+    uint32_t start, end; // bytes of the transcribed source
+    bool space;          // white space stands in front of it
+    bool plain;          // of a number: it was read with a plain thousands comma
+} token;
+
+typedef struct lexer {
+    const char *text; // ASCII, and bytes >= 0x80 only where no transcription is known
+    size_t length, position;
+    int brackets;    // round, square and set brackets that are open: there `1,234` is two members
+    buffer owned;    // the transcription, if one was needed
+    buffer spare;    // cleaned numbers; reserved once, so that it never moves
+    char pending[8]; // closing kinds of brace groups entered transparently
+} lexer;
+
+// Prepares reading `length` bytes. STATUS_NO_MEMORY is the only failure. Close in every case.
+status lexer_open(lexer *lx, const char *text, size_t length);
+void lexer_close(lexer *lx);
+
+// The next token; at the end TOKEN_END again and again.
+token lexer_next(lexer *lx);
+
+// A function's number of letters compared, for the names of TOKEN_FUNCTION.
+static inline bool token_is(const token *t, const char *text) {
+    return t->length == __builtin_strlen(text) && __builtin_memcmp(t->text, text, t->length) == 0;
+}
+
+#endif

@@ -1,0 +1,256 @@
+// Normal form level 2: one spelling for one way of writing. Differences become sums of negated terms, products carry one sign and
+// one denominator, sums and products are flat and sorted, relations point one way. Literals are never combined: 2+2 and 48/2
+// stay. Called by math_normalize (formulas, answer keys) and by the comparison of answers.
+#include <stdlib.h>
+#include <string.h>
+
+#include "math/tree.h"
+
+// Kinds in the order in which factors and terms are written.
+static int rank(const math_node *n) { return n->kind == MATH_NUMBER ? -1 : n->kind == MATH_SYMBOL ? 0 : (int)n->kind + 1; }
+
+int tree_compare(const math_node *a, const math_node *b) {
+    if (a == b) return 0;
+    int ra = rank(a), rb = rank(b);
+    if (ra != rb) return ra < rb ? -1 : 1;
+    if (a->kind == MATH_NUMBER) return fmpq_cmp(a->value, b->value);
+    if (a->name || b->name) {
+        int c = strcmp(a->name ? a->name : "", b->name ? b->name : "");
+        if (c) return c < 0 ? -1 : 1;
+    }
+    if (a->integer != b->integer) return a->integer < b->integer ? -1 : 1;
+    if (a->open_left != b->open_left) return a->open_left ? 1 : -1;
+    if (a->open_right != b->open_right) return a->open_right ? 1 : -1;
+    if (a->count != b->count) return a->count < b->count ? -1 : 1;
+    if (a->operators) {
+        int c = memcmp(a->operators, b->operators, a->count - 1);
+        if (c) return c < 0 ? -1 : 1;
+    }
+    for (uint32_t i = 0; i < a->count; i++) {
+        int c = tree_compare(a->children[i], b->children[i]);
+        if (c) return c;
+    }
+    return 0;
+}
+
+static int by_order(const void *a, const void *b) { return tree_compare(*(math_node *const *)a, *(math_node *const *)b); }
+
+// In a sum numbers come last: x+3. A negated term sorts as the term.
+static int by_term(const void *a, const void *b) {
+    const math_node *x = *(math_node *const *)a, *y = *(math_node *const *)b;
+    const math_node *u = x->kind == MATH_NEGATE ? x->children[0] : x, *v = y->kind == MATH_NEGATE ? y->children[0] : y;
+    bool nx = u->kind == MATH_NUMBER, ny = v->kind == MATH_NUMBER;
+    if (nx != ny) return nx ? 1 : -1;
+    int c = tree_compare(u, v);
+    return c ? c : (x->kind == MATH_NEGATE) - (y->kind == MATH_NEGATE);
+}
+
+typedef struct pieces {
+    math_node **items;
+    size_t count, capacity;
+    math_expression *e;
+} pieces;
+
+static bool add_piece(pieces *p, math_node *n) {
+    if (!n) return false;
+    if (p->count == p->capacity) {
+        size_t capacity = p->capacity ? 2 * p->capacity : 8;
+        math_node **grown = tree_take(p->e, capacity * sizeof *grown);
+        if (!grown) return false;
+        if (p->count) memcpy(grown, p->items, p->count * sizeof *grown);
+        p->items = grown, p->capacity = capacity;
+    }
+    p->items[p->count++] = n;
+    return true;
+}
+
+static math_node *negated(math_expression *e, math_node *n) {
+    if (!n) return NULL;
+    if (n->kind == MATH_NEGATE) return n->children[0];
+    if (n->kind == MATH_NUMBER) {
+        fmpq_t q;
+        fmpq_init(q);
+        fmpq_neg(q, n->value);
+        math_node *m = fmpq_is_zero(q) ? n : tree_number(e, q);
+        fmpq_clear(q);
+        return m;
+    }
+    return tree_unary(e, MATH_NEGATE, n);
+}
+
+static bool collect_terms(pieces *p, math_node *n) { // of normalized children
+    if (n->kind == MATH_SUM) {
+        for (uint32_t i = 0; i < n->count; i++)
+            if (!collect_terms(p, n->children[i])) return false;
+        return true;
+    }
+    return add_piece(p, n);
+}
+
+static math_node *built(math_expression *e, math_kind kind, pieces *p, math_node *empty) {
+    if (p->count == 0) return empty;
+    if (p->count == 1) return p->items[0];
+    math_node *n = tree_node(e, kind, p->count);
+    if (n) memcpy(n->children, p->items, p->count * sizeof *p->items);
+    return n;
+}
+
+static bool has_symbols(const math_node *n) {
+    if (n->kind != MATH_NUMBER && n->count == 0) return true;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (has_symbols(n->children[i])) return true;
+    return false;
+}
+
+// Factors of a normalized node into a numerator and a denominator; the sign apart.
+static bool collect_factors(math_expression *e, pieces *top, pieces *bottom, bool *negative, math_node *n) {
+    switch (n->kind) {
+    case MATH_NEGATE:
+        *negative = !*negative;
+        return collect_factors(e, top, bottom, negative, n->children[0]);
+    case MATH_PRODUCT:
+        for (uint32_t i = 0; i < n->count; i++)
+            if (!collect_factors(e, top, bottom, negative, n->children[i])) return false;
+        return true;
+    case MATH_QUOTIENT:
+        return collect_factors(e, top, bottom, negative, n->children[0]) &&
+               collect_factors(e, bottom, top, negative, n->children[1]);
+    case MATH_NUMBER: {
+        if (fmpq_sgn(n->value) < 0) {
+            *negative = !*negative;
+            n = negated(e, n);
+            if (!n) return false;
+        }
+        if (fmpz_is_one(fmpq_denref(n->value)) || n->places >= 0) return add_piece(top, n);
+        fmpq_t q;
+        fmpq_init(q);
+        fmpq_set_fmpz(q, fmpq_numref(n->value));
+        bool done = add_piece(top, tree_number(e, q));
+        fmpq_set_fmpz(q, fmpq_denref(n->value));
+        done = done && add_piece(bottom, tree_number(e, q));
+        fmpq_clear(q);
+        return done;
+    }
+    default:
+        return add_piece(top, n);
+    }
+}
+
+// Drops factors 1 where a factor with a symbol remains: \frac{1}{2}x and x/2 are one thing, 1*5 stays.
+static void drop_ones(pieces *p) {
+    bool symbols = false;
+    for (size_t i = 0; i < p->count; i++) symbols |= has_symbols(p->items[i]);
+    size_t kept = 0;
+    for (size_t i = 0; i < p->count; i++)
+        if (!symbols || p->items[i]->kind != MATH_NUMBER || !fmpq_is_one(p->items[i]->value)) p->items[kept++] = p->items[i];
+    p->count = kept;
+}
+
+static math_node *normal_product(math_expression *e, math_node *n) {
+    pieces top = {.e = e}, bottom = {.e = e};
+    bool negative = false;
+    if (!collect_factors(e, &top, &bottom, &negative, n)) return NULL;
+    drop_ones(&top);
+    drop_ones(&bottom);
+    if (top.count) qsort(top.items, top.count, sizeof *top.items, by_order);
+    if (bottom.count) qsort(bottom.items, bottom.count, sizeof *bottom.items, by_order);
+    math_node *one = top.count && bottom.count ? NULL : tree_integer(e, 1);
+    math_node *numerator = built(e, MATH_PRODUCT, &top, one), *result = numerator;
+    if (bottom.count) result = tree_binary(e, MATH_QUOTIENT, numerator, built(e, MATH_PRODUCT, &bottom, one));
+    return negative ? negated(e, result) : result;
+}
+
+static bool all_relations(const math_node *n, const char *allowed) {
+    for (uint32_t i = 0; i + 1 < n->count; i++)
+        if (!strchr(allowed, n->operators[i])) return false;
+    return true;
+}
+
+static int weight(const math_node *n) { return n->kind == MATH_NUMBER ? 0 : n->count == 0 ? 1 : 2; }
+
+// a > b becomes b < a; of the two sides of one equation the larger comes first: 7=3+4 becomes 3+4=7. Longer chains of = are kept.
+static math_node *normal_relation(math_expression *e, math_node *n) {
+    bool turn = false;
+    if (n->count == 2 && strchr("=!~", n->operators[0])) {
+        int a = weight(n->children[0]), b = weight(n->children[1]);
+        turn = a != b ? a < b : tree_compare(n->children[0], n->children[1]) > 0;
+    } else if (all_relations(n, ">g=") && !all_relations(n, "="))
+        turn = true;
+    if (!turn) return n;
+    char *operators = tree_take(e, n->count);
+    if (!operators) return NULL;
+    for (uint32_t i = 0; i + 1 < n->count; i++) {
+        char c = n->operators[n->count - 2 - i];
+        operators[i] = (char)(c == MATH_GT ? MATH_LT : c == MATH_GE ? MATH_LE : c);
+    }
+    for (uint32_t i = 0; i < n->count / 2; i++) {
+        math_node *swap = n->children[i];
+        n->children[i] = n->children[n->count - 1 - i], n->children[n->count - 1 - i] = swap;
+    }
+    n->operators = operators;
+    return n;
+}
+
+static math_node *normal_collection(math_expression *e, math_node *n) { // union, intersection: flat, sorted, each once
+    pieces p = {.e = e};
+    for (uint32_t i = 0; i < n->count; i++) {
+        math_node *child = n->children[i];
+        if (child->kind != n->kind || n->kind == MATH_SET) {
+            if (!add_piece(&p, child)) return NULL;
+            continue;
+        }
+        for (uint32_t j = 0; j < child->count; j++)
+            if (!add_piece(&p, child->children[j])) return NULL;
+    }
+    qsort(p.items, p.count, sizeof *p.items, by_order);
+    size_t kept = 0;
+    for (size_t i = 0; i < p.count; i++)
+        if (i == 0 || tree_compare(p.items[i], p.items[kept - 1]) != 0) p.items[kept++] = p.items[i];
+    n->children = p.items, n->count = (uint32_t)kept;
+    return kept == 1 && n->kind != MATH_SET ? n->children[0] : n;
+}
+
+math_node *normal_form(math_expression *e, math_node *n) {
+    for (uint32_t i = 0; i < n->count; i++)
+        if (!(n->children[i] = normal_form(e, n->children[i]))) return NULL;
+    switch (n->kind) {
+    case MATH_NEGATE: {
+        math_node *inside = n->children[0];
+        if (inside->kind == MATH_PRODUCT || inside->kind == MATH_QUOTIENT) return normal_product(e, n);
+        return negated(e, inside);
+    }
+    case MATH_SUM: {
+        pieces p = {.e = e};
+        if (!collect_terms(&p, n)) return NULL;
+        qsort(p.items, p.count, sizeof *p.items, by_term);
+        return built(e, MATH_SUM, &p, NULL);
+    }
+    case MATH_PRODUCT:
+    case MATH_QUOTIENT:
+        return normal_product(e, n);
+    case MATH_RELATION:
+        return normal_relation(e, n);
+    case MATH_UNION:
+    case MATH_INTERSECTION:
+        return normal_collection(e, n);
+    case MATH_SET:
+        return n->count ? normal_collection(e, n) : n;
+    case MATH_WITH_UNIT:
+        return n->children[0];
+    default:
+        return n;
+    }
+}
+
+status math_normalize(math_expression *expression) {
+    // Making one denominator adds nodes: the limit was checked while reading, what follows adds at most a few per node.
+    size_t limit = expression->limits.nodes;
+    expression->limits.nodes = limit > SIZE_MAX / 8 ? SIZE_MAX : 8 * limit;
+    math_node *root = normal_form(expression, expression->root);
+    expression->limits.nodes = limit;
+    if (!root)
+        return expression->failure != STATUS_OK ? expression->failure
+                                                : status_set(STATUS_FAILED, "an expression could not be normalized");
+    expression->root = root;
+    return STATUS_OK;
+}

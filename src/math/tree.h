@@ -1,0 +1,47 @@
+// The memory of an expression and the making of its nodes. For the files of math/ only.
+#ifndef DSDR_MATH_TREE_H
+#define DSDR_MATH_TREE_H
+
+#include "math/expression.h"
+
+typedef struct tree_chunk tree_chunk;
+typedef struct tree_cell tree_cell; // an fmpq to be cleared with the expression
+
+struct math_expression {
+    math_node *root;
+    tree_chunk *chunks;
+    tree_cell *cells;
+    size_t nodes;
+    math_limits limits;
+    status failure; // the first reason why a tree_ function returned NULL: STATUS_LIMIT or STATUS_NO_MEMORY
+};
+
+math_expression *tree_create(const math_limits *limits); // NULL: out of memory
+
+// Each returns NULL after setting e->failure and this thread's message.
+void *tree_take(math_expression *e, size_t bytes);                                      // zero-filled, 16-byte aligned
+const char *tree_text(math_expression *e, const char *text, size_t length);             // a copy with a NUL behind it
+math_node *tree_node(math_expression *e, math_kind kind, size_t count);                 // children all NULL
+math_node *tree_unary(math_expression *e, math_kind kind, math_node *a);                // NULL when a is NULL
+math_node *tree_binary(math_expression *e, math_kind kind, math_node *a, math_node *b); // NULL when a or b is NULL
+math_node *tree_named(math_expression *e, math_kind kind, const char *name);            // `name` is kept, not copied
+math_node *tree_number(math_expression *e, const fmpq_t value);
+math_node *tree_integer(math_expression *e, long value);
+
+// Appends the canonical text of one node.
+status math_print_node(const math_node *node, buffer *out);
+
+// Normalizes a subtree in place and returns it; NULL with e->failure set.
+math_node *normal_form(math_expression *e, math_node *node);
+
+// A total order of trees: 0 exactly for the same tree. Decimal spelling and grouping do not count.
+int tree_compare(const math_node *a, const math_node *b);
+
+static inline bool node_is_symbol(const math_node *n, const char *name) {
+    return n->kind == MATH_SYMBOL && __builtin_strcmp(n->name, name) == 0;
+}
+
+// A whole number within a long: its value in *out.
+bool node_small_integer(const math_node *n, long *out);
+
+#endif

@@ -1,0 +1,33 @@
+// The vocabulary: which commands and words the lexer knows and what they stand for. For the files of math/ only.
+#ifndef DSDR_MATH_WORDS_H
+#define DSDR_MATH_WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "math/lexer.h"
+
+// Lists end with NULL.
+extern const char *const words_spacing[]; // commands that only move ink: left, right, quad, displaystyle, ...
+bool word_in(const char *const *list, const char *text, size_t length);
+
+// The token that a command (or, with command = false, a plain run of letters) stands for: kind, its canonical text and code.
+// TOKEN_BAD when it is not known.
+token_kind word_lookup(const char *text, size_t length, bool command, const char **canonical, int *code);
+
+// Whether a plain run of at least two letters is a word of language (or a unit) and no product of letters.
+bool word_is_language(const char *text, size_t length);
+
+typedef enum word_meaning { WORD_PLAIN, WORD_AND, WORD_OR, WORD_PERCENT, WORD_DEGREES, WORD_IN } word_meaning;
+word_meaning word_role(const char *text, size_t length); // any case
+
+typedef enum font_kind {
+    FONT_NONE,
+    FONT_WORDS,       // \text, \mbox, ...: words
+    FONT_LETTERS,     // \mathrm, \operatorname, ...: a word, a function or a symbol of several letters
+    FONT_ALPHABET,    // \mathbb, \mathfrak, ...: a letter of another alphabet
+    FONT_TRANSPARENT, // \mathbf, \boxed, \ensuremath, ...: what is inside
+} font_kind;
+font_kind word_font(const char *text, size_t length);
+
+#endif
