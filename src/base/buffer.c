@@ -77,7 +77,8 @@ status text_make_valid(buffer *out, const char *bytes, size_t length) {
     size_t position = 0;
     while (position < length) {
         utf8proc_int32_t codepoint = -1;
-        utf8proc_ssize_t used = utf8proc_iterate((const utf8proc_uint8_t *)bytes + position, (utf8proc_ssize_t)(length - position), &codepoint);
+        utf8proc_ssize_t used =
+            utf8proc_iterate((const utf8proc_uint8_t *)bytes + position, (utf8proc_ssize_t)(length - position), &codepoint);
         if (used <= 0 || codepoint == 0) {
             TRY(buffer_append(out, "\xEF\xBF\xBD", 3));
             position += 1;

@@ -18,7 +18,8 @@ status file_map_open(file_map *map, const char *path) {
     *map = (file_map){0};
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
-        return status_set(errno == ENOENT || errno == ENOTDIR ? STATUS_INVALID : STATUS_IO, "cannot open %s: %s", path, strerror(errno));
+        return status_set(errno == ENOENT || errno == ENOTDIR ? STATUS_INVALID : STATUS_IO, "cannot open %s: %s", path,
+                          strerror(errno));
     struct stat information;
     status code = STATUS_OK;
     if (fstat(descriptor, &information) != 0)
@@ -189,7 +190,8 @@ status folder_sync(const char *path) {
 
 status folder_free_bytes(const char *path, unsigned long long *bytes) {
     struct statvfs information;
-    if (statvfs(path, &information) != 0) return status_set(STATUS_IO, "cannot ask for free space of %s: %s", path, strerror(errno));
+    if (statvfs(path, &information) != 0)
+        return status_set(STATUS_IO, "cannot ask for free space of %s: %s", path, strerror(errno));
     *bytes = (unsigned long long)information.f_bavail * information.f_frsize;
     return STATUS_OK;
 }

@@ -35,9 +35,9 @@ status file_replace(const char *path, const void *bytes, size_t count);
 
 bool file_exists(const char *path);
 bool folder_exists(const char *path);
-status folder_create(const char *path);       // with parents; an existing folder is fine
-status folder_remove(const char *path);       // with everything in it; a missing folder is fine
-status folder_sync(const char *path);         // makes renames inside it durable
+status folder_create(const char *path); // with parents; an existing folder is fine
+status folder_remove(const char *path); // with everything in it; a missing folder is fine
+status folder_sync(const char *path);   // makes renames inside it durable
 status folder_free_bytes(const char *path, unsigned long long *bytes);
 
 // "folder/name" in a fresh string (free it), NULL when memory is out.

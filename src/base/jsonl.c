@@ -63,7 +63,8 @@ static status parse_clean(buffer *clean, const char *text, size_t length, json_t
     mend_escapes(clean->data, clean->length);
     *value = json_loadb(clean->data, clean->length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, error);
     if (!*value) // integers beyond 64 bits are kept as real numbers
-        *value = json_loadb(clean->data, clean->length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, error);
+        *value =
+            json_loadb(clean->data, clean->length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, error);
     return STATUS_OK;
 }
 
@@ -95,7 +96,8 @@ status jsonl_next(jsonl_reader *reader, json_t **row) {
         json_error_t error;
         TRY(parse_clean(&reader->clean, reader->line, length, row, &error));
         if (!*row)
-            return status_set(STATUS_INVALID, "%s line %zu: not JSON: %s (column %d)", reader->name, reader->line_number, error.text, error.column);
+            return status_set(STATUS_INVALID, "%s line %zu: not JSON: %s (column %d)", reader->name, reader->line_number,
+                              error.text, error.column);
         if (!json_is_object(*row)) {
             json_decref(*row);
             *row = NULL;

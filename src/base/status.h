@@ -9,11 +9,11 @@
 // X(code, exit code of the command line, words for a reader)
 #define STATUS_TABLE(X)                                                                                                          \
     X(STATUS_OK, 0, "done")                                                                                                      \
-    X(STATUS_INVALID, 2, "bad input")          /* the caller or the user gave something wrong */                                 \
-    X(STATUS_UNSUPPORTED, 2, "not supported")  /* understood, but not implemented here */                                       \
-    X(STATUS_IO, 1, "input/output failed")     /* the system refused: disk full, permission, missing device */                   \
+    X(STATUS_INVALID, 2, "bad input")         /* the caller or the user gave something wrong */                                  \
+    X(STATUS_UNSUPPORTED, 2, "not supported") /* understood, but not implemented here */                                         \
+    X(STATUS_IO, 1, "input/output failed")    /* the system refused: disk full, permission, missing device */                    \
     X(STATUS_NO_MEMORY, 1, "out of memory")                                                                                      \
-    X(STATUS_LIMIT, 1, "limit reached")        /* a configured limit ended the work */                                           \
+    X(STATUS_LIMIT, 1, "limit reached") /* a configured limit ended the work */                                                  \
     X(STATUS_FAILED, 1, "failed while running")                                                                                  \
     X(STATUS_INTERRUPTED, 3, "interrupted and saved")
 

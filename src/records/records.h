@@ -36,7 +36,7 @@ typedef struct rollout {
 // One prompt and its G rollouts.
 typedef struct group {
     const problem *problem;
-    uint64_t serial; // of this group in the run: key of its random draws
+    uint64_t serial;      // of this group in the run: key of its random draws
     size_t prompt_length; // P, at least 1
     int32_t *prompt_tokens;
     size_t size; // G

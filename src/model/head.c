@@ -1,0 +1,107 @@
+// The softmax head by blocks of rows. See head.h.
+#include "model/head.h"
+
+#include <string.h>
+
+static void *take(arena *a, size_t count, size_t bytes) {
+    if (a->memory) return arena_take(a, count * bytes);
+    a->used += arena_size(count * bytes);
+    return NULL;
+}
+
+static void place(head_memory *h, arena *memory, const model *m, size_t rows, bool backward) {
+    const model_config *c = &m->config;
+    size_t room = matmul_rows(rows), number = precision_bytes(matmul_precision(m->products));
+    h->rows = rows;
+    h->gathered = take(memory, room * c->hidden, 4);
+    h->normed = take(memory, room * c->hidden, number);
+    h->logits = take(memory, room * c->vocabulary, 4);
+    h->statistics = take(memory, rows, sizeof *h->statistics);
+    if (!backward) return;
+    h->d_gathered = take(memory, room * c->hidden, 4);
+    h->d_normed = take(memory, room * c->hidden, 4);
+    h->d_logits = take(memory, room * c->vocabulary, number);
+}
+
+size_t head_bytes(const model *m, size_t rows, bool backward) {
+    head_memory h;
+    arena counter = {0};
+    place(&h, &counter, m, rows, backward);
+    return counter.used;
+}
+
+status head_create(head_memory *h, const model *m, size_t rows, bool backward) {
+    *h = (head_memory){0};
+    TRY(arena_create(&h->memory, head_bytes(m, rows, backward), "the softmax head"));
+    arena memory = h->memory;
+    place(h, &memory, m, rows, backward);
+    h->memory = memory;
+    return STATUS_OK;
+}
+
+void head_free(head_memory *h) {
+    arena_free(&h->memory);
+    *h = (head_memory){0};
+}
+
+status head_logits(const model *m, head_memory *h, const float *hidden, const size_t *row, size_t count) {
+    const model_config *c = &m->config;
+    for (size_t i = 0; i < count; i++)
+        memcpy(h->gathered + i * c->hidden, hidden + (row ? row[i] : i) * c->hidden, c->hidden * sizeof(float));
+    rmsnorm_forward(h->normed, h->gathered, m->parameters + m->table.final_norm, (float)c->norm_eps, count, c->hidden,
+                    matmul_precision(m->products));
+    return linear_forward(m->products, &m->head, h->logits, h->normed, count);
+}
+
+// The gradient of one block whose logits and statistics are in place; derivatives are by target, from `first` on.
+static status block_backward(const model *m, head_memory *h, const head_targets *t, size_t from, size_t count, float temperature,
+                             const double *d_logp, const double *d_entropy, float *d_hidden, float *gradients) {
+    const model_config *c = &m->config;
+    precision p = matmul_precision(m->products);
+    size_t number = precision_bytes(p), base = t->first[from];
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < count; i++) {
+        size_t first = t->first[from + i], targets = t->first[from + i + 1] - first;
+        double entropy = 0;
+        for (size_t k = 0; k < targets; k++) entropy += d_entropy[first - base + k];
+        logits_backward((unsigned char *)h->d_logits + i * c->vocabulary * number, h->logits + i * c->vocabulary,
+                        &h->statistics[i], c->vocabulary, temperature, t->token + first, d_logp + (first - base), targets,
+                        entropy, p);
+    }
+    TRY(linear_backward_weight(m->products, c->vocabulary, c->hidden, gradients + m->table.head, h->d_logits, h->normed, count));
+    TRY(linear_backward_input(m->products, &m->head, h->d_normed, h->d_logits, count));
+    memset(h->d_gathered, 0, count * c->hidden * sizeof(float));
+    rmsnorm_backward(h->d_gathered, gradients + m->table.final_norm, h->d_normed, h->gathered,
+                     m->parameters + m->table.final_norm, (float)c->norm_eps, count, c->hidden);
+    for (size_t i = 0; i < count; i++)
+        memcpy(d_hidden + t->row[from + i] * c->hidden, h->d_gathered + i * c->hidden, c->hidden * sizeof(float));
+    return STATUS_OK;
+}
+
+// A row of a packed group's prompt predicts as many tokens as there are rollouts; blocks hold at most this many targets.
+enum { BLOCK_TARGETS = 4096 };
+
+status head_visit(const model *m, head_memory *h, const float *hidden, const head_targets *t, float temperature,
+                  head_objective objective, void *context, float *d_hidden, float *gradients) {
+    const model_config *c = &m->config;
+    double d_logp[BLOCK_TARGETS], d_entropy[BLOCK_TARGETS];
+    for (size_t from = 0; from < t->rows;) {
+        size_t count = 0;
+        while (count < h->rows && from + count < t->rows && t->first[from + count + 1] - t->first[from] <= BLOCK_TARGETS) count++;
+        if (count == 0) return status_set(STATUS_FAILED, "more than %d targets for one row", BLOCK_TARGETS);
+        TRY(head_logits(m, h, hidden, t->row + from, count));
+#pragma omp parallel for schedule(static)
+        for (size_t i = 0; i < count; i++)
+            logits_measure(&h->statistics[i], h->logits + i * c->vocabulary, c->vocabulary, temperature);
+        size_t base = t->first[from];
+        for (size_t i = 0; i < count; i++)
+            for (size_t k = t->first[from + i]; k < t->first[from + i + 1]; k++) {
+                d_logp[k - base] = d_entropy[k - base] = 0;
+                float logp = logits_logp(&h->statistics[i], h->logits + i * c->vocabulary, t->token[k], temperature);
+                objective(context, k, logp, (float)h->statistics[i].entropy, &d_logp[k - base], &d_entropy[k - base]);
+            }
+        if (gradients) TRY(block_backward(m, h, t, from, count, temperature, d_logp, d_entropy, d_hidden, gradients));
+        from += count;
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,283 @@
+// Loading, initializing, packing and saving a causal language model. See model.h.
+#include "model/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/jsonl.h"
+#include "base/random.h"
+#include "weights/gguf.h"
+#include "weights/safetensors_write.h"
+#include "weights/weights.h"
+
+static const size_t shard_bytes = (size_t)4 << 30;
+
+// ---- reading -------------------------------------------------------------------------------------------------------------
+
+static status check_shape(const weights_tensor *t, const parameter *p) {
+    bool fits = t->rank == p->rank;
+    for (size_t i = 0; fits && i < p->rank; i++) fits = t->shape[i] == p->shape[i];
+    if (fits) return STATUS_OK;
+    if (p->rank == 1)
+        return status_set(STATUS_INVALID, "%s: tensor \"%s\" does not have the shape [%zu] that the config asks for", t->path,
+                          t->name, p->shape[0]);
+    return status_set(STATUS_INVALID, "%s: tensor \"%s\" does not have the shape [%zu, %zu] that the config asks for", t->path,
+                      t->name, p->shape[0], p->shape[1]);
+}
+
+// GGUF's Llama stores rows 2i+j of a head where Hugging Face has row i + j D/2: pairs of the rotation side by side.
+static status unpermute(float *rows, const parameter *p) {
+    size_t width = p->shape[0] / p->rotated_heads, columns = p->shape[1], half = width / 2;
+    float *head = malloc(width * columns * sizeof(float));
+    if (!head) return status_set(STATUS_NO_MEMORY, "out of memory");
+    for (size_t h = 0; h < p->rotated_heads; h++) {
+        float *at = rows + h * width * columns;
+        memcpy(head, at, width * columns * sizeof(float));
+        for (size_t i = 0; i < half; i++)
+            for (size_t j = 0; j < 2; j++)
+                memcpy(at + (i + j * half) * columns, head + (2 * i + j) * columns, columns * sizeof(float));
+    }
+    free(head);
+    return STATUS_OK;
+}
+
+static bool is_surplus_allowed(const model_config *c, const char *name) {
+    size_t length = strlen(name);
+    static const char buffer_name[] = "rotary_emb.inv_freq"; // a buffer that old checkpoints carry; it is computed here
+    if (length > sizeof buffer_name && strcmp(name + length - (sizeof buffer_name - 1), buffer_name) == 0) return true;
+    return c->tied && strcmp(name, "lm_head.weight") == 0; // checked below to be the embedding
+}
+
+static status check_tied_head(const weights_file *file, const parameter_table *table, const float *parameters) {
+    const weights_tensor *head = weights_find(file, "lm_head.weight");
+    if (!head) return STATUS_OK;
+    const parameter *embedding = &table->items[0];
+    TRY(check_shape(head, embedding));
+    size_t columns = embedding->shape[1];
+    float *row = malloc(columns * sizeof(float));
+    if (!row) return status_set(STATUS_NO_MEMORY, "out of memory");
+    status code = STATUS_OK;
+    for (size_t r = 0; r < embedding->shape[0] && code == STATUS_OK; r++) {
+        code = weights_read_f32(head, r * columns, columns, row);
+        if (code == STATUS_OK && memcmp(row, parameters + embedding->offset + r * columns, columns * sizeof(float)) != 0)
+            code = status_set(STATUS_INVALID, "%s: \"tie_word_embeddings\" is true, but \"lm_head.weight\" is not the embedding",
+                              weights_file_path(file));
+    }
+    free(row);
+    return code;
+}
+
+static status read_parameters(const weights_file *file, const model_config *c, const parameter_table *table, float *out) {
+    bool gguf = weights_file_format(file) == WEIGHTS_GGUF;
+    size_t used = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        const parameter *p = &table->items[i];
+        const char *name = gguf ? p->gguf_name : p->name;
+        const weights_tensor *t = weights_find(file, name);
+        if (!t) return status_set(STATUS_INVALID, "%s: tensor \"%s\" is missing", weights_file_path(file), name);
+        TRY(check_shape(t, p));
+        TRY(weights_check_finite(t));
+        TRY(weights_read_f32(t, 0, p->count, out + p->offset));
+        if (gguf && p->rotated_heads && strcmp(c->architecture, "LlamaForCausalLM") == 0) TRY(unpermute(out + p->offset, p));
+        used++;
+    }
+    size_t allowed = 0;
+    for (size_t i = 0; i < weights_count(file); i++) {
+        const char *name = weights_at(file, i)->name;
+        bool known = false;
+        for (size_t k = 0; k < table->count && !known; k++)
+            known = strcmp(name, gguf ? table->items[k].gguf_name : table->items[k].name) == 0;
+        if (known) continue;
+        if (!is_surplus_allowed(c, name))
+            return status_set(STATUS_UNSUPPORTED, "%s: tensor \"%s\" is not part of a %s as its config describes it",
+                              weights_file_path(file), name, c->architecture);
+        allowed++;
+    }
+    if (used + allowed != weights_count(file))
+        return status_set(STATUS_INVALID, "%s: a tensor is stored twice", weights_file_path(file));
+    return c->tied && !gguf ? check_tied_head(file, table, out) : STATUS_OK;
+}
+
+status model_read_parameters(const model_config *config, const parameter_table *table, const char *path, float *out) {
+    weights_file *file;
+    TRY(weights_open(&file, path));
+    status code = read_parameters(file, config, table, out);
+    weights_close(file);
+    return code;
+}
+
+static status read_config(model_config *c, const char *folder) {
+    char *path = path_join(folder, "config.json"), *generation = path_join(folder, "generation_config.json");
+    file_map map = {0};
+    json_t *object = NULL;
+    status code = path && generation ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory");
+    if (code == STATUS_OK) code = file_map_open(&map, path);
+    if (code == STATUS_OK) code = json_parse((const char *)map.bytes, map.size, path, &object);
+    file_map_close(&map);
+    if (code == STATUS_OK) code = model_config_from_json(c, object, path);
+    json_decref(object);
+    object = NULL;
+    // The end tokens of generation are those of generation_config.json where it names any.
+    if (code == STATUS_OK && file_exists(generation)) {
+        code = file_map_open(&map, generation);
+        if (code == STATUS_OK) code = json_parse((const char *)map.bytes, map.size, generation, &object);
+        file_map_close(&map);
+        const json_t *eos = json_object_get(object, "eos_token_id");
+        json_t *list = json_is_integer(eos) ? json_pack("[O]", eos) : json_incref((json_t *)eos);
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            json_int_t id = json_integer_value(json_array_get(list, i));
+            bool known = false;
+            for (size_t k = 0; k < c->stop_count; k++) known |= c->stop[k] == id;
+            if (!known && id >= 0 && (size_t)id < c->vocabulary && c->stop_count < MODEL_MAX_STOP_TOKENS)
+                c->stop[c->stop_count++] = (int32_t)id;
+        }
+        json_decref(list);
+        json_decref(object);
+    }
+    free(path), free(generation);
+    return code;
+}
+
+// ---- building ------------------------------------------------------------------------------------------------------------
+
+static float *take_floats(arena *a, size_t count) { return arena_take(a, count * sizeof(float)); }
+
+static void place(model *m, linear *l, size_t out, size_t in) {
+    *l = (linear){.out = out, .in = in};
+    size_t bytes = linear_bytes(m->products, out, in);
+    l->forward = arena_take(&m->packed_memory, bytes);
+    if (m->trainable) l->backward = arena_take(&m->packed_memory, bytes);
+}
+
+// Everything but the values: table, memory, places of the packed weights.
+static status build(model *m, matmul *products, bool trainable) {
+    const model_config *c = &m->config;
+    m->products = products;
+    m->trainable = trainable;
+    TRY(parameter_table_create(&m->table, c));
+    size_t q = c->heads * c->head_width, kv = c->kv_heads * c->head_width;
+    size_t per_layer = linear_bytes(products, q + 2 * kv, c->hidden) + linear_bytes(products, c->hidden, q) +
+                       linear_bytes(products, 2 * c->feed_forward, c->hidden) +
+                       linear_bytes(products, c->hidden, c->feed_forward);
+    size_t packed = (per_layer * c->layers + linear_bytes(products, c->vocabulary, c->hidden)) * (trainable ? 2 : 1);
+    size_t small = arena_size(c->layers * sizeof *m->layers) + arena_size(c->head_width / 2 * sizeof(float));
+    TRY(arena_create(&m->parameter_memory, arena_size(m->table.total * sizeof(float)), "the parameters"));
+    TRY(arena_create(&m->packed_memory, packed + small, "the packed weights"));
+    m->parameters = take_floats(&m->parameter_memory, m->table.total);
+    m->layers = arena_take(&m->packed_memory, c->layers * sizeof *m->layers);
+    m->inverse_frequency = take_floats(&m->packed_memory, c->head_width / 2);
+    model_config_frequencies(c, m->inverse_frequency);
+    for (size_t l = 0; l < c->layers; l++) {
+        place(m, &m->layers[l].qkv, q + 2 * kv, c->hidden);
+        place(m, &m->layers[l].output, c->hidden, q);
+        place(m, &m->layers[l].gate_up, 2 * c->feed_forward, c->hidden);
+        place(m, &m->layers[l].down, c->hidden, c->feed_forward);
+    }
+    place(m, &m->head, c->vocabulary, c->hidden);
+    return m->head.forward ? STATUS_OK : status_set(STATUS_FAILED, "the packed weights do not fit their plan");
+}
+
+status model_pack(model *m) {
+    for (size_t l = 0; l < m->config.layers; l++) {
+        const layer_offsets *o = &m->table.layers[l];
+        TRY(linear_pack(m->products, &m->layers[l].qkv, m->parameters + o->qkv));
+        TRY(linear_pack(m->products, &m->layers[l].output, m->parameters + o->output));
+        TRY(linear_pack(m->products, &m->layers[l].gate_up, m->parameters + o->gate_up));
+        TRY(linear_pack(m->products, &m->layers[l].down, m->parameters + o->down));
+    }
+    return linear_pack(m->products, &m->head, m->parameters + m->table.head);
+}
+
+status model_load(model *m, matmul *products, const char *path, bool trainable) {
+    *m = (model){0};
+    weights_file *file = NULL;
+    status code = weights_open(&file, path);
+    if (code == STATUS_OK) {
+        if (weights_file_format(file) == WEIGHTS_GGUF)
+            code = model_config_from_gguf(&m->config, file);
+        else
+            code = read_config(&m->config, path);
+    }
+    if (code == STATUS_OK) code = build(m, products, trainable);
+    if (code == STATUS_OK) code = read_parameters(file, &m->config, &m->table, m->parameters);
+    weights_close(file);
+    if (code == STATUS_OK) code = model_pack(m);
+    if (code != STATUS_OK) model_free(m);
+    return code;
+}
+
+// A standard normal number from one draw (Box and Muller 1958).
+static float normal(uint64_t seed, uint64_t tensor, uint32_t element) {
+    random_words w = random_draw(seed, RANDOM_INIT, tensor, element, 0);
+    double u = ((double)w.word[0] + 0.5) * 0x1p-32, v = (double)w.word[1] * 0x1p-32;
+    return (float)(sqrt(-2 * log(u)) * cos(6.283185307179586 * v));
+}
+
+status model_init(model *m, matmul *products, const model_config *config, uint64_t seed, bool trainable) {
+    *m = (model){.config = *config};
+    status code = model_config_check(config, "the new model");
+    if (code == STATUS_OK) code = build(m, products, trainable);
+    if (code == STATUS_OK) {
+        for (size_t i = 0; i < m->table.count; i++) {
+            const parameter *p = &m->table.items[i];
+            float *x = m->parameters + p->offset;
+            for (size_t k = 0; k < p->count; k++)
+                x[k] = p->kind == PARAMETER_GAIN ? 1.0f : p->kind == PARAMETER_BIAS ? 0.0f : 0.02f * normal(seed, i, (uint32_t)k);
+        }
+        code = model_pack(m);
+    }
+    if (code != STATUS_OK) model_free(m);
+    return code;
+}
+
+void model_free(model *m) {
+    parameter_table_free(&m->table);
+    arena_free(&m->parameter_memory);
+    arena_free(&m->packed_memory);
+    *m = (model){0};
+}
+
+// ---- writing -------------------------------------------------------------------------------------------------------------
+
+static status write_json(const char *folder, const char *file, json_t *object) {
+    char *path = path_join(folder, file);
+    char *text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) : NULL;
+    buffer out = {0};
+    status code = path && text ? buffer_printf(&out, "%s\n", text) : status_set(STATUS_NO_MEMORY, "out of memory");
+    if (code == STATUS_OK) code = file_replace(path, out.data, out.length);
+    buffer_free(&out);
+    free(path), free(text);
+    json_decref(object);
+    return code;
+}
+
+status model_save(const model *m, const char *folder) {
+    const model_config *c = &m->config;
+    TRY(write_json(folder, "config.json", model_config_to_json(c)));
+    json_t *generation = json_object(), *stops = json_array();
+    for (size_t i = 0; i < c->stop_count; i++) json_array_append_new(stops, json_integer(c->stop[i]));
+    if (c->bos >= 0) json_object_set_new(generation, "bos_token_id", json_integer(c->bos));
+    if (c->stop_count > 0) json_object_set(generation, "eos_token_id", c->stop_count == 1 ? json_array_get(stops, 0) : stops);
+    if (c->pad >= 0) json_object_set_new(generation, "pad_token_id", json_integer(c->pad));
+    json_decref(stops);
+    TRY(write_json(folder, "generation_config.json", generation));
+
+    safetensors_entry *entries = calloc(m->table.count, sizeof *entries);
+    if (!entries) return status_set(STATUS_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < m->table.count; i++) {
+        const parameter *p = &m->table.items[i];
+        entries[i] =
+            (safetensors_entry){.name = p->name, .dtype = WEIGHTS_F32, .rank = p->rank, .shape = {p->shape[0], p->shape[1]}};
+    }
+    safetensors_writer *writer = NULL;
+    status code = safetensors_create(&writer, folder, "model", entries, m->table.count, shard_bytes);
+    free(entries);
+    for (size_t i = 0; i < m->table.count && code == STATUS_OK; i++)
+        code = safetensors_write(writer, m->parameters + m->table.items[i].offset, m->table.items[i].count);
+    if (code == STATUS_OK) return safetensors_finish(writer);
+    safetensors_discard(writer);
+    return code;
+}

@@ -1,0 +1,53 @@
+// A causal language model in memory: float32 master parameters, their packed copies for products, and files.
+//
+// The parameters are the truth; model_pack refreshes what the products read. Whoever changes `parameters` calls model_pack
+// before the next forward.
+#ifndef DSDR_MODEL_MODEL_H
+#define DSDR_MODEL_MODEL_H
+
+#include "base/arena.h"
+#include "model/config.h"
+#include "model/parameters.h"
+#include "tensor/matmul.h"
+
+typedef struct layer_linears {
+    linear qkv, output, gate_up, down;
+} layer_linears;
+
+typedef struct model {
+    model_config config;
+    parameter_table table;
+    arena parameter_memory, packed_memory;
+    float *parameters;     // [table.total]
+    matmul *products;      // borrowed
+    layer_linears *layers; // [config.layers]
+    linear head;
+    float *inverse_frequency; // [head_width / 2]
+    bool trainable;           // packed for the backward as well
+} model;
+
+// Loads a Hugging Face folder (config.json, safetensors) or a GGUF file and packs it. Every tensor is consumed exactly once: a
+// missing, surplus, misshapen or non-finite one is refused by name. `trainable` packs weights for the backward too.
+// On failure *m is empty and model_free is harmless.
+status model_load(model *m, matmul *products, const char *path, bool trainable);
+
+// An untrained model: matrices and embedding from N(0, 0.02^2), keyed by `seed`, tensor and element; gains 1, biases 0.
+status model_init(model *m, matmul *products, const model_config *config, uint64_t seed, bool trainable);
+void model_free(model *m);
+
+// Packs all matrices from `parameters` again.
+status model_pack(model *m);
+
+// Reads parameters in the layout of the table from a safetensors folder or file (a checkpoint), into `out` [table.total].
+status model_read_parameters(const model_config *config, const parameter_table *table, const char *path, float *out);
+
+// Writes config.json and model.safetensors (float32; sharded above 4 GiB) into an existing folder. Tokenizer files are written by
+// text/. Equal parameters give equal bytes.
+status model_save(const model *m, const char *folder);
+
+static inline attention_shape model_attention(const model_config *c) {
+    float scale = 1.0f / __builtin_sqrtf((float)c->head_width);
+    return (attention_shape){.heads = c->heads, .kv_heads = c->kv_heads, .width = c->head_width, .scale = scale};
+}
+
+#endif

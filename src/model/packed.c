@@ -1,0 +1,267 @@
+// Packed groups. See packed.h.
+#include "model/packed.h"
+
+#include <string.h>
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+// ---- memory --------------------------------------------------------------------------------------------------------------
+
+static size_t leaf_capacity(const packed_options *o) {
+    return attention_round(larger(o->leaf_rows, larger(o->longest_prompt, o->longest_response)));
+}
+
+static size_t most_targets(const packed_options *o, size_t capacity) {
+    return larger(capacity, capacity / ATTENTION_LANES * o->largest_group);
+}
+
+static void *take(arena *a, size_t count, size_t bytes) {
+    if (a->memory) return arena_take(a, count * bytes);
+    a->used += arena_size(count * bytes);
+    return NULL;
+}
+
+static void place_leaf(packed_leaf *leaf, arena *memory, const model *m, const packed_options *o) {
+    size_t capacity = leaf_capacity(o), sequences = capacity / ATTENTION_LANES, targets = most_targets(o, capacity);
+    leaf->kv_memory = take(memory, kv_cache_floats(&m->config, capacity), 4);
+    leaf->caches = take(memory, sequences, sizeof *leaf->caches);
+    leaf->sequences = take(memory, sequences, sizeof *leaf->sequences);
+    leaf->token = take(memory, capacity, 4);
+    leaf->sequence_of = take(memory, capacity, 4);
+    leaf->index = take(memory, capacity, 4);
+    leaf->target_row = take(memory, capacity, sizeof(size_t));
+    leaf->target_first = take(memory, capacity + 1, sizeof(size_t));
+    leaf->target_token = take(memory, targets, 4);
+    leaf->targets = take(memory, targets, sizeof *leaf->targets);
+}
+
+static void place(packed_pass *p, arena *memory, const model *m, const packed_options *o) {
+    size_t capacity = leaf_capacity(o);
+    p->leaves = take(memory, o->leaves_in_memory, sizeof *p->leaves);
+    place_leaf(&p->prompts, memory, m, o);
+    for (size_t i = 0; i < o->leaves_in_memory; i++) {
+        packed_leaf counted;
+        place_leaf(p->leaves ? &p->leaves[i] : &counted, memory, m, o);
+    }
+    if (!o->backward) return;
+    p->prompt_gradients = take(memory, capacity / ATTENTION_LANES, sizeof *p->prompt_gradients);
+    p->prompt_gradient_memory = take(memory, kv_gradient_floats(&m->config, capacity), 4);
+}
+
+static size_t own_bytes(const model *m, const packed_options *o) {
+    packed_pass counted = {0};
+    arena counter = {0};
+    place(&counted, &counter, m, o);
+    return counter.used;
+}
+
+size_t packed_bytes(const model *m, const packed_options *o) {
+    size_t capacity = leaf_capacity(o), longest = o->longest_prompt + o->longest_response;
+    size_t bytes = own_bytes(m, o) + (1 + o->leaves_in_memory) * activations_bytes(m, capacity, longest, o->backward);
+    bytes += head_bytes(m, HEAD_BLOCK_ROWS, o->backward);
+    return o->backward ? bytes + backward_bytes(m, capacity, o->longest_prompt, larger(o->longest_prompt, o->longest_response))
+                       : bytes;
+}
+
+status packed_create(packed_pass *p, const model *m, const packed_options *o) {
+    *p = (packed_pass){.options = *o, .model = m, .capacity = leaf_capacity(o)};
+    size_t longest = o->longest_prompt + o->longest_response;
+    status code = arena_create(&p->memory, own_bytes(m, o), "packed groups");
+    if (code == STATUS_OK) {
+        arena memory = p->memory;
+        place(p, &memory, m, o);
+        p->memory = memory;
+        code = activations_create(&p->prompts.activations, m, p->capacity, longest, o->backward);
+    }
+    for (size_t i = 0; i < o->leaves_in_memory && code == STATUS_OK; i++)
+        code = activations_create(&p->leaves[i].activations, m, p->capacity, longest, o->backward);
+    if (code == STATUS_OK) code = head_create(&p->head, m, HEAD_BLOCK_ROWS, o->backward);
+    if (code == STATUS_OK && o->backward)
+        code = backward_create(&p->backward, m, p->capacity, o->longest_prompt, larger(o->longest_prompt, o->longest_response));
+    if (code != STATUS_OK) packed_free(p);
+    return code;
+}
+
+void packed_free(packed_pass *p) {
+    activations_free(&p->prompts.activations);
+    for (size_t i = 0; p->leaves && i < p->options.leaves_in_memory; i++) activations_free(&p->leaves[i].activations);
+    head_free(&p->head);
+    backward_free(&p->backward);
+    arena_free(&p->memory);
+    *p = (packed_pass){0};
+}
+
+// ---- building leaves -----------------------------------------------------------------------------------------------------
+
+static void leaf_clear(packed_leaf *leaf) {
+    leaf->sequence_count = leaf->rows = leaf->target_rows = leaf->target_count = 0;
+    leaf->target_first[0] = 0;
+}
+
+static void leaf_add_tokens(packed_leaf *leaf, const model *m, size_t *tokens_used, const int32_t *token, size_t count,
+                            const kv_cache *prefix, kv_gradient *prefix_gradient, kv_gradient *own_gradient) {
+    size_t capacity = attention_round(count), s = leaf->sequence_count++;
+    leaf->caches[s] = (kv_cache){.memory = leaf->kv_memory + kv_cache_floats(&m->config, *tokens_used), .capacity = capacity};
+    *tokens_used += capacity;
+    leaf->sequences[s] =
+        (sequence){.prefix = prefix, .own = &leaf->caches[s], .prefix_gradient = prefix_gradient, .own_gradient = own_gradient};
+    for (size_t t = 0; t < count; t++) {
+        leaf->token[leaf->rows] = token[t];
+        leaf->sequence_of[leaf->rows] = (int32_t)s;
+        leaf->index[leaf->rows] = (int32_t)t;
+        leaf->rows++;
+    }
+}
+
+static void leaf_add_target(packed_leaf *leaf, size_t row, size_t group_index, size_t rollout_index, size_t position,
+                            int32_t token) {
+    if (leaf->target_rows == 0 || leaf->target_row[leaf->target_rows - 1] != row) leaf->target_row[leaf->target_rows++] = row;
+    leaf->targets[leaf->target_count] =
+        (struct packed_target){(uint32_t)group_index, (uint32_t)rollout_index, (uint32_t)position};
+    leaf->target_token[leaf->target_count++] = token;
+    leaf->target_first[leaf->target_rows] = leaf->target_count;
+}
+
+static status leaf_forward(packed_pass *p, packed_leaf *leaf) {
+    row_batch batch = {.rows = leaf->rows,
+                       .token = leaf->token,
+                       .sequence = leaf->sequence_of,
+                       .index = leaf->index,
+                       .sequences = leaf->sequences};
+    return transformer_forward(p->model, &leaf->activations, &batch);
+}
+
+typedef struct visit {
+    packed_objective objective;
+    void *context;
+    const packed_leaf *leaf;
+    float temperature;
+} visit;
+
+static void call_objective(void *context, size_t target, float logp, float entropy, double *d_logp, double *d_entropy) {
+    const visit *v = context;
+    const struct packed_target *t = &v->leaf->targets[target];
+    v->objective(v->context, t->group, t->rollout, t->position, logp, entropy, d_logp, d_entropy);
+}
+
+// The head's visit of a leaf whose forward is done, and with gradients the leaf's whole backward.
+static status leaf_finish(packed_pass *p, packed_leaf *leaf, visit *v, float *gradients) {
+    const model *m = p->model;
+    head_targets targets = {
+        .rows = leaf->target_rows, .row = leaf->target_row, .first = leaf->target_first, .token = leaf->target_token};
+    v->leaf = leaf;
+    if (gradients) memset(p->backward.d_stream, 0, leaf->rows * m->config.hidden * sizeof(float));
+    TRY(head_visit(m, &p->head, leaf->activations.output, &targets, v->temperature, call_objective, v,
+                   gradients ? p->backward.d_stream : NULL, gradients));
+    if (!gradients) return STATUS_OK;
+    row_batch batch = {.rows = leaf->rows,
+                       .token = leaf->token,
+                       .sequence = leaf->sequence_of,
+                       .index = leaf->index,
+                       .sequences = leaf->sequences};
+    return transformer_backward(m, &leaf->activations, &p->backward, &batch, gradients);
+}
+
+// ---- a pass --------------------------------------------------------------------------------------------------------------
+
+typedef struct walk {
+    const group *groups;
+    size_t count;
+    const bool *active;
+    size_t first_rollout; // number of rollouts in groups before the pack
+} walk;
+
+static bool is_active(const walk *w, size_t rollout) { return !w->active || w->active[rollout]; }
+
+static bool group_is_active(const walk *w, const group *g, size_t first) {
+    for (size_t r = 0; r < g->size; r++)
+        if (is_active(w, first + r)) return true;
+    return false;
+}
+
+static status check_group(const packed_pass *p, const group *g) {
+    const packed_options *o = &p->options;
+    if (g->prompt_length == 0 || g->prompt_length > o->longest_prompt || g->size > o->largest_group)
+        return status_set(STATUS_FAILED, "a group of %zu rollouts with a prompt of %zu tokens in a pass planned for %zu and %zu",
+                          g->size, g->prompt_length, o->largest_group, o->longest_prompt);
+    for (size_t r = 0; r < g->size; r++)
+        if (g->rollouts[r].length == 0 || g->rollouts[r].length > o->longest_response)
+            return status_set(STATUS_FAILED, "a response of %zu tokens in a pass planned for %zu", g->rollouts[r].length,
+                              o->longest_response);
+    return STATUS_OK;
+}
+
+// Visits the rollouts of the pack's groups [from, to) leaf by leaf; prompt s of the pack belongs to the s-th active group.
+static status visit_rollouts(packed_pass *p, const walk *w, size_t from, size_t to, visit *v, float *gradients) {
+    size_t g = from, r = 0, rollout = w->first_rollout, prompt = 0;
+    while (g < to) {
+        size_t held = 0;
+        for (; held < p->options.leaves_in_memory && g < to; held++) {
+            packed_leaf *leaf = &p->leaves[held];
+            size_t used = 0;
+            leaf_clear(leaf);
+            while (g < to) {
+                const group *group_now = &w->groups[g];
+                if (r == group_now->size) {
+                    prompt += group_is_active(w, group_now, rollout - r);
+                    g++, r = 0;
+                    continue;
+                }
+                const struct rollout *response = &group_now->rollouts[r];
+                size_t rows = response->length - 1, cost = attention_round(rows);
+                if (is_active(w, rollout) && rows > 0) {
+                    if (leaf->rows > 0 && used + cost > p->options.leaf_rows) break;
+                    size_t first_row = leaf->rows;
+                    leaf_add_tokens(leaf, p->model, &used, response->tokens, rows, &p->prompts.caches[prompt],
+                                    gradients ? &p->prompt_gradients[prompt] : NULL, NULL);
+                    for (size_t t = 0; t < rows; t++) leaf_add_target(leaf, first_row + t, g, r, t + 1, response->tokens[t + 1]);
+                }
+                r++, rollout++;
+            }
+            if (leaf->rows > 0) TRY(leaf_forward(p, leaf));
+        }
+        for (size_t i = 0; i < held; i++)
+            if (p->leaves[i].rows > 0) TRY(leaf_finish(p, &p->leaves[i], v, gradients));
+    }
+    return STATUS_OK;
+}
+
+status packed_visit(packed_pass *p, const group *groups, size_t count, const bool *active, float temperature,
+                    packed_objective objective, void *context, float *gradients) {
+    const model_config *c = &p->model->config;
+    walk w = {.groups = groups, .count = count, .active = active};
+    visit v = {.objective = objective, .context = context, .temperature = temperature};
+    for (size_t g = 0; g < count; g++) TRY(check_group(p, &groups[g]));
+    for (size_t from = 0; from < count;) {
+        packed_leaf *prompts = &p->prompts;
+        size_t used = 0, gradient_tokens = 0, to = from, rollout = w.first_rollout;
+        leaf_clear(prompts);
+        for (; to < count; to++) {
+            const group *g = &groups[to];
+            if (group_is_active(&w, g, rollout)) {
+                if (prompts->rows > 0 && used + attention_round(g->prompt_length) > p->options.leaf_rows) break;
+                kv_gradient *gradient = NULL;
+                if (gradients) {
+                    gradient = &p->prompt_gradients[prompts->sequence_count];
+                    *gradient = (kv_gradient){.memory = p->prompt_gradient_memory + kv_gradient_floats(c, gradient_tokens),
+                                              .tokens = g->prompt_length};
+                    memset(gradient->memory, 0, kv_gradient_floats(c, g->prompt_length) * sizeof(float));
+                    gradient_tokens += g->prompt_length;
+                }
+                leaf_add_tokens(prompts, p->model, &used, g->prompt_tokens, g->prompt_length, NULL, NULL, gradient);
+                for (size_t r = 0; r < g->size; r++)
+                    if (is_active(&w, rollout + r))
+                        leaf_add_target(prompts, prompts->rows - 1, to, r, 0, g->rollouts[r].tokens[0]);
+            }
+            rollout += g->size;
+        }
+        if (prompts->rows > 0) {
+            TRY(leaf_forward(p, prompts));
+            TRY(visit_rollouts(p, &w, from, to, &v, gradients));
+            TRY(leaf_finish(p, prompts, &v, gradients));
+        }
+        w.first_rollout = rollout;
+        from = to;
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,328 @@
+// The forward and backward of the transformer's layers. See transformer.h; each backward is derived in docs/numerics.md.
+#include "model/transformer.h"
+
+#include <string.h>
+
+size_t kv_cache_floats(const model_config *c, size_t capacity) {
+    attention_shape s = model_attention(c);
+    return c->layers * (attention_key_floats(&s, capacity) + attention_value_floats(&s, capacity));
+}
+
+attention_run kv_cache_run(const model_config *c, const kv_cache *cache, size_t layer) {
+    attention_shape s = model_attention(c);
+    size_t keys = attention_key_floats(&s, cache->capacity), values = attention_value_floats(&s, cache->capacity);
+    float *at = cache->memory + layer * (keys + values);
+    return (attention_run){.keys = at, .values = at + keys, .capacity = cache->capacity};
+}
+
+// ---- memory --------------------------------------------------------------------------------------------------------------
+
+typedef struct widths {
+    size_t hidden, query, key, qkv, feed_forward;
+} widths;
+
+static widths widths_of(const model_config *c) {
+    size_t q = c->heads * c->head_width, k = c->kv_heads * c->head_width;
+    return (widths){.hidden = c->hidden, .query = q, .key = k, .qkv = q + 2 * k, .feed_forward = c->feed_forward};
+}
+
+// Takes `count` numbers of `bytes` each; with an arena that has no memory it only counts.
+static void *take(arena *a, size_t count, size_t bytes) {
+    if (a->memory) return arena_take(a, count * bytes);
+    a->used += arena_size(count * bytes);
+    return NULL;
+}
+
+static void place_activations(activations *a, arena *memory, const model *m) {
+    const model_config *c = &m->config;
+    widths w = widths_of(c);
+    size_t rows = a->capacity, number = precision_bytes(matmul_precision(m->products));
+    attention_shape shape = model_attention(c);
+    a->layers = take(memory, c->layers, sizeof *a->layers);
+    size_t sets = a->keep ? c->layers : 1;
+    for (size_t l = 0; l < sets; l++) {
+        layer_activations x = {.input = take(memory, rows * w.hidden, 4),
+                               .attention_in = take(memory, rows * w.hidden, number),
+                               .qkv = take(memory, rows * w.qkv, 4),
+                               .attention_out = take(memory, rows * w.query, number),
+                               .statistics = take(memory, rows * c->heads * 2, 4),
+                               .middle = take(memory, rows * w.hidden, 4),
+                               .feed_forward_in = take(memory, rows * w.hidden, number),
+                               .gate_up = take(memory, rows * 2 * w.feed_forward, 4),
+                               .feed_forward_out = take(memory, rows * w.feed_forward, number)};
+        if (!a->layers) continue;
+        a->layers[l] = x;
+        for (size_t k = 1; !a->keep && k < c->layers; k++) a->layers[k] = x;
+    }
+    a->output = take(memory, rows * w.hidden, 4);
+    a->delta = take(memory, rows * w.hidden, 4);
+    a->rotated = take(memory, rows * (w.query + w.key), 4);
+    a->angles = take(memory, rows * c->head_width, 4);
+    a->position = take(memory, rows, sizeof *a->position);
+    a->attention_rows = take(memory, rows, sizeof *a->attention_rows);
+    a->scratch_stride = attention_round(attention_scratch_floats(&shape, a->longest));
+    a->scratch = take(memory, a->scratch_stride * (size_t)matmul_threads(m->products), 4);
+}
+
+size_t activations_bytes(const model *m, size_t capacity, size_t longest, bool keep) {
+    activations a = {.capacity = matmul_rows(capacity), .longest = longest, .keep = keep};
+    arena counter = {0};
+    place_activations(&a, &counter, m);
+    return counter.used;
+}
+
+status activations_create(activations *a, const model *m, size_t capacity, size_t longest, bool keep) {
+    *a = (activations){.capacity = matmul_rows(capacity), .longest = longest, .keep = keep};
+    TRY(arena_create(&a->memory, activations_bytes(m, capacity, longest, keep), "the activations"));
+    arena memory = a->memory;
+    place_activations(a, &memory, m);
+    a->memory = memory;
+    return STATUS_OK;
+}
+
+void activations_free(activations *a) {
+    arena_free(&a->memory);
+    *a = (activations){0};
+}
+
+static void place_backward(backward_memory *b, arena *memory, const model *m, size_t capacity, size_t longest_prefix,
+                           size_t longest_own) {
+    widths w = widths_of(&m->config);
+    attention_shape shape = model_attention(&m->config);
+    size_t rows = matmul_rows(capacity), number = precision_bytes(matmul_precision(m->products));
+    size_t widest = 2 * w.feed_forward > w.qkv ? 2 * w.feed_forward : w.qkv;
+    if (w.hidden > widest) widest = w.hidden;
+    b->d_stream = take(memory, rows * w.hidden, 4);
+    b->d_normed = take(memory, rows * w.hidden, 4);
+    b->d_wide = take(memory, rows * w.feed_forward, 4);
+    b->d_attention = take(memory, rows * w.query, 4);
+    b->d_query = take(memory, rows * w.query, 4);
+    b->d_key = take(memory, rows * w.key, 4);
+    b->d_value = take(memory, rows * w.key, 4);
+    b->d_qkv = take(memory, rows * w.qkv, 4);
+    b->d_number = take(memory, rows * widest, number);
+    b->blocks = take(memory, rows, sizeof *b->blocks);
+    b->scratch_stride = attention_round(attention_backward_scratch_floats(&shape, longest_prefix, longest_own));
+    b->scratch = take(memory, b->scratch_stride * (size_t)matmul_threads(m->products), 4);
+}
+
+size_t backward_bytes(const model *m, size_t capacity, size_t longest_prefix, size_t longest_own) {
+    backward_memory b;
+    arena counter = {0};
+    place_backward(&b, &counter, m, capacity, longest_prefix, longest_own);
+    return counter.used;
+}
+
+status backward_create(backward_memory *b, const model *m, size_t capacity, size_t longest_prefix, size_t longest_own) {
+    *b = (backward_memory){0};
+    TRY(arena_create(&b->memory, backward_bytes(m, capacity, longest_prefix, longest_own), "the backward"));
+    arena memory = b->memory;
+    place_backward(b, &memory, m, capacity, longest_prefix, longest_own);
+    b->memory = memory;
+    return STATUS_OK;
+}
+
+void backward_free(backward_memory *b) {
+    arena_free(&b->memory);
+    *b = (backward_memory){0};
+}
+
+// ---- queries and keys: head norms and rotation ---------------------------------------------------------------------------
+
+// rotated[B, (H + K) D] = rotate(norm(q | k)) of qkv[B, (H + 2K) D].
+static void rotate_forward(const model *m, size_t layer, float *rotated, const float *qkv, const float *angles, size_t rows) {
+    const model_config *c = &m->config;
+    const layer_offsets *o = &m->table.layers[layer];
+    widths w = widths_of(c);
+    size_t stride = w.query + w.key;
+    for (size_t r = 0; r < rows; r++) memcpy(rotated + r * stride, qkv + r * w.qkv, stride * sizeof(float));
+    if (c->qk_norm) {
+        headnorm_forward(rotated, stride, m->parameters + o->q_norm, (float)c->norm_eps, rows, c->heads, c->head_width);
+        headnorm_forward(rotated + w.query, stride, m->parameters + o->k_norm, (float)c->norm_eps, rows, c->kv_heads,
+                         c->head_width);
+    }
+    rope_rotate(rotated, stride, angles, rows, c->heads + c->kv_heads, c->head_width, +1);
+}
+
+// d_qkv[B, (H + 2K) D] from the gradients by rotated q and k, and by v.
+static void rotate_backward(const model *m, size_t layer, backward_memory *b, const float *qkv, const float *angles, size_t rows,
+                            float *gradients) {
+    const model_config *c = &m->config;
+    const layer_offsets *o = &m->table.layers[layer];
+    widths w = widths_of(c);
+    for (size_t r = 0; r < rows; r++) {
+        float *to = b->d_qkv + r * w.qkv;
+        memcpy(to, b->d_query + r * w.query, w.query * sizeof(float));
+        memcpy(to + w.query, b->d_key + r * w.key, w.key * sizeof(float));
+        memcpy(to + w.query + w.key, b->d_value + r * w.key, w.key * sizeof(float));
+    }
+    rope_rotate(b->d_qkv, w.qkv, angles, rows, c->heads + c->kv_heads, c->head_width, -1);
+    if (c->qk_norm) {
+        headnorm_backward(b->d_qkv, w.qkv, gradients + o->q_norm, qkv, w.qkv, m->parameters + o->q_norm, (float)c->norm_eps, rows,
+                          c->heads, c->head_width);
+        headnorm_backward(b->d_qkv + w.query, w.qkv, gradients + o->k_norm, qkv + w.query, w.qkv, m->parameters + o->k_norm,
+                          (float)c->norm_eps, rows, c->kv_heads, c->head_width);
+    }
+}
+
+// ---- attention block -----------------------------------------------------------------------------------------------------
+
+static status attention_layer_forward(const model *m, size_t layer, activations *a, const row_batch *batch,
+                                      const layer_activations *x) {
+    const model_config *c = &m->config;
+    const layer_offsets *o = &m->table.layers[layer];
+    widths w = widths_of(c);
+    attention_shape shape = model_attention(c);
+    precision p = matmul_precision(m->products);
+    size_t rows = batch->rows, stride = w.query + w.key;
+    rmsnorm_forward(x->attention_in, x->input, m->parameters + o->attention_norm, (float)c->norm_eps, rows, w.hidden, p);
+    TRY(linear_forward(m->products, &m->layers[layer].qkv, x->qkv, x->attention_in, rows));
+    if (c->qkv_bias) bias_forward(x->qkv, m->parameters + o->qkv_bias, rows, w.qkv);
+    rotate_forward(m, layer, a->rotated, x->qkv, a->angles, rows);
+    for (size_t r = 0; r < rows; r++) {
+        const sequence *s = &batch->sequences[batch->sequence[r]];
+        attention_row *row = &a->attention_rows[r];
+        *row = (attention_row){.own = kv_cache_run(c, s->own, layer), .own_count = (size_t)batch->index[r] + 1};
+        if (s->prefix) row->prefix = kv_cache_run(c, s->prefix, layer), row->prefix_count = s->prefix->length;
+        attention_store(&shape, &row->own, (size_t)batch->index[r], a->rotated + r * stride + w.query,
+                        x->qkv + r * w.qkv + stride);
+    }
+    attention_forward(&shape, x->attention_out, a->keep ? x->statistics : NULL, a->rotated, stride, a->attention_rows, rows,
+                      a->scratch, a->scratch_stride, p);
+    TRY(linear_forward(m->products, &m->layers[layer].output, a->delta, x->attention_out, rows));
+    add_forward(x->middle, x->input, a->delta, rows, w.hidden);
+    return STATUS_OK;
+}
+
+// Runs of rows that belong to one sequence, with the places of their gradients. Returns how many.
+static size_t gather_blocks(const model *m, size_t layer, backward_memory *b, const row_batch *batch) {
+    const model_config *c = &m->config;
+    widths w = widths_of(c);
+    size_t count = 0;
+    for (size_t r = 0; r < batch->rows;) {
+        size_t first = r;
+        const sequence *s = &batch->sequences[batch->sequence[r]];
+        while (r < batch->rows && batch->sequence[r] == batch->sequence[first]) r++;
+        attention_block *block = &b->blocks[count++];
+        *block = (attention_block){.first = first,
+                                   .count = r - first,
+                                   .own = kv_cache_run(c, s->own, layer),
+                                   .down_keys = b->d_key + first * w.key,
+                                   .down_values = b->d_value + first * w.key};
+        if (s->prefix) {
+            size_t tokens = s->prefix->length;
+            block->prefix = kv_cache_run(c, s->prefix, layer), block->prefix_count = tokens;
+            block->dprefix_keys = s->prefix_gradient->memory + layer * 2 * tokens * w.key;
+            block->dprefix_values = block->dprefix_keys + tokens * w.key;
+        }
+        size_t bytes = (r - first) * w.key * sizeof(float);
+        if (s->own_gradient) {
+            const float *left = s->own_gradient->memory + layer * 2 * s->own_gradient->tokens * w.key;
+            memcpy(block->down_keys, left, bytes);
+            memcpy(block->down_values, left + s->own_gradient->tokens * w.key, bytes);
+        } else {
+            memset(block->down_keys, 0, bytes);
+            memset(block->down_values, 0, bytes);
+        }
+    }
+    return count;
+}
+
+static status attention_layer_backward(const model *m, size_t layer, const activations *a, backward_memory *b,
+                                       const row_batch *batch, float *gradients) {
+    const model_config *c = &m->config;
+    const layer_offsets *o = &m->table.layers[layer];
+    const layer_activations *x = &a->layers[layer];
+    widths w = widths_of(c);
+    attention_shape shape = model_attention(c);
+    precision p = matmul_precision(m->products);
+    size_t rows = batch->rows, stride = w.query + w.key;
+    // middle = input + W_o attention_out
+    numbers_round(b->d_number, b->d_stream, rows * w.hidden, p);
+    TRY(linear_backward_weight(m->products, w.hidden, w.query, gradients + o->output, b->d_number, x->attention_out, rows));
+    TRY(linear_backward_input(m->products, &m->layers[layer].output, b->d_attention, b->d_number, rows));
+    rotate_forward(m, layer, a->rotated, x->qkv, a->angles, rows);
+    size_t blocks = gather_blocks(m, layer, b, batch);
+    attention_backward(&shape, b->d_query, b->d_attention, x->attention_out, x->statistics, a->rotated, stride, b->blocks, blocks,
+                       b->scratch, b->scratch_stride, p);
+    rotate_backward(m, layer, b, x->qkv, a->angles, rows, gradients);
+    // qkv = W_qkv norm(input) + bias
+    if (c->qkv_bias) bias_backward(gradients + o->qkv_bias, b->d_qkv, rows, w.qkv);
+    numbers_round(b->d_number, b->d_qkv, rows * w.qkv, p);
+    TRY(linear_backward_weight(m->products, w.qkv, w.hidden, gradients + o->qkv, b->d_number, x->attention_in, rows));
+    TRY(linear_backward_input(m->products, &m->layers[layer].qkv, b->d_normed, b->d_number, rows));
+    rmsnorm_backward(b->d_stream, gradients + o->attention_norm, b->d_normed, x->input, m->parameters + o->attention_norm,
+                     (float)c->norm_eps, rows, w.hidden);
+    return STATUS_OK;
+}
+
+// ---- feed-forward block --------------------------------------------------------------------------------------------------
+
+static status feed_forward_forward(const model *m, size_t layer, activations *a, size_t rows, const layer_activations *x,
+                                   float *output) {
+    const model_config *c = &m->config;
+    const layer_offsets *o = &m->table.layers[layer];
+    precision p = matmul_precision(m->products);
+    rmsnorm_forward(x->feed_forward_in, x->middle, m->parameters + o->feed_forward_norm, (float)c->norm_eps, rows, c->hidden, p);
+    TRY(linear_forward(m->products, &m->layers[layer].gate_up, x->gate_up, x->feed_forward_in, rows));
+    swiglu_forward(x->feed_forward_out, x->gate_up, rows, c->feed_forward, p);
+    TRY(linear_forward(m->products, &m->layers[layer].down, a->delta, x->feed_forward_out, rows));
+    add_forward(output, x->middle, a->delta, rows, c->hidden);
+    return STATUS_OK;
+}
+
+static status feed_forward_backward(const model *m, size_t layer, const activations *a, backward_memory *b, size_t rows,
+                                    float *gradients) {
+    const model_config *c = &m->config;
+    const layer_offsets *o = &m->table.layers[layer];
+    const layer_activations *x = &a->layers[layer];
+    precision p = matmul_precision(m->products);
+    // output = middle + W_down swiglu(W_gate_up norm(middle))
+    numbers_round(b->d_number, b->d_stream, rows * c->hidden, p);
+    TRY(linear_backward_weight(m->products, c->hidden, c->feed_forward, gradients + o->down, b->d_number, x->feed_forward_out,
+                               rows));
+    TRY(linear_backward_input(m->products, &m->layers[layer].down, b->d_wide, b->d_number, rows));
+    swiglu_backward(b->d_number, b->d_wide, x->gate_up, rows, c->feed_forward, p);
+    TRY(linear_backward_weight(m->products, 2 * c->feed_forward, c->hidden, gradients + o->gate_up, b->d_number,
+                               x->feed_forward_in, rows));
+    TRY(linear_backward_input(m->products, &m->layers[layer].gate_up, b->d_normed, b->d_number, rows));
+    rmsnorm_backward(b->d_stream, gradients + o->feed_forward_norm, b->d_normed, x->middle, m->parameters + o->feed_forward_norm,
+                     (float)c->norm_eps, rows, c->hidden);
+    return STATUS_OK;
+}
+
+// ---- all layers ----------------------------------------------------------------------------------------------------------
+
+status transformer_forward(const model *m, activations *a, const row_batch *batch) {
+    const model_config *c = &m->config;
+    if (batch->rows > a->capacity)
+        return status_set(STATUS_FAILED, "%zu rows in a forward planned for %zu", batch->rows, a->capacity);
+    for (size_t r = 0; r < batch->rows; r++) {
+        const sequence *s = &batch->sequences[batch->sequence[r]];
+        size_t before = s->prefix ? s->prefix->length : 0, index = (size_t)batch->index[r];
+        if (index >= s->own->capacity || before + index >= a->longest)
+            return status_set(STATUS_FAILED, "a sequence of %zu tokens in a forward planned for %zu", before + index + 1,
+                              a->longest);
+        a->position[r] = (int32_t)(before + index);
+    }
+    rope_table(a->angles, a->position, m->inverse_frequency, batch->rows, c->head_width);
+    embedding_forward(a->layers[0].input, m->parameters + m->table.embedding, batch->token, batch->rows, c->hidden);
+    for (size_t l = 0; l < c->layers; l++) {
+        TRY(attention_layer_forward(m, l, a, batch, &a->layers[l]));
+        TRY(feed_forward_forward(m, l, a, batch->rows, &a->layers[l], l + 1 < c->layers ? a->layers[l + 1].input : a->output));
+    }
+    for (size_t r = 0; r < batch->rows; r++) {
+        kv_cache *own = batch->sequences[batch->sequence[r]].own;
+        if ((size_t)batch->index[r] + 1 > own->length) own->length = (size_t)batch->index[r] + 1;
+    }
+    return STATUS_OK;
+}
+
+status transformer_backward(const model *m, const activations *a, backward_memory *b, const row_batch *batch, float *gradients) {
+    for (size_t l = m->config.layers; l-- > 0;) {
+        TRY(feed_forward_backward(m, l, a, b, batch->rows, gradients));
+        TRY(attention_layer_backward(m, l, a, b, batch, gradients));
+    }
+    embedding_backward(gradients + m->table.embedding, b->d_stream, batch->token, batch->rows, m->config.hidden);
+    return STATUS_OK;
+}

@@ -1,0 +1,102 @@
+// The transformer itself: rows of tokens in, hidden states out; and the way back.
+//
+// There is one forward. Sampling calls it with one new row for each running rollout and keeps no activations; training calls
+// it with all rows and keeps them. A row's result has the same bits in both.
+//
+// A row is token `index` of a sequence's own run; before it the sequence may have a prefix: the prompt's keys and values,
+// computed once and shared by all rollouts of a group.
+#ifndef DSDR_MODEL_TRANSFORMER_H
+#define DSDR_MODEL_TRANSFORMER_H
+
+#include "model/model.h"
+
+// Keys and values of one run of tokens, of all layers.
+typedef struct kv_cache {
+    float *memory;   // kv_cache_floats(config, capacity)
+    size_t capacity; // tokens, a multiple of ATTENTION_LANES
+    size_t length;   // tokens stored
+} kv_cache;
+
+size_t kv_cache_floats(const model_config *c, size_t capacity);
+attention_run kv_cache_run(const model_config *c, const kv_cache *cache, size_t layer);
+
+// Gradients of a run's keys (before the rotation is undone) and values, [layers][2][tokens][K*D].
+typedef struct kv_gradient {
+    float *memory;
+    size_t tokens;
+} kv_gradient;
+
+static inline size_t kv_gradient_floats(const model_config *c, size_t tokens) {
+    return c->layers * 2 * tokens * c->kv_heads * c->head_width;
+}
+
+typedef struct sequence {
+    const kv_cache *prefix; // NULL: none
+    kv_cache *own;
+    kv_gradient *prefix_gradient; // backward: accumulated (+=); NULL without prefix
+    kv_gradient *own_gradient;    // backward: what later rows of other calls have left for this run; NULL: nothing
+} sequence;
+
+// What one call computes. Rows of one sequence follow one another, index by index.
+typedef struct row_batch {
+    size_t rows;
+    const int32_t *token;    // [rows]
+    const int32_t *sequence; // [rows] into `sequences`
+    const int32_t *index;    // [rows] position in the sequence's own run
+    const sequence *sequences;
+} row_batch;
+
+typedef struct layer_activations {
+    float *input;        // [B, C] the residual stream before the layer
+    void *attention_in;  // [B, C] normed, in the products' precision
+    float *qkv;          // [B, (H + 2K) D] before head norms and rotation
+    void *attention_out; // [B, H D]
+    float *statistics;   // [B, H, 2]
+    float *middle;       // [B, C] the residual stream between attention and feed-forward
+    void *feed_forward_in;
+    float *gate_up; // [B, 2F]
+    void *feed_forward_out;
+} layer_activations;
+
+// Memory of a forward over at most `capacity` rows. With keep, each layer has its own activations; else all share one set.
+typedef struct activations {
+    arena memory;
+    size_t capacity, longest; // rows; longest sequence that a row may see
+    bool keep;
+    layer_activations *layers; // [config.layers]
+    float *output;             // [B, C] after the last layer, before the final norm
+    float *delta, *rotated, *angles;
+    int32_t *position;
+    attention_row *attention_rows;
+    float *scratch;
+    size_t scratch_stride;
+} activations;
+
+// `capacity` rows are rounded up as products want it. Planned, taken once, never grown.
+status activations_create(activations *a, const model *m, size_t capacity, size_t longest, bool keep);
+void activations_free(activations *a);
+size_t activations_bytes(const model *m, size_t capacity, size_t longest, bool keep);
+
+// Computes batch->rows rows into a->output and appends their keys and values to their sequences' own runs (own->length grows).
+status transformer_forward(const model *m, activations *a, const row_batch *batch);
+
+// Memory of a backward over at most `capacity` rows.
+typedef struct backward_memory {
+    arena memory;
+    float *d_stream, *d_normed, *d_wide, *d_attention, *d_query, *d_key, *d_value, *d_qkv;
+    void *d_number; // an operand of products
+    attention_block *blocks;
+    float *scratch;
+    size_t scratch_stride;
+} backward_memory;
+
+status backward_create(backward_memory *b, const model *m, size_t capacity, size_t longest_prefix, size_t longest_own);
+void backward_free(backward_memory *b);
+size_t backward_bytes(const model *m, size_t capacity, size_t longest_prefix, size_t longest_own);
+
+// The way back through transformer_forward, with the activations it kept. On entry b->d_stream[B, C] is the gradient by
+// a->output; it is consumed. gradients [table.total] +=: all parameters but the final norm and, untied, the head. Each sequence's
+// rows must start at index 0 and be complete.
+status transformer_backward(const model *m, const activations *a, backward_memory *b, const row_batch *batch, float *gradients);
+
+#endif

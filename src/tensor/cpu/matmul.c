@@ -1,0 +1,361 @@
+// Matrix products over oneDNN. See tensor/matmul.h.
+#include "tensor/matmul.h"
+
+#include <omp.h>
+#include <oneapi/dnnl/dnnl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tensor/cpu/fixed_order.h"
+
+enum { CACHE_SIZE = 1024, PACKING_ROWS = 64 };
+
+typedef enum product_kind {
+    PRODUCT_ROWS,   // y[M, N] = x[M, K] b[K, N], b packed
+    PRODUCT_WEIGHT, // c[M, N] += a[K, M]^T b[K, N]
+} product_kind;
+
+typedef struct product {
+    product_kind kind;
+    size_t m, n, k;
+    dnnl_primitive_t primitive; // NULL: the slot is free
+    dnnl_memory_t source, weights, destination, scratchpad;
+    size_t scratch_bytes;
+} product;
+
+struct matmul {
+    precision precision;
+    int threads;
+    bool fixed_order;
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    product cache[CACHE_SIZE];
+    size_t cached;
+    void *scratch;
+    size_t scratch_bytes;
+    char description[96];
+};
+
+static status dnnl_failed(dnnl_status_t code, const char *what) {
+    return status_set(code == dnnl_out_of_memory ? STATUS_NO_MEMORY : STATUS_FAILED, "oneDNN could not %s (status %d)", what,
+                      (int)code);
+}
+
+#define DNNL_TRY(call, what)                                                                                                     \
+    do {                                                                                                                         \
+        dnnl_status_t dnnl_code_ = (call);                                                                                       \
+        if (dnnl_code_ != dnnl_success) return dnnl_failed(dnnl_code_, what);                                                    \
+    } while (0)
+
+static dnnl_data_type_t data_type(precision p) { return p == PRECISION_FLOAT32 ? dnnl_f32 : dnnl_bf16; }
+
+status matmul_create(matmul **out, precision p, int threads, bool fixed_order) {
+    *out = NULL;
+    if (threads < 1) return status_set(STATUS_INVALID, "the number of threads is %d; it must be at least 1", threads);
+    matmul *m = calloc(1, sizeof *m);
+    if (!m) return status_set(STATUS_NO_MEMORY, "out of memory");
+    m->precision = p, m->threads = threads, m->fixed_order = fixed_order;
+    omp_set_num_threads(threads);
+    if (fixed_order) {
+        snprintf(m->description, sizeof m->description, "fixed-order kernel");
+    } else {
+        dnnl_status_t code = dnnl_engine_create(&m->engine, dnnl_cpu, 0);
+        if (code == dnnl_success) code = dnnl_stream_create(&m->stream, m->engine, dnnl_stream_default_flags);
+        if (code != dnnl_success) {
+            matmul_free(m);
+            return dnnl_failed(code, "start");
+        }
+        const dnnl_version_t *version = dnnl_version();
+        snprintf(m->description, sizeof m->description, "oneDNN %d.%d.%d, instruction set 0x%x", version->major, version->minor,
+                 version->patch, (unsigned)dnnl_get_effective_cpu_isa());
+    }
+    *out = m;
+    return STATUS_OK;
+}
+
+static void product_free(product *p) {
+    if (!p->primitive) return;
+    dnnl_primitive_destroy(p->primitive);
+    dnnl_memory_destroy(p->source), dnnl_memory_destroy(p->weights), dnnl_memory_destroy(p->destination);
+    dnnl_memory_destroy(p->scratchpad);
+    *p = (product){0};
+}
+
+void matmul_free(matmul *m) {
+    if (!m) return;
+    for (size_t i = 0; i < CACHE_SIZE; i++) product_free(&m->cache[i]);
+    if (m->stream) dnnl_stream_destroy(m->stream);
+    if (m->engine) dnnl_engine_destroy(m->engine);
+    free(m->scratch);
+    free(m);
+}
+
+precision matmul_precision(const matmul *m) { return m->precision; }
+int matmul_threads(const matmul *m) { return m->threads; }
+bool matmul_is_fixed_order(const matmul *m) { return m->fixed_order; }
+const char *matmul_description(const matmul *m) { return m->description; }
+
+size_t matmul_rows(size_t rows) {
+    size_t step = rows <= 8 ? 1 : rows <= 64 ? 4 : rows <= 256 ? 8 : rows <= 1024 ? 16 : 64;
+    return (rows + step - 1) / step * step;
+}
+
+// ---- packed weights ------------------------------------------------------------------------------------------------------
+
+static status describe(dnnl_memory_desc_t *out, size_t rows, size_t columns, dnnl_data_type_t type, dnnl_format_tag_t tag) {
+    dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)columns};
+    DNNL_TRY(dnnl_memory_desc_init_by_tag(out, 2, dims, type, tag), "describe a matrix");
+    return STATUS_OK;
+}
+
+static status describe_primitive(const matmul *m, dnnl_primitive_desc_t *out, const dnnl_memory_desc_t *source,
+                                 const dnnl_memory_desc_t *weights, const dnnl_memory_desc_t *destination, bool accumulate) {
+    dnnl_matmul_desc_t description;
+    DNNL_TRY(dnnl_matmul_desc_init(&description, source, weights, NULL, destination), "describe a product");
+    dnnl_primitive_attr_t attributes;
+    DNNL_TRY(dnnl_primitive_attr_create(&attributes), "describe a product");
+    dnnl_post_ops_t after = NULL;
+    dnnl_status_t code = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+    if (code == dnnl_success && accumulate) {
+        code = dnnl_post_ops_create(&after);
+        if (code == dnnl_success) code = dnnl_post_ops_append_sum(after, 1.0f);
+        if (code == dnnl_success) code = dnnl_primitive_attr_set_post_ops(attributes, after);
+    }
+    if (code == dnnl_success) code = dnnl_primitive_desc_create(out, &description, attributes, m->engine, NULL);
+    if (after) dnnl_post_ops_destroy(after);
+    dnnl_primitive_attr_destroy(attributes);
+    return code == dnnl_success ? STATUS_OK : dnnl_failed(code, "plan a product");
+}
+
+// The one packed layout of b[K, N], whatever the number of rows: what oneDNN prefers for a full tile of rows.
+static status packed_layout(const matmul *m, dnnl_memory_desc_t *out, size_t inner, size_t columns) {
+    dnnl_memory_desc_t source, weights, destination;
+    TRY(describe(&source, PACKING_ROWS, inner, data_type(m->precision), dnnl_ab));
+    TRY(describe(&weights, inner, columns, data_type(m->precision), dnnl_format_tag_any));
+    TRY(describe(&destination, PACKING_ROWS, columns, dnnl_f32, dnnl_ab));
+    dnnl_primitive_desc_t plan;
+    TRY(describe_primitive(m, &plan, &source, &weights, &destination, false));
+    *out = *dnnl_primitive_desc_query_md(plan, dnnl_query_weights_md, 0);
+    dnnl_primitive_desc_destroy(plan);
+    return STATUS_OK;
+}
+
+size_t linear_bytes(const matmul *m, size_t out, size_t in) {
+    size_t bytes = out * in * precision_bytes(m->precision);
+    dnnl_memory_desc_t one, other;
+    if (!m->fixed_order && packed_layout(m, &one, in, out) == STATUS_OK && packed_layout(m, &other, out, in) == STATUS_OK) {
+        size_t a = dnnl_memory_desc_get_size(&one), b = dnnl_memory_desc_get_size(&other);
+        bytes = a > b ? a : b;
+    }
+    return (bytes + 63) / 64 * 64;
+}
+
+static status reorder(matmul *m, const dnnl_memory_desc_t *from, const void *source, const dnnl_memory_desc_t *to,
+                      void *destination) {
+    dnnl_primitive_desc_t plan = NULL;
+    dnnl_primitive_t primitive = NULL;
+    dnnl_memory_t in = NULL, out = NULL;
+    dnnl_status_t code = dnnl_reorder_primitive_desc_create(&plan, from, m->engine, to, m->engine, NULL);
+    if (code == dnnl_success) code = dnnl_primitive_create(&primitive, plan);
+    if (code == dnnl_success) code = dnnl_memory_create(&in, from, m->engine, (void *)source);
+    if (code == dnnl_success) code = dnnl_memory_create(&out, to, m->engine, destination);
+    if (code == dnnl_success) {
+        dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, in}, {DNNL_ARG_TO, out}};
+        code = dnnl_primitive_execute(primitive, m->stream, 2, arguments);
+        if (code == dnnl_success) code = dnnl_stream_wait(m->stream);
+    }
+    if (in) dnnl_memory_destroy(in);
+    if (out) dnnl_memory_destroy(out);
+    if (primitive) dnnl_primitive_destroy(primitive);
+    if (plan) dnnl_primitive_desc_destroy(plan);
+    return code == dnnl_success ? STATUS_OK : dnnl_failed(code, "pack a weight");
+}
+
+// dst[in, out] = rounded transpose of weight[out, in]
+static void transpose_round(void *to, const float *weight, size_t out, size_t in, precision p) {
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < in; i++)
+        for (size_t o = 0; o < out; o++)
+            numbers_round((unsigned char *)to + (i * out + o) * precision_bytes(p), weight + o * in + i, 1, p);
+}
+
+status linear_pack(matmul *m, const linear *l, const float *weight) {
+    if (m->fixed_order) {
+        if (l->forward) transpose_round(l->forward, weight, l->out, l->in, m->precision);
+        if (l->backward) numbers_round(l->backward, weight, l->out * l->in, m->precision);
+        return STATUS_OK;
+    }
+    dnnl_memory_desc_t plain, packed;
+    dnnl_dims_t dims = {(dnnl_dim_t)l->in, (dnnl_dim_t)l->out}, strides = {1, (dnnl_dim_t)l->in};
+    if (l->forward) { // b[in, out] = W^T: the plain matrix read by columns
+        DNNL_TRY(dnnl_memory_desc_init_by_strides(&plain, 2, dims, dnnl_f32, strides), "describe a matrix");
+        TRY(packed_layout(m, &packed, l->in, l->out));
+        TRY(reorder(m, &plain, weight, &packed, l->forward));
+    }
+    if (l->backward) { // b[out, in] = W
+        TRY(describe(&plain, l->out, l->in, dnnl_f32, dnnl_ab));
+        TRY(packed_layout(m, &packed, l->out, l->in));
+        TRY(reorder(m, &plain, weight, &packed, l->backward));
+    }
+    return STATUS_OK;
+}
+
+// ---- products ------------------------------------------------------------------------------------------------------------
+
+static status scratch_reserve(matmul *m, size_t bytes) {
+    if (bytes <= m->scratch_bytes) return STATUS_OK;
+    free(m->scratch);
+    m->scratch_bytes = 0;
+    m->scratch = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (!m->scratch) return status_set(STATUS_NO_MEMORY, "cannot allocate %zu bytes for products", bytes);
+    m->scratch_bytes = bytes;
+    return STATUS_OK;
+}
+
+static status product_create(matmul *m, product *p) {
+    dnnl_data_type_t type = data_type(m->precision);
+    dnnl_memory_desc_t source, weights, destination;
+    if (p->kind == PRODUCT_ROWS) {
+        TRY(describe(&source, p->m, p->k, type, dnnl_ab));
+        TRY(packed_layout(m, &weights, p->k, p->n));
+    } else {
+        dnnl_dims_t dims = {(dnnl_dim_t)p->m, (dnnl_dim_t)p->k}, strides = {1, (dnnl_dim_t)p->m};
+        DNNL_TRY(dnnl_memory_desc_init_by_strides(&source, 2, dims, type, strides), "describe a matrix");
+        TRY(describe(&weights, p->k, p->n, type, dnnl_ab));
+    }
+    TRY(describe(&destination, p->m, p->n, dnnl_f32, dnnl_ab));
+    dnnl_primitive_desc_t plan;
+    TRY(describe_primitive(m, &plan, &source, &weights, &destination, p->kind == PRODUCT_WEIGHT));
+    const dnnl_memory_desc_t *scratchpad = dnnl_primitive_desc_query_md(plan, dnnl_query_scratchpad_md, 0);
+    p->scratch_bytes = dnnl_memory_desc_get_size(scratchpad);
+    dnnl_status_t code = dnnl_memory_create(&p->scratchpad, scratchpad, m->engine, DNNL_MEMORY_NONE);
+    if (code == dnnl_success) code = dnnl_memory_create(&p->source, &source, m->engine, DNNL_MEMORY_NONE);
+    if (code == dnnl_success) code = dnnl_memory_create(&p->weights, &weights, m->engine, DNNL_MEMORY_NONE);
+    if (code == dnnl_success) code = dnnl_memory_create(&p->destination, &destination, m->engine, DNNL_MEMORY_NONE);
+    if (code == dnnl_success) code = dnnl_primitive_create(&p->primitive, plan);
+    dnnl_primitive_desc_destroy(plan);
+    return code == dnnl_success ? STATUS_OK : dnnl_failed(code, "build a product");
+}
+
+static status product_find(matmul *m, product_kind kind, size_t rows, size_t columns, size_t inner, product **out) {
+    if (m->cached > CACHE_SIZE / 2) { // never seen with bucketed shapes; a fresh start keeps the table sparse
+        for (size_t i = 0; i < CACHE_SIZE; i++) product_free(&m->cache[i]);
+        m->cached = 0;
+    }
+    uint64_t key = ((uint64_t)kind << 62) ^ ((uint64_t)rows << 40) ^ ((uint64_t)columns << 20) ^ inner;
+    size_t slot = (size_t)(key * 0x9E3779B97F4A7C15u >> 54) % CACHE_SIZE;
+    for (;; slot = (slot + 1) % CACHE_SIZE) {
+        product *p = &m->cache[slot];
+        if (!p->primitive) {
+            *p = (product){.kind = kind, .m = rows, .n = columns, .k = inner};
+            TRY(product_create(m, p));
+            TRY(scratch_reserve(m, p->scratch_bytes));
+            m->cached++;
+            *out = p;
+            return STATUS_OK;
+        }
+        if (p->kind == kind && p->m == rows && p->n == columns && p->k == inner) {
+            *out = p;
+            return STATUS_OK;
+        }
+    }
+}
+
+static status product_run(matmul *m, product *p, const void *source, const void *weights, float *destination) {
+    DNNL_TRY(dnnl_memory_set_data_handle(p->source, (void *)source), "bind a matrix");
+    DNNL_TRY(dnnl_memory_set_data_handle(p->weights, (void *)weights), "bind a matrix");
+    DNNL_TRY(dnnl_memory_set_data_handle(p->destination, destination), "bind a matrix");
+    DNNL_TRY(dnnl_memory_set_data_handle(p->scratchpad, m->scratch), "bind a matrix");
+    dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, p->source},
+                                   {DNNL_ARG_WEIGHTS, p->weights},
+                                   {DNNL_ARG_DST, p->destination},
+                                   {DNNL_ARG_SCRATCHPAD, p->scratchpad}};
+    DNNL_TRY(dnnl_primitive_execute(p->primitive, m->stream, 4, arguments), "run a product");
+    DNNL_TRY(dnnl_stream_wait(m->stream), "run a product");
+    return STATUS_OK;
+}
+
+static void zero_rows(void *x, size_t from, size_t to, size_t width, precision p) {
+    memset((unsigned char *)x + from * width * precision_bytes(p), 0, (to - from) * width * precision_bytes(p));
+}
+
+static status rows_product(matmul *m, const void *packed, float *y, void *x, size_t rows, size_t inner, size_t columns) {
+    if (rows == 0) return STATUS_OK;
+    if (m->fixed_order) {
+        fixed_order_product(y, x, packed, rows, inner, columns, m->precision);
+        return STATUS_OK;
+    }
+    size_t padded = matmul_rows(rows);
+    zero_rows(x, rows, padded, inner, m->precision);
+    product *p;
+    TRY(product_find(m, PRODUCT_ROWS, padded, columns, inner, &p));
+    return product_run(m, p, x, packed, y);
+}
+
+status linear_forward(matmul *m, const linear *l, float *y, void *x, size_t rows) {
+    return rows_product(m, l->forward, y, x, rows, l->in, l->out);
+}
+
+status linear_backward_input(matmul *m, const linear *l, float *dx, void *dy, size_t rows) {
+    return rows_product(m, l->backward, dx, dy, rows, l->out, l->in);
+}
+
+static status weight_product(matmul *m, size_t out, size_t in, float *dw, void *dy, void *x, size_t rows) {
+    size_t padded = matmul_rows(rows);
+    zero_rows(x, rows, padded, in, m->precision);
+    zero_rows(dy, rows, padded, out, m->precision);
+    product *p;
+    TRY(product_find(m, PRODUCT_WEIGHT, out, in, padded, &p));
+    return product_run(m, p, dy, x, dw);
+}
+
+status linear_backward_weight(matmul *m, size_t out, size_t in, float *dw, void *dy, void *x, size_t rows) {
+    if (m->fixed_order) {
+        fixed_order_accumulate(dw, dy, x, rows, out, in, m->precision);
+        return STATUS_OK;
+    }
+    size_t bytes = precision_bytes(m->precision);
+    for (size_t first = 0; first < rows; first += MATMUL_DEPTH) {
+        size_t count = rows - first < MATMUL_DEPTH ? rows - first : MATMUL_DEPTH;
+        TRY(weight_product(m, out, in, dw, (unsigned char *)dy + first * out * bytes, (unsigned char *)x + first * in * bytes,
+                           count));
+    }
+    return STATUS_OK;
+}
+
+// ---- self-test -----------------------------------------------------------------------------------------------------------
+
+status matmul_self_test(matmul *m, size_t out, size_t in, size_t most_rows, bool *invariant) {
+    *invariant = true;
+    if (m->fixed_order) return STATUS_OK;
+    size_t room = matmul_rows(most_rows), size = precision_bytes(m->precision);
+    float *values = malloc((out > room ? out : room) * in * sizeof(float));
+    void *packed = aligned_alloc(64, linear_bytes(m, out, in));
+    unsigned char *x = aligned_alloc(64, (room * in * size + 63) / 64 * 64),
+                  *moved = aligned_alloc(64, (room * in * size + 63) / 64 * 64);
+    float *whole = malloc(room * out * sizeof(float)), *part = malloc(room * out * sizeof(float));
+    status code = STATUS_OK;
+    if (!values || !packed || !x || !moved || !whole || !part) {
+        code = status_set(STATUS_NO_MEMORY, "out of memory in the self-test of products");
+        goto cleanup;
+    }
+    linear l = {.out = out, .in = in, .forward = packed};
+    for (size_t i = 0; i < out * in; i++) values[i] = (float)((int32_t)((uint32_t)i * 2654435761u) >> 8) * 0x1p-23f;
+    TRY_OR(code, linear_pack(m, &l, values), cleanup);
+    for (size_t i = 0; i < most_rows * in; i++) values[i] = (float)((int32_t)((uint32_t)(i + 77) * 2246822519u) >> 8) * 0x1p-23f;
+    numbers_round(x, values, most_rows * in, m->precision);
+    TRY_OR(code, linear_forward(m, &l, whole, x, most_rows), cleanup);
+    static const size_t counts[] = {1, 2, 3, 5, 8, 13, 20, 37, 64, 100, 200};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts && *invariant; i++) {
+        size_t count = counts[i];
+        if (count > most_rows) break;
+        size_t first = (i * 7) % (most_rows - count + 1); // rows are compared in another place of another batch
+        memcpy(moved, x + first * in * size, count * in * size);
+        TRY_OR(code, linear_forward(m, &l, part, moved, count), cleanup);
+        if (memcmp(part, whole + first * out, count * out * sizeof(float)) != 0) *invariant = false;
+    }
+cleanup:
+    free(values), free(packed), free(x), free(moved), free(whole), free(part);
+    return code;
+}

@@ -1,0 +1,88 @@
+// Sixteen float32 lanes as a compiler vector: one AVX-512 register, or as many narrower ones as the machine has.
+// Lane arithmetic is the same on every instruction set; sums over lanes have one fixed order.
+#ifndef DSDR_TENSOR_CPU_VECTOR_H
+#define DSDR_TENSOR_CPU_VECTOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef float f32x16 __attribute__((vector_size(64)));
+typedef int32_t i32x16 __attribute__((vector_size(64)));
+typedef uint32_t u32x16 __attribute__((vector_size(64)));
+typedef uint16_t u16x16 __attribute__((vector_size(32)));
+
+#define VECTOR_INLINE static inline __attribute__((always_inline, unused))
+
+VECTOR_INLINE f32x16 vector_load(const float *x) {
+    f32x16 v;
+    memcpy(&v, x, sizeof v);
+    return v;
+}
+VECTOR_INLINE void vector_store(float *y, f32x16 v) { memcpy(y, &v, sizeof v); }
+VECTOR_INLINE f32x16 vector_all(float x) { return (f32x16){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
+
+// The first `count` < 16 numbers, `rest` in the other lanes.
+VECTOR_INLINE f32x16 vector_load_part(const float *x, size_t count, float rest) {
+    f32x16 v = vector_all(rest);
+    memcpy(&v, x, count * sizeof(float));
+    return v;
+}
+VECTOR_INLINE void vector_store_part(float *y, f32x16 v, size_t count) { memcpy(y, &v, count * sizeof(float)); }
+
+VECTOR_INLINE f32x16 vector_select(i32x16 mask, f32x16 yes, f32x16 no) {
+    return (f32x16)((mask & (i32x16)yes) | (~mask & (i32x16)no));
+}
+VECTOR_INLINE f32x16 vector_max(f32x16 a, f32x16 b) { return vector_select((i32x16)(a > b), a, b); }
+
+VECTOR_INLINE float vector_sum(f32x16 v) {
+    float s[16];
+    memcpy(s, &v, sizeof s);
+    for (int step = 8; step > 0; step /= 2)
+        for (int i = 0; i < step; i++) s[i] += s[i + step];
+    return s[0];
+}
+VECTOR_INLINE float vector_largest(f32x16 v) {
+    float s[16];
+    memcpy(s, &v, sizeof s);
+    for (int step = 8; step > 0; step /= 2)
+        for (int i = 0; i < step; i++) s[i] = s[i] > s[i + step] ? s[i] : s[i + step];
+    return s[0];
+}
+
+// Bit patterns of bfloat16: round to nearest even; NaN keeps its sign and becomes quiet.
+VECTOR_INLINE u16x16 vector_to_bfloat16(f32x16 v) {
+    u32x16 bits = (u32x16)v;
+    u32x16 rounded = bits + 0x7FFFu + ((bits >> 16) & 1u);
+    u32x16 quiet = bits | 0x400000u;
+    u32x16 is_nan = (u32x16)(v != v);
+    return __builtin_convertvector(((is_nan & quiet) | (~is_nan & rounded)) >> 16, u16x16);
+}
+VECTOR_INLINE f32x16 vector_from_bfloat16(u16x16 v) { return (f32x16)(__builtin_convertvector(v, u32x16) << 16); }
+
+// exp(x) to about 1 unit in the last place; 0 below -87.3, infinity above 88.7; NaN stays NaN.
+VECTOR_INLINE f32x16 vector_exp(f32x16 x) {
+    const f32x16 magic = vector_all(12582912.0f); // 1.5 * 2^23: adding it rounds to an integer
+    f32x16 clamped = vector_select((i32x16)(x < vector_all(-87.33654f)), vector_all(-87.33654f), x);
+    clamped = vector_select((i32x16)(clamped > vector_all(88.72283f)), vector_all(88.72283f), clamped);
+    f32x16 shifted = clamped * vector_all(1.44269504f) + magic;
+    f32x16 n = shifted - magic;
+    f32x16 r = clamped - n * vector_all(0.693359375f);
+    r = r - n * vector_all(-2.12194440e-4f);
+    f32x16 p = vector_all(1.9875691500e-4f);
+    p = p * r + vector_all(1.3981999507e-3f);
+    p = p * r + vector_all(8.3334519073e-3f);
+    p = p * r + vector_all(4.1665795894e-2f);
+    p = p * r + vector_all(1.6666665459e-1f);
+    p = p * r + vector_all(5.0000001201e-1f);
+    p = p * (r * r) + r + vector_all(1.0f);
+    i32x16 power = ((i32x16)shifted - (i32x16)magic);
+    // 2^power in two factors, so that 2^128 of the largest arguments does not overflow early
+    i32x16 half = power >> 1;
+    f32x16 y = p * (f32x16)((half + 127) << 23) * (f32x16)((power - half + 127) << 23);
+    y = vector_select((i32x16)(x < vector_all(-87.33654f)), vector_all(0.0f), y);
+    y = vector_select((i32x16)(x > vector_all(88.72283f)), vector_all(__builtin_inff()), y);
+    return vector_select((i32x16)(x != x), x, y);
+}
+
+#endif

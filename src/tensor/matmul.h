@@ -1,0 +1,55 @@
+// Matrix products through oneDNN's matmul primitive: weights packed once, primitives cached by shape, rows padded to a bucket.
+//
+// Row invariance is a property of oneDNN's kernels that its documentation does not promise. matmul_self_test checks it on the
+// shapes, precision and thread count in use; where it does not hold, products run on the fixed-order kernel of
+// tensor/cpu/fixed_order.c, slower and invariant by construction.
+#ifndef DSDR_TENSOR_MATMUL_H
+#define DSDR_TENSOR_MATMUL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+#include "tensor/ops.h"
+
+typedef struct matmul matmul; // one engine: precision, threads, cache of primitives, scratch memory; used by one caller at a time
+
+// threads: of all kernels of the process from here on (OpenMP), at least 1. fixed_order: never use oneDNN.
+status matmul_create(matmul **out, precision p, int threads, bool fixed_order);
+void matmul_free(matmul *m);
+precision matmul_precision(const matmul *m);
+int matmul_threads(const matmul *m);
+bool matmul_is_fixed_order(const matmul *m);
+// "oneDNN 2.6.3, avx512_core_bf16", or "fixed-order kernel".
+const char *matmul_description(const matmul *m);
+
+// Rows that a product over `rows` rows touches: every operand needs that many rows of room. Few distinct values, so few
+// primitives; at most 5% more than `rows` from 64 rows on.
+size_t matmul_rows(size_t rows);
+
+// A weight matrix W[out, in] as products want it. Memory is the caller's: linear_bytes for each of the two layouts.
+typedef struct linear {
+    size_t out, in;
+    void *forward;  // packed for y = x W^T
+    void *backward; // packed for dx = dy W; NULL for frozen weights
+} linear;
+
+size_t linear_bytes(const matmul *m, size_t out, size_t in); // of one layout, a multiple of 64
+// Packs weight[out, in] (float32, rounded to the engine's precision) into both layouts, or the one that has memory.
+status linear_pack(matmul *m, const linear *l, const float *weight);
+
+// y[rows, out] = x[rows, in] W^T. x in the engine's precision; x and y have room for matmul_rows(rows) rows, and what lies
+// beyond `rows` is overwritten (x with zeros).
+status linear_forward(matmul *m, const linear *l, float *y, void *x, size_t rows);
+// dx[rows, in] = dy[rows, out] W. As above.
+status linear_backward_input(matmul *m, const linear *l, float *dx, void *dy, size_t rows);
+// dw[out, in] += dy[rows, out]^T x[rows, in], in float32, MATMUL_DEPTH rows after another: the order of additions depends on
+// `rows` alone. As above; dy too is overwritten with zeros beyond `rows`.
+enum { MATMUL_DEPTH = 1024 };
+status linear_backward_weight(matmul *m, size_t out, size_t in, float *dw, void *dy, void *x, size_t rows);
+
+// Compares the bits of rows computed alone, in pairs, in other places of other batches, for y = x W^T with W[out, in].
+// *invariant is false where any bit differs.
+status matmul_self_test(matmul *m, size_t out, size_t in, size_t most_rows, bool *invariant);
+
+#endif

@@ -1,0 +1,169 @@
+// The contract of every kernel: what the model and the encoder are made of.
+//
+// Legend, used in all of tensor/ and model/:
+//   B  rows in a call (tokens of any sequences, in any mixture)     C  width of the residual stream
+//   F  width of the feed-forward layer                              V  vocabulary
+//   H  query heads     K  key/value heads     D  width of a head    T  tokens of a sequence
+// Arrays are row-major, the last index fastest. `x` is an input, `y` an output, `dx` the gradient of the loss by x.
+//
+// Row invariance: a forward kernel gives a row the same bits whatever other rows are in the call and however many threads run.
+// Every backward kernel is a fixed order of additions as well: its bits do not depend on the thread count.
+//
+// Precision: row kernels compute in float32. Operands of matrix products are in the engine's precision, float32 or bfloat16
+// (`number` below); products accumulate in float32 and give float32.
+#ifndef DSDR_TENSOR_OPS_H
+#define DSDR_TENSOR_OPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum precision {
+    PRECISION_FLOAT32,
+    PRECISION_BFLOAT16, // round to nearest even; NaN stays NaN
+} precision;
+
+static inline size_t precision_bytes(precision p) { return p == PRECISION_FLOAT32 ? 4 : 2; }
+const char *precision_name(precision p); // "float32", "bfloat16"
+
+// y = x rounded to precision p; count numbers.
+void numbers_round(void *y, const float *x, size_t count, precision p);
+// One number, as numbers_round would give it, back in float32.
+float number_rounded(float x, precision p);
+
+// ---- elementwise and row kernels (rows.c) --------------------------------------------------------------------------------
+
+// y[B,C] = x[B,C] + a[B,C]; y may be x.
+void add_forward(float *y, const float *x, const float *a, size_t rows, size_t width);
+
+// x[B,C] += bias[C]
+void bias_forward(float *x, const float *bias, size_t rows, size_t width);
+// dbias[C] += sum over rows of dx[B,C], rows in order.
+void bias_backward(float *dbias, const float *dx, size_t rows, size_t width);
+
+// RMSNorm (Zhang and Sennrich 2019): y[B,C] = x / sqrt(mean(x^2) + eps) * gain[C], y in precision p.
+void rmsnorm_forward(void *y, const float *x, const float *gain, float eps, size_t rows, size_t width, precision p);
+// dx[B,C] += ..., dgain[C] += ... (NULL: gain is not trained)
+void rmsnorm_backward(float *dx, float *dgain, const float *dy, const float *x, const float *gain, float eps, size_t rows,
+                      size_t width);
+
+// RMSNorm of each of `heads` heads of width D in rows of `stride` numbers, in place, with one gain[D] for all (Qwen3's q and k
+// norm).
+void headnorm_forward(float *x, size_t stride, const float *gain, float eps, size_t rows, size_t heads, size_t width);
+// dx in place: on entry the gradient by the output, on return by the input `x` (the values before the norm). dgain[D] +=.
+void headnorm_backward(float *dx, size_t dx_stride, float *dgain, const float *x, size_t x_stride, const float *gain, float eps,
+                       size_t rows, size_t heads, size_t width);
+
+// Rotary position embedding (Su et al. 2021). rope_table: angles[B, D] = cosines [D/2], then sines [D/2], of
+// position[b] * inverse_frequency[i].
+void rope_table(float *angles, const int32_t *position, const float *inverse_frequency, size_t rows, size_t width);
+// Rotates the half-split pairs (i, i + D/2) of `heads` heads of each row, in place; rows are `stride` numbers apart.
+// direction +1 is the forward, -1 its transpose (the backward).
+void rope_rotate(float *x, size_t stride, const float *angles, size_t rows, size_t heads, size_t width, int direction);
+
+// SwiGLU (Shazeer 2020): y[B,F] = silu(g) * u with (g, u) = gate_up[B, 2F] = [gate | up]; y in precision p.
+void swiglu_forward(void *y, const float *gate_up, size_t rows, size_t width, precision p);
+// dgate_up[B, 2F] = ..., in precision p: it feeds products only.
+void swiglu_backward(void *dgate_up, const float *dy, const float *gate_up, size_t rows, size_t width, precision p);
+
+// y[B,C] = table[token[B], C]
+void embedding_forward(float *y, const float *table, const int32_t *token, size_t rows, size_t width);
+// dtable[token[b], C] += dy[b, C], rows in order.
+void embedding_backward(float *dtable, const float *dy, const int32_t *token, size_t rows, size_t width);
+
+// LayerNorm (Ba et al. 2016): y = (x - mean) / sqrt(variance + eps) * gain + shift; float32, y may be x. For the encoder: no
+// backward.
+void layernorm_forward(float *y, const float *x, const float *gain, const float *shift, float eps, size_t rows, size_t width);
+// y = x * (1 + erf(x / sqrt 2)) / 2 in precision p (Hendrycks and Gimpel 2016, exact form).
+void gelu_forward(void *y, const float *x, size_t count, precision p);
+
+// ---- attention (attention.c) ---------------------------------------------------------------------------------------------
+
+// Keys and values of a run of consecutive tokens of one sequence, of one layer. Keys are stored in blocks of 16 tokens,
+// [K][capacity/16][D][16], so that one register holds 16 keys; values [K][capacity][DV], DV = D rounded up to 16, padding zero.
+// capacity is a multiple of 16. A run starts at a block edge: position 0 of the prompt, and anew position 0 of the response.
+enum { ATTENTION_LANES = 16 };
+
+typedef struct attention_shape {
+    size_t heads, kv_heads, width; // H, K, D; H is a multiple of K
+    float scale;                   // of scores, 1/sqrt(D) as a rule
+} attention_shape;
+
+typedef struct attention_run {
+    float *keys, *values;
+    size_t capacity; // tokens, a multiple of ATTENTION_LANES
+} attention_run;
+
+static inline size_t attention_round(size_t n) { return (n + ATTENTION_LANES - 1) / ATTENTION_LANES * ATTENTION_LANES; }
+// Floats of the keys and of the values of one layer of a run.
+static inline size_t attention_key_floats(const attention_shape *s, size_t capacity) { return s->kv_heads * capacity * s->width; }
+static inline size_t attention_value_floats(const attention_shape *s, size_t capacity) {
+    return s->kv_heads * capacity * attention_round(s->width);
+}
+
+// Stores key[K*D] and value[K*D] of token `index` of the run.
+void attention_store(const attention_shape *s, const attention_run *run, size_t index, const float *key, const float *value);
+
+// What one query row sees: all `prefix_count` tokens of `prefix`, then the first `own_count` tokens of `own` (its own included).
+typedef struct attention_row {
+    attention_run prefix, own;
+    size_t prefix_count, own_count;
+} attention_row;
+
+// y[B, H*D] in precision p: softmax(scale q k) v for each row and head. q[B] rows of `q_stride` floats, H*D of them used.
+// statistics[B, H, 2]: the largest score and the sum of exponentials, kept for the backward; NULL when sampling.
+// scratch: attention_scratch_floats(s, longest row) floats per thread.
+void attention_forward(const attention_shape *s, void *y, float *statistics, const float *q, size_t q_stride,
+                       const attention_row *row, size_t rows, float *scratch, size_t scratch_stride, precision p);
+size_t attention_scratch_floats(const attention_shape *s, size_t longest);
+
+// A block of query rows that share their runs: rows first .. first+count-1 of the call, whose own_count grow by 1 from
+// `own_start`+1. dprefix and down: gradients of keys and values as float32 [tokens][K*D], accumulated (+=); dprefix keys NULL
+// without a prefix.
+typedef struct attention_block {
+    size_t first, count;
+    attention_run prefix, own;
+    size_t prefix_count, own_start;
+    float *dprefix_keys, *dprefix_values; // [prefix_count][K*D]
+    float *down_keys, *down_values;       // [own_start + count][K*D]
+} attention_block;
+
+// dq[B, H*D] = ...; key and value gradients +=, blocks in order, rows in order. dy[B, H*D], y as attention_forward gave it in
+// float32 terms (precision p). Work is divided over (key/value head, set of blocks with one prefix); `blocks` are grouped by
+// prefix. Rotations are not undone here: dq and the key gradients are by the rotated values.
+void attention_backward(const attention_shape *s, float *dq, const float *dy, const void *y, const float *statistics,
+                        const float *q, size_t q_stride, const attention_block *block, size_t blocks, float *scratch,
+                        size_t scratch_stride, precision p);
+size_t attention_backward_scratch_floats(const attention_shape *s, size_t longest_prefix, size_t longest_own);
+
+// ---- the softmax head's row kernels (head.c) -----------------------------------------------------------------------------
+
+// Statistics of softmax(z / temperature) of one row of logits z[V].
+typedef struct logits_statistics {
+    float largest;  // of z / temperature
+    double log_sum; // log of the sum of exp(z / temperature - largest)
+    double entropy; // natural logarithm
+} logits_statistics;
+
+enum { LOGITS_CHUNK = 1024 };
+void logits_measure(logits_statistics *out, const float *z, size_t vocabulary, float temperature);
+
+// log-probability of `token` in float32.
+static inline float logits_logp(const logits_statistics *s, const float *z, int32_t token, float temperature) {
+    return (float)((double)(z[token] * (1.0f / temperature)) - (double)s->largest - s->log_sum);
+}
+
+// The token at which the cumulative distribution first exceeds u in [0,1): one draw.
+int32_t logits_sample(const logits_statistics *s, const float *z, size_t vocabulary, float temperature, double u);
+// The same after keeping the top_k most likely tokens (0: all), then the smallest set with probability at least top_p (1: all).
+// order[V] is scratch.
+int32_t logits_sample_filtered(const logits_statistics *s, const float *z, size_t vocabulary, float temperature, size_t top_k,
+                               double top_p, double u, int32_t *order);
+// The most likely token, the first of equals.
+int32_t logits_argmax(const float *z, size_t vocabulary);
+
+// Gradient by the logits for one row with `count` targets, in precision p:
+// dz_v = (1/temperature) * ( sum_i d_logp_i (1[v = target_i] - p_v)  -  d_entropy * p_v (log p_v + H) ), targets in order.
+void logits_backward(void *dz, const float *z, const logits_statistics *s, size_t vocabulary, float temperature,
+                     const int32_t *target, const double *d_logp, size_t count, double d_entropy, precision p);
+
+#endif
