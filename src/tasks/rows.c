@@ -1,0 +1,199 @@
+// One row of a problem file: which keys hold the text, the answer, the id and the source, and what is refused. See tasks.h.
+#include "tasks/tasks.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/jsonl.h"
+
+// The value of `key`, or of a path with dots through objects; NULL when absent.
+static const json_t *find_value(const json_t *row, const char *key) {
+    const json_t *value = json_object_get(row, key);
+    while (!value) {
+        const char *dot = strchr(key, '.');
+        if (!dot) return NULL;
+        row = json_object_getn(row, key, (size_t)(dot - key));
+        if (!json_is_object(row)) return NULL;
+        key = dot + 1;
+        value = json_object_get(row, key);
+    }
+    return value;
+}
+
+// ---- numbers as written ----------------------------------------------------------------------------------------------------
+// JSON parsing turns 0.50 into 0.5. An answer keeps its digits, so the literal is found again in the line.
+
+typedef struct json_cursor {
+    const char *p, *end;
+} json_cursor;
+
+static void skip_blanks(json_cursor *c) {
+    while (c->p < c->end && isspace((unsigned char)*c->p)) c->p++;
+}
+
+static void skip_string(json_cursor *c) {
+    for (c->p++; c->p < c->end && *c->p != '"'; c->p++)
+        if (*c->p == '\\') c->p++;
+    if (c->p < c->end)
+        c->p++;
+    else
+        c->p = c->end;
+}
+
+// The line is known to be JSON, so counting brackets outside of strings is enough to step over a value.
+static void skip_value(json_cursor *c) {
+    size_t depth = 0;
+    while (c->p < c->end) {
+        if (*c->p == '"') {
+            skip_string(c);
+            if (depth == 0) return;
+            continue;
+        }
+        if (depth == 0 && (*c->p == ',' || *c->p == '}' || *c->p == ']')) return;
+        if (*c->p == '{' || *c->p == '[') depth++;
+        if (*c->p == '}' || *c->p == ']') depth--;
+        c->p++;
+        if (depth == 0 && (c->p[-1] == '}' || c->p[-1] == ']')) return;
+    }
+}
+
+// Sets the cursor on the value of `key` in the object that it stands on. Escaped keys are not found.
+static bool enter_key(json_cursor *c, const char *key, size_t length) {
+    skip_blanks(c);
+    if (c->p >= c->end || *c->p != '{') return false;
+    c->p++;
+    for (;;) {
+        skip_blanks(c);
+        if (c->p >= c->end || *c->p != '"') return false;
+        const char *name = c->p + 1;
+        skip_string(c);
+        bool same = (size_t)(c->p - name) == length + 1 && memcmp(name, key, length) == 0;
+        skip_blanks(c);
+        if (c->p >= c->end || *c->p != ':') return false;
+        c->p++;
+        skip_blanks(c);
+        if (same) return true;
+        skip_value(c);
+        skip_blanks(c);
+        if (c->p >= c->end || *c->p != ',') return false;
+        c->p++;
+    }
+}
+
+static bool number_as_written(const char *line, size_t length, const char *key, const char **number, size_t *number_length) {
+    json_cursor c = {line, line + length};
+    if (!enter_key(&c, key, strlen(key))) {
+        c = (json_cursor){line, line + length};
+        for (const char *dot; (dot = strchr(key, '.')); key = dot + 1)
+            if (!enter_key(&c, key, (size_t)(dot - key))) return false;
+        if (!enter_key(&c, key, strlen(key))) return false;
+    }
+    *number = c.p;
+    while (c.p < c.end && strchr("+-.0123456789eE", *c.p)) c.p++;
+    *number_length = (size_t)(c.p - *number);
+    return *number_length > 0;
+}
+
+// ---- fields ----------------------------------------------------------------------------------------------------------------
+
+// Appends `length` bytes and a NUL; *offset is where they begin.
+static status add_string(buffer *strings, const char *text, size_t length, size_t *offset) {
+    *offset = strings->length;
+    TRY(buffer_append(strings, text, length));
+    return buffer_append_byte(strings, 0);
+}
+
+static bool blank(const char *text) { return text[strspn(text, " \t\r\n\v\f")] == 0; }
+
+static status add_text(buffer *strings, const json_t *value, const char *key, const char *file, size_t line_number,
+                       size_t *offset) {
+    if (json_is_array(value)) { // messages: [{"role": "user", "content": "..."}]
+        const json_t *message = json_array_get(value, 0), *role = json_object_get(message, "role");
+        if (json_array_size(value) != 1 || !json_is_string(role) || strcmp(json_string_value(role), "user") != 0)
+            return status_set(STATUS_UNSUPPORTED,
+                              "%s line %zu: \"%s\" is a list of %zu messages; understood is one message with the role \"user\"",
+                              file, line_number, key, json_array_size(value));
+        value = json_object_get(message, "content");
+        if (!json_is_string(value))
+            return status_set(STATUS_INVALID, "%s line %zu: the message in \"%s\" has no \"content\" that is a string", file,
+                              line_number, key);
+    }
+    if (!json_is_string(value))
+        return status_set(STATUS_INVALID, "%s line %zu: \"%s\" is not a string (nor a list of messages)", file, line_number, key);
+    if (blank(json_string_value(value)))
+        return status_set(STATUS_INVALID, "%s line %zu: \"%s\" is empty", file, line_number, key);
+    return add_string(strings, json_string_value(value), json_string_length(value), offset);
+}
+
+static status add_answer(buffer *strings, const json_t *value, const char *line, size_t line_length, const char *key,
+                         const char *file, size_t line_number, size_t *offset) {
+    if (json_is_number(value)) {
+        const char *number;
+        size_t length;
+        if (number_as_written(line, line_length, key, &number, &length)) return add_string(strings, number, length, offset);
+        buffer plain = {0};
+        status code = json_write(&plain, value, 17);
+        if (code == STATUS_OK) code = add_string(strings, buffer_text(&plain), plain.length, offset);
+        buffer_free(&plain);
+        return code;
+    }
+    if (!json_is_string(value))
+        return status_set(STATUS_INVALID, "%s line %zu: the answer in \"%s\" is neither a string nor a number", file, line_number,
+                          key);
+    if (blank(json_string_value(value)))
+        return status_set(STATUS_INVALID, "%s line %zu: the answer in \"%s\" is empty", file, line_number, key);
+    return add_string(strings, json_string_value(value), json_string_length(value), offset);
+}
+
+static status missing_key(const char *what, const char *key, const char *setting, const char *file, size_t line_number) {
+    return status_set(STATUS_INVALID, "%s line %zu: no %s: the row has no key \"%s\" (%s names another)", file, line_number, what,
+                      key, setting);
+}
+
+status problem_from_row(const json_t *row, const char *line, size_t line_length, const char *file, size_t line_number,
+                        const problem_options *options, buffer *strings, problem_draft *draft) {
+    *draft = (problem_draft){0};
+    const char *prompt_key = options && options->prompt_key ? options->prompt_key : "problem";
+    const char *answer_key = options && options->answer_key ? options->answer_key : "answer";
+    const json_t *text = find_value(row, prompt_key), *answer = find_value(row, answer_key);
+    if (!text && !(options && options->prompt_key) && json_is_array(json_object_get(row, "prompt"))) {
+        prompt_key = "prompt"; // verl's row shape
+        text = json_object_get(row, prompt_key);
+    }
+    if (!answer && !(options && options->answer_key) && find_value(row, "reward_model.ground_truth")) {
+        answer_key = "reward_model.ground_truth";
+        answer = find_value(row, answer_key);
+    }
+    if (!text) return missing_key("problem text", prompt_key, "data.prompt_key", file, line_number);
+    if (!answer) return missing_key("answer", answer_key, "data.answer_key", file, line_number);
+    TRY(add_text(strings, text, prompt_key, file, line_number, &draft->text));
+    TRY(add_answer(strings, answer, line, line_length, answer_key, file, line_number, &draft->answer));
+
+    const char *base = strrchr(file, '/');
+    base = base ? base + 1 : file;
+    size_t stem = strcspn(base, ".") ? strcspn(base, ".") : strlen(base);
+    const json_t *source = json_object_get(row, "source");
+    if (!json_is_string(source)) source = json_object_get(row, "data_source");
+    if (json_is_string(source) && !blank(json_string_value(source)))
+        TRY(add_string(strings, json_string_value(source), json_string_length(source), &draft->source));
+    else
+        TRY(add_string(strings, base, stem, &draft->source));
+
+    const json_t *id = json_object_get(row, "id"), *index = find_value(row, "extra_info.index");
+    const json_t *data_source = json_object_get(row, "data_source");
+    char made[300];
+    if (json_is_string(id) && !blank(json_string_value(id))) {
+        return add_string(strings, json_string_value(id), json_string_length(id), &draft->id);
+    } else if (json_is_integer(id)) {
+        snprintf(made, sizeof made, "%lld", (long long)json_integer_value(id));
+    } else if (json_is_integer(index)) {
+        snprintf(made, sizeof made, "%.200s:%lld", json_is_string(data_source) ? json_string_value(data_source) : base,
+                 (long long)json_integer_value(index));
+    } else if (json_is_string(index) && !blank(json_string_value(index))) { // already unique texts in some data sets
+        return add_string(strings, json_string_value(index), json_string_length(index), &draft->id);
+    } else {
+        snprintf(made, sizeof made, "%.200s:%zu", base, line_number);
+    }
+    return add_string(strings, made, strlen(made), &draft->id);
+}
