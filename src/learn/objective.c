@@ -113,9 +113,9 @@ double objective_token_weight(const objective_options *o, const objective_scope 
     }
 }
 
-// Clamps x to [low, high] as torch.clamp does: NaN stays, and the derivative is 1 on both edges.
+// Clamps x to [low, high] as torch.clamp does: NaN stays, and the derivative is 0 on both edges.
 static double clamp(double x, double low, double high, double *derivative) {
-    *derivative = !(x < low) && !(x > high);
+    *derivative = x > low && x < high;
     return x < low ? low : x > high ? high : x;
 }
 

@@ -132,9 +132,9 @@ bool objective_needs_gradient(const objective_options *options, double advantage
 // The factor with which a token of a rollout of `length` tokens enters pg_loss, kl_loss and entropy_bonus.
 double objective_token_weight(const objective_options *options, const objective_scope *scope, size_t length);
 
-// *output = what the token adds. Options are taken as checked. Subgradients at ties are PyTorch's: the gradient flows at a
-// ratio on the edge of the clip range (and at ratio 1), half of it at a ratio equal to clip_c. A NaN among the inputs that are
-// read gives NaN, never a silent number.
+// *output = what the token adds. Options are taken as checked. At ties the derivative is the one PyTorch takes: a ratio exactly
+// on an edge of the clip range, or equal to clip_c, passes half of the gradient; a ratio of 1 (every ratio of the first update)
+// lies inside the range and passes all of it. A NaN among the inputs that are read gives NaN, never a silent number.
 void objective_token_loss(const objective_options *options, const objective_scope *scope, const objective_rollout *rollout,
                           const objective_token *token, objective_output *output);
 
