@@ -15,8 +15,8 @@ if ! command -v dpkg-query >/dev/null; then
   exit 0
 fi
 
-# One name a line, for packages that are fully installed.
-installed=$(dpkg-query -W -f='${db:Status-Abbrev}${Package}\n' $packages 2>/dev/null | sed -n 's/^ii *//p')
+# One name a line, for packages that are fully installed; dpkg-query fails when it has never heard of one.
+installed=$({ dpkg-query -W -f='${db:Status-Abbrev}${Package}\n' $packages 2>/dev/null || true; } | sed -n 's/^ii *//p')
 missing=""
 for package in $packages; do
   grep -qx -- "$package" <<<"$installed" || missing="$missing $package"
