@@ -113,8 +113,8 @@ const char *tokenizer_bos_text(const tokenizer *t);
 const char *tokenizer_eos_text(const tokenizer *t);
 
 // Writes into an existing folder the files from which transformers' AutoTokenizer makes an equal tokenizer. A tokenizer that came
-// from a folder is written as the same files, byte for byte; one from GGUF arrays as tokenizer.json, tokenizer_config.json,
-// special_tokens_map.json and, if it has a template, chat_template.jinja. The bytes depend on the tokenizer alone.
+// from a folder is written as the same files, byte for byte; one from GGUF arrays as tokenizer.json, tokenizer_config.json
+// (with the chat template) and special_tokens_map.json. The bytes depend on the tokenizer alone.
 status tokenizer_save(const tokenizer *t, const char *folder);
 
 #endif
