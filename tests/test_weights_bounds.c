@@ -316,10 +316,15 @@ static void folders_and_indexes_are_checked(void **state) {
     assert_int_equal(weights_open(&file, folder), STATUS_INVALID);
     assert_message_has("neither model.safetensors nor model.safetensors.index.json");
 
-    buffer a = {0}, b = {0}, gguf = {0};
+    buffer a = {0}, b = {0}, both = {0}, gguf = {0};
     append_safetensors(&a, "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8);
     append_safetensors(&b, "{\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8);
+    append_safetensors(&both,
+                       "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
+                       "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}",
+                       2);
     put_start(&gguf, 3, 0, 0);
+    put_file(folder, "both.safetensors", both.data, both.length);
     put_file(folder, "1.safetensors", a.data, a.length);
     put_file(folder, "2.safetensors", b.data, b.length);
     put_file(folder, "copy.safetensors", a.data, a.length);
@@ -338,6 +343,7 @@ static void folders_and_indexes_are_checked(void **state) {
         {"{\"weight_map\":{\"a\":\"1.safetensors\",\"b\":\"copy.safetensors\"}}", STATUS_INVALID, "two tensors named 'a'"},
         {"{\"weight_map\":{\"a\":\"1.safetensors\",\"b\":\"g.safetensors\"}}", STATUS_INVALID,
          "shard g.safetensors must be a safetensors"},
+        {"{\"weight_map\":{\"a\":\"both.safetensors\"}}", STATUS_INVALID, "tensor 'b' of "},
         {"{\"weight_map\":{\"a\":\"../1.safetensors\"}}", STATUS_INVALID, "same folder for tensor 'a'"},
         {"{\"weight_map\":{\"a\":\"..\"}}", STATUS_INVALID, "same folder for tensor 'a'"},
         {"{\"weight_map\":{\"a\":7}}", STATUS_INVALID, "same folder for tensor 'a'"},
@@ -359,6 +365,7 @@ static void folders_and_indexes_are_checked(void **state) {
     weights_close(file);
     buffer_free(&a);
     buffer_free(&b);
+    buffer_free(&both);
     buffer_free(&gguf);
     assert_done(folder_remove(folder));
 }

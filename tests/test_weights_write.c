@@ -70,6 +70,29 @@ static void shards_equal_those_of_hugging_face(void **state) {
     assert_same_file("model.safetensors.index.json", GOLDEN "sharded/model.safetensors.index.json", 1); // a final newline
 }
 
+static void shards_are_filled_to_the_last_byte(void **state) {
+    (void)state;
+    static const safetensors_entry entries[] = {
+        {"a", WEIGHTS_F32, 1, {2}}, {"b", WEIGHTS_F32, 1, {1}}, {"c", WEIGHTS_F32, 1, {9}}, {"d", WEIGHTS_F32, 1, {1}}};
+    static const struct {
+        size_t limit;
+        const char *last;
+    } cases[] = {{12, "model-00003-of-00003.safetensors"},
+                 {11, "model-00004-of-00004.safetensors"},
+                 {52, "model.safetensors"},
+                 {51, "model-00002-of-00002.safetensors"}};
+    float values[13] = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        safetensors_writer *writer;
+        assert_done(safetensors_create(&writer, folder, "model", entries, 4, cases[i].limit));
+        assert_done(safetensors_write(writer, values, 13));
+        assert_done(safetensors_finish(writer));
+        char *path = path_join(folder, cases[i].last);
+        assert_true(file_exists(path));
+        free(path);
+    }
+}
+
 static void optimizer_state_reads_back_to_the_same_bits(void **state) {
     (void)state;
     enum { COUNT = 3000 };
@@ -187,6 +210,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_file_equals_that_of_safetensors, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(shards_equal_those_of_hugging_face, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(shards_are_filled_to_the_last_byte, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(optimizer_state_reads_back_to_the_same_bits, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(bfloat16_rounds_to_nearest_even, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(nothing_appears_before_it_is_complete, make_folder, remove_folder),
