@@ -43,7 +43,8 @@ def main():
             elif other != room and level[other] >= level[room]:
                 breaches.append(f"{name}:{number}: {room} includes {target}, which is not on a lower floor")
         if room != "cli":
-            for number, line in enumerate(code_of(text).splitlines(), 1):
+            # The user's home folder, for paths with "~", is no switch.
+            for number, line in enumerate(code_of(text.replace('getenv("HOME")', "NULL")).splitlines(), 1):
                 found = FORBIDDEN.search(line)
                 if found:
                     breaches.append(f"{name}:{number}: {found.group(1)} in a library room; only cli prints, exits and reads the environment")
