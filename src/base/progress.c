@@ -19,11 +19,11 @@ char *progress_duration(char *text, double seconds) {
     if (!(seconds >= 0 && seconds < 1e9)) seconds = 0;
     long whole = lround(seconds);
     if (whole < 60)
-        snprintf(text, 16, "%lds", whole);
+        snprintf(text, 24, "%lds", whole);
     else if (whole < 3600)
-        snprintf(text, 16, "%ldm%02lds", whole / 60, whole % 60);
+        snprintf(text, 24, "%ldm%02lds", whole / 60, whole % 60);
     else
-        snprintf(text, 16, "%ldh%02ldm", whole / 3600, whole / 60 % 60);
+        snprintf(text, 24, "%ldh%02ldm", whole / 3600, whole / 60 % 60);
     return text;
 }
 
@@ -47,7 +47,7 @@ static size_t line_width(const progress_view *view) {
 static void compose(const progress_view *view, const progress_event *event, double now, char *line, size_t size) {
     double elapsed = now - view->phase_start, share = event->total > 0 ? fmin(1, event->done / event->total) : 0;
     size_t used = (size_t)snprintf(line, size, "%s", event->phase);
-    char duration[16];
+    char duration[24];
 #define ADD(...)                                                                                                                 \
     do {                                                                                                                         \
         if (used < size) used += (size_t)snprintf(line + used, size - used, __VA_ARGS__);                                        \

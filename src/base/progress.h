@@ -38,7 +38,7 @@ void progress_view_report(void *view, const progress_event *event); // fits prog
 // Takes the open line away, so that other text can be printed.
 void progress_view_clear(progress_view *view);
 
-// "3s", "4m05s", "2h07m" for a number of seconds, into `text` (at least 16 bytes), which is returned.
+// "3s", "4m05s", "2h07m" for a number of seconds, into `text` (at least 24 bytes), which is returned.
 char *progress_duration(char *text, double seconds);
 
 #endif

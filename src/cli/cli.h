@@ -13,9 +13,7 @@
 #include "run/settings.h"
 
 // C(function, name, arguments, one line of help); a name that starts with "-" or has no help line is not listed.
-#define CLI_COMMANDS(C)                                                                                                          \
-    C(command_verify, "verify", "[FILE.jsonl] [--gold G --answer A]", "decide whether answers equal their golds")                \
-    C(command_config, "config", "[CONFIG.yaml] [key=value ...]", "show the resolved settings, with help")
+#define CLI_COMMANDS(C) C(command_config, "config", "[CONFIG.yaml] [key=value ...]", "show the resolved settings, with help")
 
 #define C(function, name, arguments, help) int function(int argc, char **argv);
 CLI_COMMANDS(C)

@@ -46,17 +46,17 @@ typedef enum setting_origin {
     SETTING_FROM_COMMAND_LINE, // key=value
 } setting_origin;
 
-#define X(kind, field, key, default_, range, verl, resume, help) +1
-#define S(member, table) table(X)
+#define X(member, kind, field, key, default_, range, verl, resume, help) +1
+#define S(member, table) table(X, member)
 enum { SETTING_COUNT = SETTINGS_SECTIONS(S) };
 #undef S
 #undef X
 
 typedef struct settings {
-#define X(kind, field, key, default_, range, verl, resume, help) setting_##kind field;
+#define X(member, kind, field, key, default_, range, verl, resume, help) setting_##kind field;
 #define S(member, table)                                                                                                         \
     struct {                                                                                                                     \
-        table(X)                                                                                                                 \
+        table(X, member)                                                                                                         \
     } member;
     SETTINGS_SECTIONS(S)
 #undef S

@@ -1,7 +1,8 @@
 // Every setting, declared once. settings.h makes the typed struct from this table; settings.c makes parsing, checking, printing,
 // the reference page and the answer to an unknown key.
 //
-// X(KIND, field, key, default, range, verl, resume, help)
+// X(M, KIND, field, key, default, range, verl, resume, help)
+//   M        the member of settings that holds the section
 //   KIND     BOOL, INT, REAL, PAIR (two numbers), TEXT, LIST (of texts) or WORD (one of a fixed set)
 //   default  as a user would write it; "" of a TEXT or LIST is the empty one
 //   range    INT, REAL, PAIR: an interval such as "(0, 1]"; WORD: the name of its word table; else NULL
@@ -98,120 +99,120 @@
     T(setting_precision, words_precision, SETTINGS_WORDS_PRECISION)
 
 // clang-format off
-#define SETTINGS_DATA(X) \
-    X(LIST, train_files, "data.train_files", "", NULL, "~/data/rlhf/gsm8k/train.parquet", ALTERS, "Files of training problems (JSON lines), or the names of built-in generators.") \
-    X(LIST, val_files, "data.val_files", "", NULL, "~/data/rlhf/gsm8k/test.parquet", FREE, "Files of held-out problems for evaluation while training.") \
-    X(TEXT, prompt_key, "data.prompt_key", "prompt", NULL, NULL, ALTERS, "Key of a row that holds the question (a text, or a list of chat messages).") \
-    X(TEXT, answer_key, "data.answer_key", "answer", NULL, OWN, ALTERS, "Key of a row that holds the gold answer; verl's reward_model.ground_truth is understood without it.") \
-    X(TEXT, prompt_template, "data.prompt_template", "chat", NULL, OWN, ALTERS, "`chat` for the model's own template, or a raw text that contains {problem}.") \
-    X(TEXT, instruction, "data.instruction", "Please reason step by step, and put your final answer within \\boxed{}.", NULL, OWN, ALTERS, "Appended to the question under `chat`; empty for none.") \
-    X(INT, train_batch_size, "data.train_batch_size", "16", "[1, 1000000]", "1024", ALTERS, "Prompts of a training step.") \
-    X(INT, gen_batch_size, "data.gen_batch_size", "null", "[1, 1000000]", NULL, ALTERS, "Prompts generated at once under dynamic sampling; null: data.train_batch_size.") \
-    X(INT, max_prompt_length, "data.max_prompt_length", "512", "[1, 1000000]", NULL, ALTERS, "Longest prompt, in tokens.") \
-    X(INT, max_response_length, "data.max_response_length", "512", "[1, 1000000]", NULL, ALTERS, "Longest response, in tokens; one that reaches it is cut.") \
-    X(BOOL, filter_overlong_prompts, "data.filter_overlong_prompts", "false", NULL, NULL, ALTERS, "Leave out problems whose prompt is longer than data.max_prompt_length.") \
-    X(WORD, truncation, "data.truncation", "error", words_truncation, NULL, ALTERS, "What happens to a prompt that is too long.") \
-    X(BOOL, shuffle, "data.shuffle", "true", NULL, NULL, ALTERS, "Visit the problems in a new order each epoch.") \
-    X(INT, seed, "data.seed", "null", "[0, 9007199254740991]", NULL, ALTERS, "Seed of that order; null: trainer.seed.")
+#define SETTINGS_DATA(X, M) \
+    X(M, LIST, train_files, "data.train_files", "", NULL, "~/data/rlhf/gsm8k/train.parquet", ALTERS, "Files of training problems (JSON lines), or the names of built-in generators.") \
+    X(M, LIST, val_files, "data.val_files", "", NULL, "~/data/rlhf/gsm8k/test.parquet", FREE, "Files of held-out problems for evaluation while training.") \
+    X(M, TEXT, prompt_key, "data.prompt_key", "prompt", NULL, NULL, ALTERS, "Key of a row that holds the question (a text, or a list of chat messages).") \
+    X(M, TEXT, answer_key, "data.answer_key", "answer", NULL, OWN, ALTERS, "Key of a row that holds the gold answer; verl's reward_model.ground_truth is understood without it.") \
+    X(M, TEXT, prompt_template, "data.prompt_template", "chat", NULL, OWN, ALTERS, "`chat` for the model's own template, or a raw text that contains {problem}.") \
+    X(M, TEXT, instruction, "data.instruction", "Please reason step by step, and put your final answer within \\boxed{}.", NULL, OWN, ALTERS, "Appended to the question under `chat`; empty for none.") \
+    X(M, INT, train_batch_size, "data.train_batch_size", "16", "[1, 1000000]", "1024", ALTERS, "Prompts of a training step.") \
+    X(M, INT, gen_batch_size, "data.gen_batch_size", "null", "[1, 1000000]", NULL, ALTERS, "Prompts generated at once under dynamic sampling; null: data.train_batch_size.") \
+    X(M, INT, max_prompt_length, "data.max_prompt_length", "512", "[1, 1000000]", NULL, ALTERS, "Longest prompt, in tokens.") \
+    X(M, INT, max_response_length, "data.max_response_length", "512", "[1, 1000000]", NULL, ALTERS, "Longest response, in tokens; one that reaches it is cut.") \
+    X(M, BOOL, filter_overlong_prompts, "data.filter_overlong_prompts", "false", NULL, NULL, ALTERS, "Leave out problems whose prompt is longer than data.max_prompt_length.") \
+    X(M, WORD, truncation, "data.truncation", "error", words_truncation, NULL, ALTERS, "What happens to a prompt that is too long.") \
+    X(M, BOOL, shuffle, "data.shuffle", "true", NULL, NULL, ALTERS, "Visit the problems in a new order each epoch.") \
+    X(M, INT, seed, "data.seed", "null", "[0, 9007199254740991]", NULL, ALTERS, "Seed of that order; null: trainer.seed.")
 
-#define SETTINGS_MODEL(X) \
-    X(TEXT, path, "actor_rollout_ref.model.path", "", NULL, "~/models/deepseek-llm-7b-chat", ALTERS, "The model: a Hugging Face folder or a GGUF file.")
+#define SETTINGS_MODEL(X, M) \
+    X(M, TEXT, path, "actor_rollout_ref.model.path", "", NULL, "~/models/deepseek-llm-7b-chat", ALTERS, "The model: a Hugging Face folder or a GGUF file.")
 
-#define SETTINGS_ACTOR(X) \
-    X(INT, ppo_mini_batch_size, "actor_rollout_ref.actor.ppo_mini_batch_size", "null", "[1, 1000000]", "256", ALTERS, "Prompts of an optimizer step; null: data.train_batch_size, one optimizer step a training step.") \
-    X(INT, ppo_micro_batch_size, "actor_rollout_ref.actor.ppo_micro_batch_size", "0", "[0, 1000000]", "null", FREE, "Responses whose activations are in memory at once, at most; 0: as planned. Changes no result.") \
-    X(INT, ppo_epochs, "actor_rollout_ref.actor.ppo_epochs", "1", "[1, 1000]", NULL, ALTERS, "Passes over a training step's rollouts.") \
-    X(REAL, clip_ratio, "actor_rollout_ref.actor.clip_ratio", "0.2", "(0, 100]", NULL, ALTERS, "Clip range of the ratio: sets clip_ratio_low and clip_ratio_high where these are not given.") \
-    X(REAL, clip_ratio_low, "actor_rollout_ref.actor.clip_ratio_low", "0.2", "(0, 1]", NULL, ALTERS, "The ratio is clipped below at 1 - clip_ratio_low.") \
-    X(REAL, clip_ratio_high, "actor_rollout_ref.actor.clip_ratio_high", "0.2", "(0, 100]", NULL, ALTERS, "The ratio is clipped above at 1 + clip_ratio_high.") \
-    X(REAL, clip_ratio_c, "actor_rollout_ref.actor.clip_ratio_c", "0", "[0, 1e6]", "3.0", ALTERS, "Dual clip: a negative advantage counts at most this often; 0: off, else above 1.") \
-    X(WORD, loss_agg_mode, "actor_rollout_ref.actor.loss_agg_mode", "seq-mean-token-mean", words_loss_agg, "token-mean", ALTERS, "How the loss of tokens becomes the loss of a mini-batch.") \
-    X(REAL, loss_scale_factor, "actor_rollout_ref.actor.loss_scale_factor", "null", "(0, 1e9]", NULL, ALTERS, "Divisor of seq-mean-token-sum-norm; null: data.max_response_length.") \
-    X(REAL, entropy_coeff, "actor_rollout_ref.actor.entropy_coeff", "0", "[-100, 100]", NULL, ALTERS, "Weight of the plain entropy bonus over all tokens (not DSDR's local term).") \
-    X(BOOL, use_kl_loss, "actor_rollout_ref.actor.use_kl_loss", "false", NULL, NULL, ALTERS, "Add the KL divergence from the starting model to the loss.") \
-    X(REAL, kl_loss_coef, "actor_rollout_ref.actor.kl_loss_coef", "0.001", "[0, 1000]", NULL, ALTERS, "Its weight.") \
-    X(WORD, kl_loss_type, "actor_rollout_ref.actor.kl_loss_type", "low_var_kl", words_kl, NULL, ALTERS, "Its estimator: kl (k1), mse (k2) or low_var_kl (k3).") \
-    X(REAL, grad_clip, "actor_rollout_ref.actor.grad_clip", "1.0", "[0, 1e9]", NULL, ALTERS, "Largest global norm of the gradient; 0: no clipping.")
+#define SETTINGS_ACTOR(X, M) \
+    X(M, INT, ppo_mini_batch_size, "actor_rollout_ref.actor.ppo_mini_batch_size", "null", "[1, 1000000]", "256", ALTERS, "Prompts of an optimizer step; null: data.train_batch_size, one optimizer step a training step.") \
+    X(M, INT, ppo_micro_batch_size, "actor_rollout_ref.actor.ppo_micro_batch_size", "0", "[0, 1000000]", NULL, FREE, "Responses whose activations are in memory at once, at most; 0: as planned. Changes no result.") \
+    X(M, INT, ppo_epochs, "actor_rollout_ref.actor.ppo_epochs", "1", "[1, 1000]", NULL, ALTERS, "Passes over a training step's rollouts.") \
+    X(M, REAL, clip_ratio, "actor_rollout_ref.actor.clip_ratio", "0.2", "(0, 100]", NULL, ALTERS, "Clip range of the ratio: sets clip_ratio_low and clip_ratio_high where these are not given.") \
+    X(M, REAL, clip_ratio_low, "actor_rollout_ref.actor.clip_ratio_low", "0.2", "(0, 1]", NULL, ALTERS, "The ratio is clipped below at 1 - clip_ratio_low.") \
+    X(M, REAL, clip_ratio_high, "actor_rollout_ref.actor.clip_ratio_high", "0.2", "(0, 100]", NULL, ALTERS, "The ratio is clipped above at 1 + clip_ratio_high.") \
+    X(M, REAL, clip_ratio_c, "actor_rollout_ref.actor.clip_ratio_c", "0", "[0, 1e6]", "3.0", ALTERS, "Dual clip: a negative advantage counts at most this often; 0: off, else above 1.") \
+    X(M, WORD, loss_agg_mode, "actor_rollout_ref.actor.loss_agg_mode", "seq-mean-token-mean", words_loss_agg, "token-mean", ALTERS, "How the loss of tokens becomes the loss of a mini-batch.") \
+    X(M, REAL, loss_scale_factor, "actor_rollout_ref.actor.loss_scale_factor", "null", "(0, 1e9]", NULL, ALTERS, "Divisor of seq-mean-token-sum-norm; null: data.max_response_length.") \
+    X(M, REAL, entropy_coeff, "actor_rollout_ref.actor.entropy_coeff", "0", "[-100, 100]", NULL, ALTERS, "Weight of the plain entropy bonus over all tokens (not DSDR's local term).") \
+    X(M, BOOL, use_kl_loss, "actor_rollout_ref.actor.use_kl_loss", "false", NULL, NULL, ALTERS, "Add the KL divergence from the starting model to the loss.") \
+    X(M, REAL, kl_loss_coef, "actor_rollout_ref.actor.kl_loss_coef", "0.001", "[0, 1000]", NULL, ALTERS, "Its weight.") \
+    X(M, WORD, kl_loss_type, "actor_rollout_ref.actor.kl_loss_type", "low_var_kl", words_kl, NULL, ALTERS, "Its estimator: kl (k1), mse (k2) or low_var_kl (k3).") \
+    X(M, REAL, grad_clip, "actor_rollout_ref.actor.grad_clip", "1.0", "[0, 1e9]", NULL, ALTERS, "Largest global norm of the gradient; 0: no clipping.")
 
-#define SETTINGS_OPTIM(X) \
-    X(REAL, lr, "actor_rollout_ref.actor.optim.lr", "1e-6", "[0, 1]", NULL, ALTERS, "Learning rate of AdamW.") \
-    X(REAL, weight_decay, "actor_rollout_ref.actor.optim.weight_decay", "0.01", "[0, 10]", NULL, ALTERS, "Decoupled weight decay.") \
-    X(PAIR, betas, "actor_rollout_ref.actor.optim.betas", "[0.9, 0.999]", "[0, 1)", NULL, ALTERS, "Decay of the first and second moment.") \
-    X(REAL, eps, "actor_rollout_ref.actor.optim.eps", "1e-8", "(0, 1]", OWN, ALTERS, "Added to the root of the second moment.") \
-    X(INT, lr_warmup_steps, "actor_rollout_ref.actor.optim.lr_warmup_steps", "-1", "[-1, 1000000000]", NULL, ALTERS, "Training steps of linear warm-up; negative: lr_warmup_steps_ratio decides.") \
-    X(REAL, lr_warmup_steps_ratio, "actor_rollout_ref.actor.optim.lr_warmup_steps_ratio", "0", "[0, 1]", NULL, ALTERS, "Warm-up as a share of all training steps.") \
-    X(WORD, lr_scheduler_type, "actor_rollout_ref.actor.optim.lr_scheduler_type", "constant", words_schedule, NULL, ALTERS, "Learning rate after warm-up.") \
-    X(REAL, min_lr_ratio, "actor_rollout_ref.actor.optim.min_lr_ratio", "0", "[0, 1]", NULL, ALTERS, "Where cosine ends, as a share of lr.") \
-    X(REAL, num_cycles, "actor_rollout_ref.actor.optim.num_cycles", "0.5", "(0, 1000]", NULL, ALTERS, "Cosine waves over the run; 0.5 falls once.")
+#define SETTINGS_OPTIM(X, M) \
+    X(M, REAL, lr, "actor_rollout_ref.actor.optim.lr", "1e-6", "[0, 1]", NULL, ALTERS, "Learning rate of AdamW.") \
+    X(M, REAL, weight_decay, "actor_rollout_ref.actor.optim.weight_decay", "0.01", "[0, 10]", NULL, ALTERS, "Decoupled weight decay.") \
+    X(M, PAIR, betas, "actor_rollout_ref.actor.optim.betas", "[0.9, 0.999]", "[0, 1)", NULL, ALTERS, "Decay of the first and second moment.") \
+    X(M, REAL, eps, "actor_rollout_ref.actor.optim.eps", "1e-8", "(0, 1]", OWN, ALTERS, "Added to the root of the second moment.") \
+    X(M, INT, lr_warmup_steps, "actor_rollout_ref.actor.optim.lr_warmup_steps", "-1", "[-1, 1000000000]", NULL, ALTERS, "Training steps of linear warm-up; negative: lr_warmup_steps_ratio decides.") \
+    X(M, REAL, lr_warmup_steps_ratio, "actor_rollout_ref.actor.optim.lr_warmup_steps_ratio", "0", "[0, 1]", NULL, ALTERS, "Warm-up as a share of all training steps.") \
+    X(M, WORD, lr_scheduler_type, "actor_rollout_ref.actor.optim.lr_scheduler_type", "constant", words_schedule, NULL, ALTERS, "Learning rate after warm-up.") \
+    X(M, REAL, min_lr_ratio, "actor_rollout_ref.actor.optim.min_lr_ratio", "0", "[0, 1]", NULL, ALTERS, "Where cosine ends, as a share of lr.") \
+    X(M, REAL, num_cycles, "actor_rollout_ref.actor.optim.num_cycles", "0.5", "(0, 1000]", NULL, ALTERS, "Cosine waves over the run; 0.5 falls once.")
 
-#define SETTINGS_ROLLOUT(X) \
-    X(INT, n, "actor_rollout_ref.rollout.n", "8", "[1, 4096]", "1", ALTERS, "G, rollouts of a prompt.") \
-    X(REAL, temperature, "actor_rollout_ref.rollout.temperature", "1.0", "(0, 100]", NULL, ALTERS, "Temperature of sampling; the policy that is trained is the one at this temperature.") \
-    X(REAL, top_p, "actor_rollout_ref.rollout.top_p", "1", "(0, 1]", NULL, ALTERS, "Must be 1 while training: the recorded log-prob would not be the behaviour policy's.") \
-    X(INT, top_k, "actor_rollout_ref.rollout.top_k", "-1", "[-1, 1000000]", NULL, ALTERS, "Must be 0 or -1 (off) while training, for the same reason.") \
-    X(LIST, stop, "actor_rollout_ref.rollout.stop", "", NULL, OWN, ALTERS, "Texts that end a response; matched on the decoded text and cut from it.")
+#define SETTINGS_ROLLOUT(X, M) \
+    X(M, INT, n, "actor_rollout_ref.rollout.n", "8", "[1, 4096]", "1", ALTERS, "G, rollouts of a prompt.") \
+    X(M, REAL, temperature, "actor_rollout_ref.rollout.temperature", "1.0", "(0, 100]", NULL, ALTERS, "Temperature of sampling; the policy that is trained is the one at this temperature.") \
+    X(M, REAL, top_p, "actor_rollout_ref.rollout.top_p", "1", "(0, 1]", NULL, ALTERS, "Must be 1 while training: the recorded log-prob would not be the behaviour policy's.") \
+    X(M, INT, top_k, "actor_rollout_ref.rollout.top_k", "-1", "[-1, 1000000]", NULL, ALTERS, "Must be 0 or -1 (off) while training, for the same reason.") \
+    X(M, LIST, stop, "actor_rollout_ref.rollout.stop", "", NULL, OWN, ALTERS, "Texts that end a response; matched on the decoded text and cut from it.")
 
-#define SETTINGS_VAL(X) \
-    X(INT, n, "actor_rollout_ref.rollout.val_kwargs.n", "1", "[1, 65536]", NULL, FREE, "Samples of a problem in evaluation.") \
-    X(REAL, temperature, "actor_rollout_ref.rollout.val_kwargs.temperature", "0", "[0, 100]", NULL, FREE, "Temperature in evaluation; 0 is greedy.") \
-    X(REAL, top_p, "actor_rollout_ref.rollout.val_kwargs.top_p", "1.0", "(0, 1]", NULL, FREE, "Nucleus in evaluation.") \
-    X(INT, top_k, "actor_rollout_ref.rollout.val_kwargs.top_k", "-1", "[-1, 1000000]", NULL, FREE, "Most probable tokens kept in evaluation; 0 or -1: all.") \
-    X(BOOL, do_sample, "actor_rollout_ref.rollout.val_kwargs.do_sample", "false", NULL, NULL, FREE, "False: evaluation is greedy whatever its temperature.")
+#define SETTINGS_VAL(X, M) \
+    X(M, INT, n, "actor_rollout_ref.rollout.val_kwargs.n", "1", "[1, 65536]", NULL, FREE, "Samples of a problem in evaluation.") \
+    X(M, REAL, temperature, "actor_rollout_ref.rollout.val_kwargs.temperature", "0", "[0, 100]", NULL, FREE, "Temperature in evaluation; 0 is greedy.") \
+    X(M, REAL, top_p, "actor_rollout_ref.rollout.val_kwargs.top_p", "1.0", "(0, 1]", NULL, FREE, "Nucleus in evaluation.") \
+    X(M, INT, top_k, "actor_rollout_ref.rollout.val_kwargs.top_k", "-1", "[-1, 1000000]", NULL, FREE, "Most probable tokens kept in evaluation; 0 or -1: all.") \
+    X(M, BOOL, do_sample, "actor_rollout_ref.rollout.val_kwargs.do_sample", "false", NULL, NULL, FREE, "False: evaluation is greedy whatever its temperature.")
 
-#define SETTINGS_ALGORITHM(X) \
-    X(WORD, method, "algorithm.method", "dsdr", words_method, OWN, FREE, "Preset of other keys; each of them can be set beside it.") \
-    X(WORD, adv_estimator, "algorithm.adv_estimator", "grpo", words_adv_estimator, "gae", ALTERS, "How advantages are estimated. Given without algorithm.method it selects method grpo.") \
-    X(BOOL, norm_adv_by_std_in_grpo, "algorithm.norm_adv_by_std_in_grpo", "true", NULL, NULL, ALTERS, "Divide advantages by the group's standard deviation.") \
-    X(REAL, adv_eps, "algorithm.adv_eps", "1e-6", "(0, 1000]", OWN, ALTERS, "Added to that standard deviation; decides how much a solve-all group counts.") \
-    X(WORD, adv_std, "algorithm.adv_std", "population", words_adv_std, OWN, ALTERS, "Divisor of the variance: population (G) or sample (G - 1, as verl computes it).") \
-    X(BOOL, mask_truncated, "algorithm.mask_truncated", "false", NULL, OWN, ALTERS, "Take responses that were cut at the length limit out of the loss (not out of the group's statistics).")
+#define SETTINGS_ALGORITHM(X, M) \
+    X(M, WORD, method, "algorithm.method", "dsdr", words_method, OWN, FREE, "Preset of other keys; each of them can be set beside it.") \
+    X(M, WORD, adv_estimator, "algorithm.adv_estimator", "grpo", words_adv_estimator, "gae", ALTERS, "How advantages are estimated. Given without algorithm.method it selects method grpo.") \
+    X(M, BOOL, norm_adv_by_std_in_grpo, "algorithm.norm_adv_by_std_in_grpo", "true", NULL, NULL, ALTERS, "Divide advantages by the group's standard deviation.") \
+    X(M, REAL, adv_eps, "algorithm.adv_eps", "1e-6", "(0, 1000]", OWN, ALTERS, "Added to that standard deviation; decides how much a solve-all group counts.") \
+    X(M, WORD, adv_std, "algorithm.adv_std", "population", words_adv_std, OWN, ALTERS, "Divisor of the variance: population (G) or sample (G - 1, as verl computes it).") \
+    X(M, BOOL, mask_truncated, "algorithm.mask_truncated", "false", NULL, OWN, ALTERS, "Take responses that were cut at the length limit out of the loss (not out of the group's statistics).")
 
-#define SETTINGS_FILTER(X) \
-    X(BOOL, enable, "algorithm.filter_groups.enable", "false", NULL, NULL, ALTERS, "Dynamic sampling: drop groups without signal and generate others in their place.") \
-    X(WORD, metric, "algorithm.filter_groups.metric", "acc", words_filter, "null", ALTERS, "acc: keep accuracy strictly between 0 and 1; signal: keep groups whose rewards differ.") \
-    X(INT, max_num_gen_batches, "algorithm.filter_groups.max_num_gen_batches", "0", "[-1, 1000000]", NULL, ALTERS, "Give up after so many generated batches in one step; 0 or less: never.")
+#define SETTINGS_FILTER(X, M) \
+    X(M, BOOL, enable, "algorithm.filter_groups.enable", "false", NULL, NULL, ALTERS, "Dynamic sampling: drop groups without signal and generate others in their place.") \
+    X(M, WORD, metric, "algorithm.filter_groups.metric", "acc", words_filter, "null", ALTERS, "acc: keep accuracy strictly between 0 and 1; signal: keep groups whose rewards differ.") \
+    X(M, INT, max_num_gen_batches, "algorithm.filter_groups.max_num_gen_batches", "0", "[-1, 1000000]", NULL, ALTERS, "Give up after so many generated batches in one step; 0 or less: never.")
 
-#define SETTINGS_DSDR(X) \
-    X(REAL, lambda_d, "algorithm.dsdr.lambda_d", "0", "[0, 1000]", OWN, ALTERS, "Weight of the diversity reward on correct rollouts (equation 10).") \
-    X(REAL, sigma_d, "algorithm.dsdr.sigma_d", "1.0", "(0, 1]", OWN, ALTERS, "Clip of the diversity score (equation 10).") \
-    X(REAL, tau, "algorithm.dsdr.tau", "5", "[0, 1000]", OWN, ALTERS, "Temperature of the coupling (equation 11); 0: uniform over correct rollouts.") \
-    X(REAL, lambda_l, "algorithm.dsdr.lambda_l", "0", "[0, 1000]", OWN, ALTERS, "Weight of the local entropy term (equations 15 and 16).") \
-    X(WORD, entropy, "algorithm.dsdr.entropy", "sampled", words_entropy, OWN, ALTERS, "The local term: the paper's sampled estimate (equation 15), or the exact entropy.") \
-    X(TEXT, encoder, "algorithm.dsdr.encoder", "models/all-MiniLM-L6-v2", NULL, OWN, ALTERS, "Folder of the sentence encoder (equation 4).") \
-    X(WORD, encoder_long, "algorithm.dsdr.encoder_long", "cut", words_encoder_long, OWN, ALTERS, "Responses beyond 256 word pieces: cut there, or mean over windows of 256.") \
-    X(WORD, formula_level, "algorithm.dsdr.formula_level", "l2", words_formula, OWN, ALTERS, "Normal form in which formulas are compared (equation 7).")
+#define SETTINGS_DSDR(X, M) \
+    X(M, REAL, lambda_d, "algorithm.dsdr.lambda_d", "0", "[0, 1000]", OWN, ALTERS, "Weight of the diversity reward on correct rollouts (equation 10).") \
+    X(M, REAL, sigma_d, "algorithm.dsdr.sigma_d", "1.0", "(0, 1]", OWN, ALTERS, "Clip of the diversity score (equation 10).") \
+    X(M, REAL, tau, "algorithm.dsdr.tau", "5", "[0, 1000]", OWN, ALTERS, "Temperature of the coupling (equation 11); 0: uniform over correct rollouts.") \
+    X(M, REAL, lambda_l, "algorithm.dsdr.lambda_l", "0", "[0, 1000]", OWN, ALTERS, "Weight of the local entropy term (equations 15 and 16).") \
+    X(M, WORD, entropy, "algorithm.dsdr.entropy", "sampled", words_entropy, OWN, ALTERS, "The local term: the paper's sampled estimate (equation 15), or the exact entropy.") \
+    X(M, TEXT, encoder, "algorithm.dsdr.encoder", "models/all-MiniLM-L6-v2", NULL, OWN, ALTERS, "Folder of the sentence encoder (equation 4).") \
+    X(M, WORD, encoder_long, "algorithm.dsdr.encoder_long", "cut", words_encoder_long, OWN, ALTERS, "Responses beyond 256 word pieces: cut there, or mean over windows of 256.") \
+    X(M, WORD, formula_level, "algorithm.dsdr.formula_level", "l2", words_formula, OWN, ALTERS, "Normal form in which formulas are compared (equation 7).")
 
-#define SETTINGS_REWARD(X) \
-    X(WORD, profile, "reward_model.profile", "strict", words_profile, OWN, ALTERS, "Where the answer is looked for: strict (last box), gsm8k (after ####), lenient.")
+#define SETTINGS_REWARD(X, M) \
+    X(M, WORD, profile, "reward_model.profile", "strict", words_profile, OWN, ALTERS, "Where the answer is looked for: strict (last box), gsm8k (after ####), lenient.")
 
-#define SETTINGS_OVERLONG(X) \
-    X(BOOL, enable, "reward_model.overlong_buffer.enable", "false", NULL, NULL, ALTERS, "Soft penalty on responses that come near the length limit.") \
-    X(INT, len, "reward_model.overlong_buffer.len", "null", "[1, 1000000]", NULL, ALTERS, "Tokens before the limit over which the penalty grows; null: a fifth of data.max_response_length.") \
-    X(REAL, penalty_factor, "reward_model.overlong_buffer.penalty_factor", "1.0", "[0, 1000]", NULL, ALTERS, "The penalty at the limit.")
+#define SETTINGS_OVERLONG(X, M) \
+    X(M, BOOL, enable, "reward_model.overlong_buffer.enable", "false", NULL, NULL, ALTERS, "Soft penalty on responses that come near the length limit.") \
+    X(M, INT, len, "reward_model.overlong_buffer.len", "null", "[1, 1000000]", NULL, ALTERS, "Tokens before the limit over which the penalty grows; null: a fifth of data.max_response_length.") \
+    X(M, REAL, penalty_factor, "reward_model.overlong_buffer.penalty_factor", "1.0", "[0, 1000]", NULL, ALTERS, "The penalty at the limit.")
 
-#define SETTINGS_VERIFY(X) \
-    X(INT, significant_digits, "verify.significant_digits", "0", "[0, 1000]", OWN, ALTERS, "Accept a decimal that agrees with the gold in so many significant digits; 0: exact equality.") \
-    X(INT, decimals, "verify.decimals", "-1", "[-1, 1000]", OWN, ALTERS, "Accept a decimal that agrees with the gold in so many decimals; -1: exact equality.") \
-    X(BOOL, gold_rounded, "verify.gold_rounded", "false", NULL, OWN, ALTERS, "The gold is a rounded decimal: accept values that round to it.") \
-    X(INT, workers, "verify.workers", "0", "[0, 1024]", OWN, FREE, "Verification processes; 0: one a thread.") \
-    X(INT, deadline_ms, "verify.deadline_ms", "5000", "[1, 3600000]", OWN, FREE, "Wall-clock backstop of one verification, in milliseconds; deterministic budgets come first.")
+#define SETTINGS_VERIFY(X, M) \
+    X(M, INT, significant_digits, "verify.significant_digits", "0", "[0, 1000]", OWN, ALTERS, "Accept a decimal that agrees with the gold in so many significant digits; 0: exact equality.") \
+    X(M, INT, decimals, "verify.decimals", "-1", "[-1, 1000]", OWN, ALTERS, "Accept a decimal that agrees with the gold in so many decimals; -1: exact equality.") \
+    X(M, BOOL, gold_rounded, "verify.gold_rounded", "false", NULL, OWN, ALTERS, "The gold is a rounded decimal: accept values that round to it.") \
+    X(M, INT, workers, "verify.workers", "0", "[0, 1024]", OWN, FREE, "Verification processes; 0: one a thread.") \
+    X(M, INT, deadline_ms, "verify.deadline_ms", "5000", "[1, 3600000]", OWN, FREE, "Wall-clock backstop of one verification, in milliseconds; deterministic budgets come first.")
 
-#define SETTINGS_TRAINER(X) \
-    X(INT, total_training_steps, "trainer.total_training_steps", "null", "[1, 1000000000]", NULL, ALTERS, "Training steps; null: trainer.total_epochs decides.") \
-    X(INT, total_epochs, "trainer.total_epochs", "30", "[1, 1000000000]", NULL, ALTERS, "Passes over the training problems, where the number of steps is not given.") \
-    X(REAL, max_seconds, "trainer.max_seconds", "0", "[0, 1e9]", OWN, FREE, "Save and stop after the step in which so many seconds of training are over; 0: no limit.") \
-    X(INT, test_freq, "trainer.test_freq", "-1", "[-1, 1000000000]", NULL, FREE, "Evaluate every so many steps; 0 or less: only after the last.") \
-    X(BOOL, val_before_train, "trainer.val_before_train", "true", NULL, NULL, FREE, "Evaluate before the first step, where there are data.val_files.") \
-    X(INT, save_freq, "trainer.save_freq", "20", "[-1, 1000000000]", "-1", FREE, "Save every so many steps; 0 or less: only after the last.") \
-    X(INT, max_actor_ckpt_to_keep, "trainer.max_actor_ckpt_to_keep", "2", "[0, 1000000000]", "null", FREE, "Checkpoints kept; 0 or null: all.") \
-    X(WORD, resume_mode, "trainer.resume_mode", "disable", words_resume, "auto", FREE, "auto: continue the run in trainer.default_local_dir if there is one, as --resume does.") \
-    X(TEXT, default_local_dir, "trainer.default_local_dir", "", NULL, "checkpoints/PROJECT/EXPERIMENT", FREE, "Folder of the run; empty: runs/CONFIG-TIME.") \
-    X(LIST, logger, "trainer.logger", "[console]", NULL, "[console, wandb]", FREE, "Where metrics go beside run.db: console, file (metrics.jsonl in the run's folder).") \
-    X(INT, seed, "trainer.seed", "1", "[0, 9007199254740991]", OWN, ALTERS, "Seed of sampling.") \
-    X(INT, probe_freq, "trainer.probe_freq", "10", "[0, 1000000000]", OWN, FREE, "Every so many steps also compare sampled and training log-probs of groups without gradient; 0: never.") \
-    X(INT, threads, "trainer.threads", "0", "[0, 1024]", OWN, FREE, "Threads; 0: one a core. Changes no result.") \
-    X(WORD, precision, "trainer.precision", "auto", words_precision, OWN, ALTERS, "Arithmetic of matrix products; auto: bfloat16 where the CPU has it. Master weights are float32.") \
-    X(INT, leaf_rows, "trainer.leaf_rows", "1024", "[1, 1000000]", OWN, ALTERS, "Rows of a leaf: gradients are summed over leaves in a fixed order.")
+#define SETTINGS_TRAINER(X, M) \
+    X(M, INT, total_training_steps, "trainer.total_training_steps", "null", "[1, 1000000000]", NULL, ALTERS, "Training steps; null: trainer.total_epochs decides.") \
+    X(M, INT, total_epochs, "trainer.total_epochs", "30", "[1, 1000000000]", NULL, ALTERS, "Passes over the training problems, where the number of steps is not given.") \
+    X(M, REAL, max_seconds, "trainer.max_seconds", "0", "[0, 1e9]", OWN, FREE, "Save and stop after the step in which so many seconds of training are over; 0: no limit.") \
+    X(M, INT, test_freq, "trainer.test_freq", "-1", "[-1, 1000000000]", NULL, FREE, "Evaluate every so many steps; 0 or less: only after the last.") \
+    X(M, BOOL, val_before_train, "trainer.val_before_train", "true", NULL, NULL, FREE, "Evaluate before the first step, where there are data.val_files.") \
+    X(M, INT, save_freq, "trainer.save_freq", "20", "[-1, 1000000000]", "-1", FREE, "Save every so many steps; 0 or less: only after the last.") \
+    X(M, INT, max_actor_ckpt_to_keep, "trainer.max_actor_ckpt_to_keep", "2", "[0, 1000000000]", "null", FREE, "Checkpoints kept; 0 or null: all.") \
+    X(M, WORD, resume_mode, "trainer.resume_mode", "disable", words_resume, "auto", FREE, "auto: continue the run in trainer.default_local_dir if there is one, as --resume does.") \
+    X(M, TEXT, default_local_dir, "trainer.default_local_dir", "", NULL, "checkpoints/PROJECT/EXPERIMENT", FREE, "Folder of the run; empty: runs/CONFIG-TIME.") \
+    X(M, LIST, logger, "trainer.logger", "[console]", NULL, "[console, wandb]", FREE, "Where metrics go beside run.db: console, file (metrics.jsonl in the run's folder).") \
+    X(M, INT, seed, "trainer.seed", "1", "[0, 9007199254740991]", OWN, ALTERS, "Seed of sampling.") \
+    X(M, INT, probe_freq, "trainer.probe_freq", "10", "[0, 1000000000]", OWN, FREE, "Every so many steps also compare sampled and training log-probs of groups without gradient; 0: never.") \
+    X(M, INT, threads, "trainer.threads", "0", "[0, 1024]", OWN, FREE, "Threads; 0: one a core. Changes no result.") \
+    X(M, WORD, precision, "trainer.precision", "auto", words_precision, OWN, ALTERS, "Arithmetic of matrix products; auto: bfloat16 where the CPU has it. Master weights are float32.") \
+    X(M, INT, leaf_rows, "trainer.leaf_rows", "1024", "[1, 1000000]", OWN, ALTERS, "Rows of a leaf: gradients are summed over leaves in a fixed order.")
 
 // S(member of settings, table). The order is that of printing; a prefix never comes back once left.
 #define SETTINGS_SECTIONS(S) \

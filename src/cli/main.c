@@ -1,0 +1,69 @@
+// dsdr: finds the subcommand and runs it. See cli.h for the table.
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "cli/cli.h"
+
+#ifndef DSDR_VERSION
+#define DSDR_VERSION "0.1.0"
+#endif
+
+static const struct command {
+    int (*run)(int argc, char **argv);
+    const char *name, *arguments, *help;
+} commands[] = {
+#define C(function, name, arguments, help) {function, name, arguments, help},
+    CLI_COMMANDS(C)
+#undef C
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
+
+static void print_help(FILE *stream) {
+    fprintf(stream, "usage: dsdr COMMAND [arguments]\n\n"
+                    "Post-training of reasoning language models by reinforcement learning with verifiable rewards.\n\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (commands[i].help) fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].help);
+    fprintf(stream, "\n  dsdr COMMAND --help shows the arguments of a command; dsdr --version shows the version.\n"
+                    "  Exit codes: 0 done, 1 failed while running, 2 wrong usage or bad input, 3 interrupted and saved.\n");
+}
+
+static int unknown_command(const char *name) {
+    const char *best = NULL;
+    size_t distance = 3;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        size_t d = commands[i].help ? text_distance(name, commands[i].name) : distance;
+        if (d < distance) distance = d, best = commands[i].name;
+    }
+    if (best)
+        fprintf(stderr, "dsdr: unknown command %s; did you mean %s?\n", name, best);
+    else
+        fprintf(stderr, "dsdr: unknown command %s; dsdr --help lists the commands\n", name);
+    return 2;
+}
+
+// What a full disk or a closed pipe kept from standard output is a failure, not silence.
+static int flush_output(int exit_code) {
+    if (fflush(stdout) == 0 && !ferror(stdout)) return exit_code;
+    fprintf(stderr, "dsdr: cannot write to standard output\n");
+    return exit_code ? exit_code : 1;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        print_help(stderr);
+        return 2;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        print_help(stdout);
+        return flush_output(0);
+    }
+    if (!strcmp(argv[1], "--version")) {
+        printf("dsdr %s\n", DSDR_VERSION);
+        return flush_output(0);
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (!strcmp(argv[1], commands[i].name)) return flush_output(commands[i].run(argc - 1, argv + 1));
+    return unknown_command(argv[1]);
+}
