@@ -1,0 +1,60 @@
+// Generation of groups: many prompts at once, G rollouts each, from one prompt cache a group.
+//
+// Rows are kept full: a rollout that ends frees its row at once and the next one takes it. Every draw is keyed by (seed, purpose,
+// group serial, rollout, position) and every row's bits are its own, so what is generated does not depend on the number of rows,
+// on which rollouts run together, or on the number of threads.
+#ifndef DSDR_ROLLOUT_GENERATOR_H
+#define DSDR_ROLLOUT_GENERATOR_H
+
+#include "base/random.h"
+#include "model/head.h"
+#include "model/transformer.h"
+#include "records/records.h"
+#include "text/tokenizer.h"
+
+// How tokens are drawn and when a response ends.
+typedef struct sampling {
+    uint64_t seed;
+    random_purpose purpose; // RANDOM_SAMPLE_TRAIN or RANDOM_SAMPLE_EVAL
+    float temperature;      // 0: the most likely token; logp and entropy are then those at temperature 1
+    size_t top_k;           // 0: all
+    double top_p;           // 1: all; logp and entropy are those of the whole distribution, whatever top_k and top_p
+    size_t longest_response;
+    const int32_t *end_tokens; // the ending token belongs to the response
+    size_t end_count;
+    const char *const *stop_strings; // matched on decoded text; the token that completes one is kept, the text is cut before it
+    size_t stop_count;
+} sampling;
+
+typedef struct generator_statistics {
+    size_t prompt_tokens, response_tokens;
+    size_t decode_steps, half_empty_steps; // the latter with fewer than half of the rows in use
+    double prefill_seconds, decode_seconds;
+} generator_statistics;
+
+typedef struct generator generator;
+
+typedef struct generator_options {
+    size_t rows; // rollouts that decode at once
+    size_t longest_prompt, longest_response;
+    size_t prompt_tokens; // room for prompt caches; 0: as many as `rows` prompts, at most 64, of the longest kind
+} generator_options;
+
+status generator_create(generator **out, const model *m, const tokenizer *t, const generator_options *options);
+void generator_free(generator *g);
+size_t generator_bytes(const model *m, const generator_options *options);
+
+// Called between decoding steps with the number of finished rollouts and of tokens so far; returning true stops the generation.
+typedef bool (*generator_watch)(void *context, size_t finished, size_t tokens);
+
+// Fills the rollouts of all groups (prompt tokens and room given; rollout[].text is allocated, free it with group_set_clear or
+// free()). STATUS_INTERRUPTED when `watch` asked to stop: the groups then hold nothing usable. watch may be NULL.
+status generator_run(generator *g, group *groups, size_t count, const sampling *how, generator_watch watch, void *context);
+
+// Called with the bytes of each token of the one rollout as it appears (chat).
+typedef void (*generator_stream)(void *context, const char *bytes, size_t length);
+status generator_run_streaming(generator *g, group *one, const sampling *how, generator_stream stream, void *context);
+
+const generator_statistics *generator_totals(const generator *g); // since creation
+
+#endif
