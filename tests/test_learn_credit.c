@@ -203,6 +203,21 @@ static void overlong_penalty_comes_last_and_leaves_p_alone(void **state) {
     assert_true(credit_overlong_penalty(100, 100, 0, 1) == 0 && credit_overlong_penalty(3, 10, 20, 1) < 0);
 }
 
+static void equal_rewards_give_exactly_no_advantage(void **state) {
+    (void)state;
+    credit_options options = credit_default_options();
+    for (size_t size = 2; size <= MAX_GROUP; size++)
+        for (int solved = 0; solved < 2; solved++) { // 0.1 and 0.3 are no doubles: their plain mean is off by a rounding
+            verdict_status verdicts[MAX_GROUP];
+            diversity d[MAX_GROUP];
+            double penalties[MAX_GROUP];
+            credit c[MAX_GROUP];
+            for (size_t i = 0; i < size; i++) verdicts[i] = solved ? C : W, d[i] = (diversity){.dbar = 0.3}, penalties[i] = -0.1;
+            assert_int_equal(credit_assign(&options, size, verdicts, d, penalties, c, NULL), STATUS_OK);
+            for (size_t i = 0; i < size; i++) assert_true(c[i].advantage == 0);
+        }
+}
+
 static void couplings_survive_large_tau_and_tau_zero(void **state) {
     (void)state;
     credit_options options = credit_default_options();
@@ -254,6 +269,7 @@ int main(void) {
         cmocka_unit_test(nearly_equal_diversity_counts_as_equal),
         cmocka_unit_test(solve_all_groups_keep_order_one_advantages),
         cmocka_unit_test(overlong_penalty_comes_last_and_leaves_p_alone),
+        cmocka_unit_test(equal_rewards_give_exactly_no_advantage),
         cmocka_unit_test(couplings_survive_large_tau_and_tau_zero),
         cmocka_unit_test(bad_input_is_refused_and_leaves_the_output_alone),
     };

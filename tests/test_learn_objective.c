@@ -148,9 +148,10 @@ static void derivatives_equal_finite_differences(void **state) {
         objective_rollout rollout = {4, draw(trial, 0, -2, 2), trial % 4 ? draw(trial, 1, 0, 1) : 0};
         objective_token token = {.logp = draw(trial, 2, -4, 0), .entropy = draw(trial, 3, 0, 3)};
         token.logp_old = token.logp - draw(trial, 4, -1.5, 1.5);
-        token.logp_ref = token.logp - draw(trial, 5, -2, 2);
+        token.logp_ref = token.logp - draw(trial, 5, -4, 4);
         const double h = 1e-5, ratio = exp(token.logp - token.logp_old), edges[] = {0.8, 1.28, 3};
-        int kink = fabs(token.logp - token.logp_ref) < 1e-3;
+        double m = token.logp_ref - token.logp;
+        int kink = fabs(m) < 1e-3 || fabs(exp(m) - m - 1 - 10) < 0.1; // of abs, and of the clamp of k3
         for (int e = 0; e < 3; e++) kink |= fabs(ratio - edges[e]) < 1e-3;
         if (kink) continue;
         objective_output out;
@@ -229,6 +230,21 @@ static void a_rollout_is_skipped_exactly_when_nothing_can_move(void **state) {
     }
 }
 
+static void what_is_not_read_cannot_spoil_the_loss(void **state) {
+    (void)state;
+    const objective_scope scope = {1, 1, 3, 3};
+    objective_output out;
+    objective_options o = objective_default_options();
+    objective_token token = {.logp = -1, .logp_old = -1.1, .logp_ref = NAN, .entropy = NAN};
+    objective_token_loss(&o, &scope, &(objective_rollout){3, 1, 0.5}, &token, &out);
+    assert_true(isfinite(out.loss) && isfinite(out.d_logp) && isfinite(out.d_entropy));
+    o.local = LOCAL_EXACT; // outside the correct set the entropy is not read either
+    objective_token_loss(&o, &scope, &(objective_rollout){3, 1, 0}, &token, &out);
+    assert_true(isfinite(out.loss) && isfinite(out.d_logp) && out.d_entropy == 0);
+    objective_token_loss(&o, &scope, &(objective_rollout){3, 1, 0.5}, &token, &out);
+    assert_true(isnan(out.loss));
+}
+
 static void a_nan_never_turns_into_a_number(void **state) {
     (void)state;
     objective_options o = objective_default_options();
@@ -277,6 +293,13 @@ static void metrics_merge_like_one_long_sum_and_name_themselves(void **state) {
     ASSERT_CLOSE(r.ppo_kl, -0.025, 1e-14, 1, "ppo_kl");
     r = objective_metrics_report(&empty, &scope);
     assert_true(isnan(r.ppo_kl) && isnan(r.ratio_min) && r.pg_loss == 0 && r.pg_clipfrac == 0);
+
+    objective_output lost = {.ratio = NAN, .loss = NAN};
+    objective_metrics_add(&part[0], &(objective_token){0}, &lost);
+    objective_metrics_merge(&part[0], &part[1]);
+    objective_metrics_merge(&total, &part[0]);
+    r = objective_metrics_report(&total, &scope);
+    assert_true(isnan(r.ratio_min) && isnan(r.ratio_max) && isnan(r.loss));
 
     static const char *const names[] = {
 #define X(field, name) name,
@@ -354,6 +377,7 @@ int main(void) {
         cmocka_unit_test(the_first_update_has_ratio_one_and_plain_policy_gradient),
         cmocka_unit_test(the_local_term_is_a_mean_over_prompts_whatever_the_aggregation),
         cmocka_unit_test(a_rollout_is_skipped_exactly_when_nothing_can_move),
+        cmocka_unit_test(what_is_not_read_cannot_spoil_the_loss),
         cmocka_unit_test(a_nan_never_turns_into_a_number),
         cmocka_unit_test(metrics_merge_like_one_long_sum_and_name_themselves),
         cmocka_unit_test(names_are_verls),

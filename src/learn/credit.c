@@ -150,7 +150,7 @@ status credit_assign(const credit_options *options, size_t size, const verdict_s
 
     double squares = form_deviations(options, &g, credits), std = 0, total = 0;
     if (g.known >= 2) std = sqrt(squares / (double)(options->adv_std == CREDIT_STD_SAMPLE ? g.known - 1 : g.known));
-    double scale = g.known < 2 ? 0 : options->norm_adv_by_std ? 1 / (std + options->adv_eps) : 1;
+    double scale = options->norm_adv_by_std ? 1 / (std + options->adv_eps) : 1; // With fewer than 2 known, every deviation is 0.
     for (size_t i = 0; i < size; i++) total += fabs(credits[i].advantage *= scale);
     double mean = assign_rewards(options, &g, credits);
     double entropy = assign_couplings(options, &g, credits);
