@@ -37,8 +37,12 @@
 
 #define SETTINGS_WORDS_KL(W)                                                                                                     \
     W(SETTING_KL_K1, "kl", "k1")                                                                                                 \
+    W(SETTING_KL_ABS, "abs", NULL)                                                                                               \
     W(SETTING_KL_K2, "mse", "k2")                                                                                                \
-    W(SETTING_KL_K3, "low_var_kl", "k3")
+    W(SETTING_KL_K3, "low_var_kl", "k3")                                                                                         \
+    W(SETTING_KL_K1_PLUS, "kl+", "k1+")                                                                                          \
+    W(SETTING_KL_ABS_PLUS, "abs+", NULL)                                                                                         \
+    W(SETTING_KL_K3_PLUS, "low_var_kl+", "k3+")
 
 #define SETTINGS_WORDS_SCHEDULE(W)                                                                                               \
     W(SETTING_SCHEDULE_CONSTANT, "constant", NULL)                                                                               \
@@ -100,10 +104,10 @@
 
 // clang-format off
 #define SETTINGS_DATA(X, M) \
-    X(M, LIST, train_files, "data.train_files", "", NULL, "~/data/rlhf/gsm8k/train.parquet", ALTERS, "Files of training problems (JSON lines), or the names of built-in generators.") \
+    X(M, LIST, train_files, "data.train_files", "", NULL, "~/data/rlhf/gsm8k/train.parquet", ALTERS, "Training problems: files of JSON lines, or built-in tasks such as builtin:word_arithmetic/train.") \
     X(M, LIST, val_files, "data.val_files", "", NULL, "~/data/rlhf/gsm8k/test.parquet", FREE, "Files of held-out problems for evaluation while training.") \
-    X(M, TEXT, prompt_key, "data.prompt_key", "prompt", NULL, NULL, ALTERS, "Key of a row that holds the question (a text, or a list of chat messages).") \
-    X(M, TEXT, answer_key, "data.answer_key", "answer", NULL, OWN, ALTERS, "Key of a row that holds the gold answer; verl's reward_model.ground_truth is understood without it.") \
+    X(M, TEXT, prompt_key, "data.prompt_key", "", NULL, "prompt", ALTERS, "Key of a row that holds the question (a text, or a list with one user message); empty: `problem`, else `prompt`.") \
+    X(M, TEXT, answer_key, "data.answer_key", "", NULL, OWN, ALTERS, "Key of a row that holds the gold answer; empty: `answer`, else verl's reward_model.ground_truth.") \
     X(M, TEXT, prompt_template, "data.prompt_template", "chat", NULL, OWN, ALTERS, "`chat` for the model's own template, or a raw text that contains {problem}.") \
     X(M, TEXT, instruction, "data.instruction", "Please reason step by step, and put your final answer within \\boxed{}.", NULL, OWN, ALTERS, "Appended to the question under `chat`; empty for none.") \
     X(M, INT, train_batch_size, "data.train_batch_size", "16", "[1, 1000000]", "1024", ALTERS, "Prompts of a training step.") \
@@ -131,7 +135,7 @@
     X(M, REAL, entropy_coeff, "actor_rollout_ref.actor.entropy_coeff", "0", "[-100, 100]", NULL, ALTERS, "Weight of the plain entropy bonus over all tokens (not DSDR's local term).") \
     X(M, BOOL, use_kl_loss, "actor_rollout_ref.actor.use_kl_loss", "false", NULL, NULL, ALTERS, "Add the KL divergence from the starting model to the loss.") \
     X(M, REAL, kl_loss_coef, "actor_rollout_ref.actor.kl_loss_coef", "0.001", "[0, 1000]", NULL, ALTERS, "Its weight.") \
-    X(M, WORD, kl_loss_type, "actor_rollout_ref.actor.kl_loss_type", "low_var_kl", words_kl, NULL, ALTERS, "Its estimator: kl (k1), mse (k2) or low_var_kl (k3).") \
+    X(M, WORD, kl_loss_type, "actor_rollout_ref.actor.kl_loss_type", "low_var_kl", words_kl, NULL, ALTERS, "Its estimator; with + the value is as named and the gradient that of mse (k2).") \
     X(M, REAL, grad_clip, "actor_rollout_ref.actor.grad_clip", "1.0", "[0, 1e9]", NULL, ALTERS, "Largest global norm of the gradient; 0: no clipping.")
 
 #define SETTINGS_OPTIM(X, M) \
@@ -191,9 +195,9 @@
     X(M, REAL, penalty_factor, "reward_model.overlong_buffer.penalty_factor", "1.0", "[0, 1000]", NULL, ALTERS, "The penalty at the limit.")
 
 #define SETTINGS_VERIFY(X, M) \
-    X(M, INT, significant_digits, "verify.significant_digits", "0", "[0, 1000]", OWN, ALTERS, "Accept a decimal that agrees with the gold in so many significant digits; 0: exact equality.") \
-    X(M, INT, decimals, "verify.decimals", "-1", "[-1, 1000]", OWN, ALTERS, "Accept a decimal that agrees with the gold in so many decimals; -1: exact equality.") \
-    X(M, BOOL, gold_rounded, "verify.gold_rounded", "false", NULL, OWN, ALTERS, "The gold is a rounded decimal: accept values that round to it.") \
+    X(M, INT, significant_digits, "verify.significant_digits", "6", "[1, 1000]", OWN, ALTERS, "A decimal written with at least so many significant digits may be a rounding of the other side.") \
+    X(M, INT, decimals, "verify.decimals", "-1", "[-1, 1000]", OWN, ALTERS, "Compare numbers rounded to so many decimal places; -1: exactly.") \
+    X(M, BOOL, gold_rounded, "verify.gold_rounded", "false", NULL, OWN, ALTERS, "A decimal gold accepts whatever rounds to it.") \
     X(M, INT, workers, "verify.workers", "0", "[0, 1024]", OWN, FREE, "Verification processes; 0: one a thread.") \
     X(M, INT, deadline_ms, "verify.deadline_ms", "5000", "[1, 3600000]", OWN, FREE, "Wall-clock backstop of one verification, in milliseconds; deterministic budgets come first.")
 
