@@ -171,7 +171,7 @@ typedef struct walk {
     size_t first_rollout; // number of rollouts in groups before the pack
 } walk;
 
-static bool is_active(const walk *w, size_t rollout) { return !w->active || w->active[rollout]; }
+static bool is_active(const walk *w, size_t number) { return !w->active || w->active[number]; }
 
 static bool group_is_active(const walk *w, const group *g, size_t first) {
     for (size_t r = 0; r < g->size; r++)
@@ -193,7 +193,7 @@ static status check_group(const packed_pass *p, const group *g) {
 
 // Visits the rollouts of the pack's groups [from, to) leaf by leaf; prompt s of the pack belongs to the s-th active group.
 static status visit_rollouts(packed_pass *p, const walk *w, size_t from, size_t to, visit *v, float *gradients) {
-    size_t g = from, r = 0, rollout = w->first_rollout, prompt = 0;
+    size_t g = from, r = 0, number = w->first_rollout, prompt = 0;
     while (g < to) {
         size_t held = 0;
         for (; held < p->options.leaves_in_memory && g < to; held++) {
@@ -203,20 +203,20 @@ static status visit_rollouts(packed_pass *p, const walk *w, size_t from, size_t 
             while (g < to) {
                 const group *group_now = &w->groups[g];
                 if (r == group_now->size) {
-                    prompt += group_is_active(w, group_now, rollout - r);
+                    prompt += group_is_active(w, group_now, number - r);
                     g++, r = 0;
                     continue;
                 }
                 const struct rollout *response = &group_now->rollouts[r];
                 size_t rows = response->length - 1, cost = attention_round(rows);
-                if (is_active(w, rollout) && rows > 0) {
+                if (is_active(w, number) && rows > 0) {
                     if (leaf->rows > 0 && used + cost > p->options.leaf_rows) break;
                     size_t first_row = leaf->rows;
                     leaf_add_tokens(leaf, p->model, &used, response->tokens, rows, &p->prompts.caches[prompt],
                                     gradients ? &p->prompt_gradients[prompt] : NULL, NULL);
                     for (size_t t = 0; t < rows; t++) leaf_add_target(leaf, first_row + t, g, r, t + 1, response->tokens[t + 1]);
                 }
-                r++, rollout++;
+                r++, number++;
             }
             if (leaf->rows > 0) TRY(leaf_forward(p, leaf));
         }
@@ -234,11 +234,11 @@ status packed_visit(packed_pass *p, const group *groups, size_t count, const boo
     for (size_t g = 0; g < count; g++) TRY(check_group(p, &groups[g]));
     for (size_t from = 0; from < count;) {
         packed_leaf *prompts = &p->prompts;
-        size_t used = 0, gradient_tokens = 0, to = from, rollout = w.first_rollout;
+        size_t used = 0, gradient_tokens = 0, to = from, number = w.first_rollout;
         leaf_clear(prompts);
         for (; to < count; to++) {
             const group *g = &groups[to];
-            if (group_is_active(&w, g, rollout)) {
+            if (group_is_active(&w, g, number)) {
                 if (prompts->rows > 0 && used + attention_round(g->prompt_length) > p->options.leaf_rows) break;
                 kv_gradient *gradient = NULL;
                 if (gradients) {
@@ -250,17 +250,17 @@ status packed_visit(packed_pass *p, const group *groups, size_t count, const boo
                 }
                 leaf_add_tokens(prompts, p->model, &used, g->prompt_tokens, g->prompt_length, NULL, NULL, gradient);
                 for (size_t r = 0; r < g->size; r++)
-                    if (is_active(&w, rollout + r))
+                    if (is_active(&w, number + r))
                         leaf_add_target(prompts, prompts->rows - 1, to, r, 0, g->rollouts[r].tokens[0]);
             }
-            rollout += g->size;
+            number += g->size;
         }
         if (prompts->rows > 0) {
             TRY(leaf_forward(p, prompts));
             TRY(visit_rollouts(p, &w, from, to, &v, gradients));
             TRY(leaf_finish(p, prompts, &v, gradients));
         }
-        w.first_rollout = rollout;
+        w.first_rollout = number;
         from = to;
     }
     return STATUS_OK;

@@ -124,7 +124,7 @@ static status read_normalizer(tokenizer *t, const json_t *value, const char *whe
     }
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(type, kinds[i].name) != 0) continue;
-        normalizer_step *step;
+        normalizer_step *step = NULL;
         TRY(tokenizer_expect_keys(value, kinds[i].keys, where));
         TRY(add_normalizer(t, kinds[i].kind, &step));
         switch (kinds[i].kind) {
@@ -313,7 +313,7 @@ static status read_post_processor(tokenizer *t, const json_t *value, const char 
         return tokenizer_expect_keys(value, "type,add_prefix_space,trim_offsets,use_regex", where); // offsets only
     if (strcmp(type, "TemplateProcessing") == 0) return read_template(t, value, where);
     if (strcmp(type, "BertProcessing") == 0 || strcmp(type, "RobertaProcessing") == 0) {
-        int32_t first, last;
+        int32_t first = 0, last = 0;
         TRY(tokenizer_expect_keys(value, "type,sep,cls,trim_offsets,add_prefix_space", where));
         TRY(read_pair(value, "cls", &first, where));
         TRY(read_pair(value, "sep", &last, where));
