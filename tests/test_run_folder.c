@@ -223,14 +223,11 @@ static void loggers_write_lines_and_resume_without_repeating(void **state) {
     log_steps(2, 3, 3, &console);
     file_map map;
     OK(file_map_open(&map, inside("metrics.jsonl")));
-    const char expected[] =
-        "{\"step\":1,\"data\":{\"critic/rewards/mean\":0.25,\"actor/grad_norm\":0.1,\"x\":null}}\n"
-        "{\"step\":2,\"data\":{\"critic/rewards/mean\":0.25,\"actor/grad_norm\":0.2,\"x\":null}}\n"
-        "{\"step\":3,\"data\":{\"critic/rewards/mean\":0.25,\"actor/grad_norm\":0.30000000000000004,\"x\":null}}\n";
+    const char expected[] = "{\"step\":1,\"data\":{\"critic/rewards/mean\":0.25,\"actor/grad_norm\":";
     char *text = text_copy((const char *)map.bytes, map.size);
     assert_non_null(text);
-    // Numbers are compared as numbers elsewhere; here the shape is.
-    assert_int_equal(strncmp(text, expected, 60), 0);
+    assert_int_equal(strncmp(text, expected, strlen(expected)), 0);
+    assert_non_null(strstr(text, "\"x\":null}}\n{\"step\":2,"));
     size_t lines = 0;
     for (const char *c = text; *c; c++) lines += *c == '\n';
     assert_int_equal(lines, 3);

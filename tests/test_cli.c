@@ -1,0 +1,201 @@
+// The binary from outside: arguments and standard input in; exit code, standard output and messages out.
+//
+// A case is one line of the table. `stdout_has` and `stderr_has` are texts that have to occur (NULL: anything goes; "" for
+// stdout: it has to be empty). "{GOLDEN}" in an argument stands for tests/golden, "{TMP}" for an empty folder of this test.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/buffer.h"
+#include "base/file.h"
+
+extern char **environ;
+
+enum { ARGUMENTS = 12 };
+
+typedef struct cli_case {
+    const char *arguments[ARGUMENTS];
+    const char *input;
+    int exit_code;
+    const char *stdout_has, *stderr_has;
+} cli_case;
+
+// clang-format off
+static const cli_case cases[] = {
+    // The program itself.
+    {{NULL}, "", 2, "", "usage: dsdr COMMAND"},
+    {{"--help"}, "", 0, "config", ""},
+    {{"help"}, "", 0, "usage: dsdr COMMAND", ""},
+    {{"--version"}, "", 0, "dsdr 0.", ""},
+    {{"confg"}, "", 2, "", "unknown command confg; did you mean config?"},
+    {{"zzzzzzzz"}, "", 2, "", "unknown command zzzzzzzz; dsdr --help"},
+    {{"--verbose"}, "", 2, "", "unknown command --verbose"},
+    // config
+    {{"config", "--help"}, "", 0, "usage: dsdr config [CONFIG.yaml]", ""},
+    {{"config"}, "", 0, "algorithm.method: dsdr", ""},
+    {{"config", "algorithm.method=grpo"}, "", 0, "algorithm.method: grpo                                        # command line", ""},
+    {{"config", "--yaml", "actor_rollout_ref.rollout.n=4"}, "", 0, "    \"n\": 4\n", ""},
+    {{"config", "--reference"}, "", 0, "# Settings\n", ""},
+    {{"config", "{GOLDEN}/run/verl_grpo.yaml"}, "", 0, "data.train_batch_size: 1024", "have no meaning here"},
+    {{"config", "{GOLDEN}/run/verl_grpo.yaml", "~data.train_batch_size", "actor_rollout_ref.actor.ppo_mini_batch_size=8"}, "", 0, "data.train_batch_size: 16 ", "removed what the file says"},
+    {{"config", "missing.yaml"}, "", 2, "", "missing.yaml"},
+    {{"config", "{GOLDEN}/run/verl_grpo.yaml", "other.yaml"}, "", 2, "", "one settings file at most"},
+    {{"config", "{TMP}"}, "", 2, "", "not a regular file"},
+    {{"config", "actor_rollout_ref.rollout.temprature=1"}, "", 2, "", "did you mean actor_rollout_ref.rollout.temperature?"},
+    {{"config", "--yml"}, "", 2, "", "did you mean --yaml?"},
+    {{"config", "--yaml=1"}, "", 2, "", "--yaml takes no value"},
+};
+// clang-format on
+
+static char temporary[64];
+
+static int make_folder(void **state) {
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    strcpy(temporary, "/tmp/dsdr-cli-XXXXXX");
+    return mkdtemp(temporary) ? 0 : -1;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    return folder_remove(temporary) == STATUS_OK ? 0 : -1;
+}
+
+static char *expand(const char *argument) {
+    static const struct { const char *mark, *path; } marks[] = {{"{GOLDEN}", TEST_SOURCE_DIR "/golden"}, {"{TMP}", temporary}};
+    buffer out = {0};
+    for (const char *at = argument; *at;) {
+        size_t i = 0;
+        while (i < 2 && strncmp(at, marks[i].mark, strlen(marks[i].mark))) i++;
+        if (i < 2) {
+            assert_int_equal(buffer_append_text(&out, marks[i].path), STATUS_OK);
+            at += strlen(marks[i].mark);
+        } else {
+            assert_int_equal(buffer_append_byte(&out, *at++), STATUS_OK);
+        }
+    }
+    assert_int_equal(buffer_append_text(&out, ""), STATUS_OK);
+    return out.data ? out.data : strdup("");
+}
+
+// Runs the binary, feeding `input` and collecting both outputs at once, so that no pipe can fill up.
+static int run_binary(const cli_case *c, buffer *output, buffer *errors) {
+    char *argv[ARGUMENTS + 2] = {(char *)"dsdr"};
+    for (size_t i = 0; i < ARGUMENTS && c->arguments[i]; i++) argv[i + 1] = expand(c->arguments[i]);
+    int in[2], out[2], err[2];
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(err, O_CLOEXEC), 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+    posix_spawn_file_actions_adddup2(&actions, err[1], 2);
+    // This program ignores SIGPIPE, the binary shall not inherit that.
+    posix_spawnattr_t attributes;
+    sigset_t pipe_signal;
+    posix_spawnattr_init(&attributes);
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    posix_spawnattr_setsigdefault(&attributes, &pipe_signal);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+    pid_t child;
+    int failure = posix_spawn(&child, TEST_BINARY_DIR "/dsdr", &actions, &attributes, argv, environ);
+    if (failure) fail_msg("cannot start %s: %s", TEST_BINARY_DIR "/dsdr", strerror(failure));
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    close(in[0]), close(out[1]), close(err[1]);
+    const char *at = c->input;
+    struct pollfd polls[3] = {{out[0], POLLIN, 0}, {err[0], POLLIN, 0}, {in[1], POLLOUT, 0}};
+    fcntl(in[1], F_SETFL, O_NONBLOCK);
+    for (int open_count = 2; open_count > 0;) {
+        if (polls[2].fd >= 0 && !*at) close(in[1]), polls[2].fd = -1;
+        assert_true(poll(polls, 3, 60000) > 0);
+        for (int i = 0; i < 2; i++) {
+            if (polls[i].fd < 0 || !polls[i].revents) continue;
+            char bytes[4096];
+            ssize_t count = read(polls[i].fd, bytes, sizeof bytes);
+            assert_true(count >= 0);
+            if (!count)
+                polls[i].fd = -1, open_count--;
+            else
+                assert_int_equal(buffer_append(i ? errors : output, bytes, (size_t)count), STATUS_OK);
+        }
+        if (polls[2].fd >= 0 && polls[2].revents) {
+            ssize_t count = write(in[1], at, strlen(at));
+            if (count > 0)
+                at += count;
+            else if (errno != EAGAIN) // the program does not read its input
+                close(in[1]), polls[2].fd = -1;
+        }
+    }
+    if (polls[2].fd >= 0) close(in[1]);
+    close(out[0]), close(err[0]);
+    int result;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    for (size_t i = 1; argv[i]; i++) free(argv[i]);
+    return WIFEXITED(result) ? WEXITSTATUS(result) : 128 + WTERMSIG(result);
+}
+
+static void each_case_exits_and_answers_as_the_table_says(void **state) {
+    (void)state;
+    size_t failures = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const cli_case *c = &cases[i];
+        buffer output = {0}, errors = {0};
+        int exit_code = run_binary(c, &output, &errors);
+        bool good = exit_code == c->exit_code;
+        if (c->stdout_has)
+            good = good && (*c->stdout_has ? strstr(buffer_text(&output), c->stdout_has) != NULL : output.length == 0);
+        if (c->stderr_has) good = good && strstr(buffer_text(&errors), c->stderr_has);
+        if (!good) {
+            failures++;
+            print_error("case %zu: dsdr", i);
+            for (size_t j = 0; j < ARGUMENTS && c->arguments[j]; j++) print_error(" '%s'", c->arguments[j]);
+            print_error("\n  exit code %d, expected %d\n  stdout: %.300s\n  expected: %s\n  stderr: %.300s\n  expected: %s\n",
+                        exit_code, c->exit_code, buffer_text(&output), c->stdout_has ? c->stdout_has : "anything",
+                        buffer_text(&errors), c->stderr_has ? c->stderr_has : "anything");
+        }
+        buffer_free(&output);
+        buffer_free(&errors);
+    }
+    assert_int_equal(failures, 0);
+}
+
+static void printed_settings_are_a_file_that_loads(void **state) {
+    (void)state;
+    const cli_case print = {
+        {"config", "--yaml", "algorithm.method=dapo", "actor_rollout_ref.rollout.stop=[\"\\n\"]"}, "", 0, NULL, NULL};
+    buffer yaml = {0}, again = {0}, errors = {0};
+    assert_int_equal(run_binary(&print, &yaml, &errors), 0);
+    char path[128];
+    snprintf(path, sizeof path, "%s/config.yaml", temporary);
+    assert_int_equal(file_replace(path, yaml.data, yaml.length), STATUS_OK);
+    const cli_case reprint = {{"config", "--yaml", "{TMP}/config.yaml"}, "", 0, NULL, NULL};
+    assert_int_equal(run_binary(&reprint, &again, &errors), 0);
+    assert_string_equal(yaml.data, again.data);
+    buffer_free(&yaml);
+    buffer_free(&again);
+    buffer_free(&errors);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_case_exits_and_answers_as_the_table_says),
+        cmocka_unit_test(printed_settings_are_a_file_that_loads),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
