@@ -231,7 +231,7 @@ static void bad_options_and_overlapping_segments_are_refused(void **state) {
                {offsetof(optimizer_options, beta2), NAN, "betas[1]"},
                {offsetof(optimizer_options, eps), -1, "eps"},
                {offsetof(optimizer_options, weight_decay), INFINITY, "weight_decay"},
-               {offsetof(optimizer_options, clip_grad), NAN, "clip_grad"}};
+               {offsetof(optimizer_options, clip_grad), NAN, "grad_clip"}};
     const optimizer_segment apart[] = {{"b", 10, 5, true}, {"a", 0, 10, true}, {"empty", 3, 0, true}},
                             overlap[] = {{"b", 9, 5, true}, {"a", 0, 10, true}};
     optimizer o;

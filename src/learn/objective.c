@@ -11,8 +11,8 @@ static status check_coefficient(const char *key, double value) {
 }
 
 status objective_check_options(const objective_options *o) {
-    if (!(o->clip_low >= 0 && o->clip_low < 1))
-        return status_set(STATUS_INVALID, "actor.clip_ratio_low is %g; it must be in [0, 1)", o->clip_low);
+    if (!(o->clip_low >= 0 && o->clip_low <= 1))
+        return status_set(STATUS_INVALID, "actor.clip_ratio_low is %g; it must be in [0, 1]", o->clip_low);
     TRY(check_coefficient("actor.clip_ratio_high", o->clip_high));
     if (o->clip_c != 0 && !(o->clip_c > 1 && isfinite(o->clip_c)))
         return status_set(STATUS_INVALID, "actor.clip_ratio_c is %g; it must be above 1, or 0 to turn the dual clip off",

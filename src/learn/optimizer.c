@@ -16,7 +16,7 @@ static status check_options(const optimizer_options *o) {
     if (!(o->weight_decay >= 0 && isfinite(o->weight_decay)))
         return status_set(STATUS_INVALID, "optim.weight_decay is %g; it must be a finite number >= 0", o->weight_decay);
     if (!(o->clip_grad >= 0 && isfinite(o->clip_grad)))
-        return status_set(STATUS_INVALID, "optim.clip_grad is %g; it must be a finite number >= 0", o->clip_grad);
+        return status_set(STATUS_INVALID, "actor.grad_clip is %g; it must be a finite number >= 0", o->clip_grad);
     return STATUS_OK;
 }
 

@@ -18,7 +18,7 @@ typedef struct optimizer_options {
     double beta1, beta2; // in [0, 1)
     double eps;          // >= 0, added to the root of the second moment
     double weight_decay; // >= 0
-    double clip_grad;    // largest global norm; 0: no clipping (the norm is still computed and checked)
+    double clip_grad;    // largest global norm (verl's actor.grad_clip); 0: no clipping (the norm is still computed and checked)
 } optimizer_options;
 
 // verl's defaults: betas 0.9 and 0.999, eps 1e-8, weight decay 0.01, clip at 1.
