@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "run/options.h"
 #include "run/settings.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -352,6 +353,40 @@ static void the_listing_names_origin_and_default_of_verl(void **state) {
     settings_free(&s);
 }
 
+static void settings_become_the_options_of_the_rooms_below(void **state) {
+    (void)state;
+    settings s;
+    load(&s,
+         "actor_rollout_ref: {actor: {use_kl_loss: true, kl_loss_coef: 0.25, kl_loss_type: k1+, loss_agg_mode: "
+         "seq-mean-token-sum-norm}}",
+         5,
+         (const char *const[]){"algorithm.dsdr.entropy=exact", "verify.decimals=2",
+                               "actor_rollout_ref.actor.optim.lr_scheduler_type=cosine", "algorithm.adv_std=sample",
+                               "data.answer_key=gold"});
+    objective_options objective = options_objective(&s);
+    assert_true(objective.kl == KL_K1_PLUS && objective.kl_coef == 0.25 && objective.clip_low == 0.2 &&
+                objective.clip_high == 0.28);
+    assert_true(objective.aggregation == LOSS_SEQ_MEAN_TOKEN_SUM_NORM && objective.loss_scale_factor == 512);
+    assert_true(objective.local == LOCAL_EXACT && objective.lambda_l == 0.001 && objective.clip_c == 0);
+    credit_options credit = options_credit(&s);
+    assert_true(credit.lambda_d == 0.001 && credit.tau == 5 && credit.adv_eps == 1e-6 && credit.adv_std == CREDIT_STD_SAMPLE);
+    optimizer_options optimizer = options_optimizer(&s);
+    assert_true(optimizer.beta2 == 0.999 && optimizer.eps == 1e-8 && optimizer.clip_grad == 1);
+    schedule_options schedule = options_schedule(&s, 40);
+    assert_true(schedule.type == SCHEDULE_COSINE && schedule.total_training_steps == 40 && schedule.lr == 1e-6);
+    verify_options verify = options_verify(&s);
+    assert_true(verify.profile == PROFILE_STRICT && verify.decimals == 2 && verify.significant_digits == 6);
+    problem_options problems = options_problems(&s);
+    assert_null(problems.prompt_key);
+    assert_string_equal(problems.answer_key, "gold");
+    assert_true(options_need_diversity(&s) && options_formula_level(&s) == FORMULA_L2);
+    settings_free(&s);
+    load(&s, NULL, 1, (const char *const[]){"algorithm.method=grpo"});
+    assert_false(options_need_diversity(&s));
+    assert_true(options_objective(&s).kl_coef == 0); // use_kl_loss is off
+    settings_free(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_come_from_the_table_and_the_preset_of_dsdr),
@@ -367,6 +402,7 @@ int main(void) {
         cmocka_unit_test(training_needs_model_data_and_the_whole_distribution),
         cmocka_unit_test(the_table_is_sound),
         cmocka_unit_test(the_reference_page_is_current),
+        cmocka_unit_test(settings_become_the_options_of_the_rooms_below),
         cmocka_unit_test(the_listing_names_origin_and_default_of_verl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
