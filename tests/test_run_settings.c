@@ -368,10 +368,10 @@ static void settings_become_the_options_of_the_rooms_below(void **state) {
                 objective.clip_high == 0.28);
     assert_true(objective.aggregation == LOSS_SEQ_MEAN_TOKEN_SUM_NORM && objective.loss_scale_factor == 512);
     assert_true(objective.local == LOCAL_EXACT && objective.lambda_l == 0.001 && objective.clip_c == 0);
-    credit_options credit = options_credit(&s);
-    assert_true(credit.lambda_d == 0.001 && credit.tau == 5 && credit.adv_eps == 1e-6 && credit.adv_std == CREDIT_STD_SAMPLE);
-    optimizer_options optimizer = options_optimizer(&s);
-    assert_true(optimizer.beta2 == 0.999 && optimizer.eps == 1e-8 && optimizer.clip_grad == 1);
+    credit_options credits = options_credit(&s);
+    assert_true(credits.lambda_d == 0.001 && credits.tau == 5 && credits.adv_eps == 1e-6 && credits.adv_std == CREDIT_STD_SAMPLE);
+    optimizer_options adamw = options_optimizer(&s);
+    assert_true(adamw.beta2 == 0.999 && adamw.eps == 1e-8 && adamw.clip_grad == 1);
     schedule_options schedule = options_schedule(&s, 40);
     assert_true(schedule.type == SCHEDULE_COSINE && schedule.total_training_steps == 40 && schedule.lr == 1e-6);
     verify_options verify = options_verify(&s);
