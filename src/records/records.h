@@ -62,6 +62,17 @@ typedef enum verdict_status {
         VERDICT_STATUS_COUNT
 } verdict_status;
 
+// The name of a verdict as printed and stored, and of a finish reason.
+static inline const char *verdict_name(verdict_status which) {
+    static const char *const names[] = {
+#define X(code, name) [code] = name,
+        VERDICT_TABLE(X)
+#undef X
+    };
+    return names[which];
+}
+static inline const char *finish_name(finish_reason finish) { return finish == FINISH_STOP ? "stop" : "length"; }
+
 typedef struct verdict {
     verdict_status status;
     const char *tier;    // which rule decided ("text", "rational", ...); a static string, "" if none

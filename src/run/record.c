@@ -195,17 +195,6 @@ static void bind_correct(binding *b, const verdict *v) {
     b->next++;
 }
 
-static const char *status_name(verdict_status s) {
-    static const char *const names[] = {
-#define X(code, name) [code] = name,
-        VERDICT_TABLE(X)
-#undef X
-    };
-    return names[s];
-}
-
-static const char *finish_name(finish_reason finish) { return finish == FINISH_STOP ? "stop" : "length"; }
-
 static status bind_run(binding *b, const char *what) {
     status code = b->code;
     if (code == STATUS_OK && sqlite3_step(b->statement) != SQLITE_DONE) code = refuse(b->r, what);
@@ -283,7 +272,7 @@ status record_rollout(record *r, const record_rollout_row *row) {
     bind_text(&b, row->rollout->text, row->rollout->text_length);
     bind_word(&b, row->verdict ? row->verdict->extracted : NULL);
     bind_correct(&b, row->verdict);
-    bind_word(&b, row->verdict ? status_name(row->verdict->status) : NULL);
+    bind_word(&b, row->verdict ? verdict_name(row->verdict->status) : NULL);
     bind_real(&b, row->diversity ? row->diversity->d_emb : NAN);
     bind_real(&b, row->diversity ? row->diversity->d_eq : NAN);
     bind_real(&b, row->diversity ? row->diversity->dbar : NAN);
@@ -321,7 +310,7 @@ status record_evaluation(record *r, const record_evaluation_row *row) {
     bind_text(&b, row->rollout->text, row->rollout->text_length);
     bind_word(&b, row->verdict ? row->verdict->extracted : NULL);
     bind_correct(&b, row->verdict);
-    bind_word(&b, row->verdict ? status_name(row->verdict->status) : NULL);
+    bind_word(&b, row->verdict ? verdict_name(row->verdict->status) : NULL);
     bind_int(&b, (int64_t)row->rollout->length);
     bind_word(&b, finish_name(row->rollout->finish));
     return bind_run(&b, "record an evaluation");
