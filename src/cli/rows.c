@@ -2,10 +2,13 @@
 #include "cli/rows.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/jsonl.h"
@@ -56,9 +59,20 @@ static status write_batch(batch *b, int digits) {
     return code;
 }
 
-// Reads rows until the batch is full or the input ends (*end). A malformed line becomes a row that has failed already.
+// Whether more input is at hand, or its end. A program that writes a row and waits for the answer must not wait for a full batch;
+// rows that stdio has read ahead are not seen here, which only makes a batch smaller.
+static bool input_waits(const jsonl_reader *reader) {
+    struct stat information;
+    int descriptor = fileno(reader->stream);
+    if (fstat(descriptor, &information) == 0 && S_ISREG(information.st_mode)) return true;
+    struct pollfd input = {.fd = descriptor, .events = POLLIN};
+    return poll(&input, 1, 0) > 0;
+}
+
+// Reads rows until the batch is full, the input pauses, or it ends (*end). A malformed line becomes a row that has failed
+// already.
 static status fill_batch(batch *b, size_t size, jsonl_reader *reader, bool *end) {
-    while (b->count < size) {
+    while (b->count < size && (!b->count || input_waits(reader))) {
         json_t *row = NULL;
         status code = jsonl_next(reader, &row);
         if (code == STATUS_OK && !row) {
@@ -93,7 +107,9 @@ int rows_run(const rows_command *command, const char *file) {
         code = fill_batch(&b, size, &reader, &end);
         if (code == STATUS_OK && b.good_count) code = command->work(command->context, b.good, b.good_count);
         if (code == STATUS_OK) code = write_batch(&b, command->digits);
-        progress_view_report(&view, &(progress_event){command->name, (double)b.written, 0, command->unit, NULL});
+        // On a terminal the rows themselves show the progress.
+        if (!isatty(STDOUT_FILENO))
+            progress_view_report(&view, &(progress_event){command->name, (double)b.written, 0, command->unit, NULL});
     }
     progress_view_clear(&view);
     for (size_t i = 0; b.rows && i < b.count; i++) json_decref(b.rows[i]);

@@ -46,6 +46,23 @@ const char *written_place(const written *w, char *text, size_t size);
 // The value as a person would write it, for messages; cut where it is long.
 const char *written_value(const written *w, char *text, size_t size);
 
+// One value: where it lies; giving back what it owns; setting it from what was written (the message of a failure names place, key
+// and value); setting it from a text of the tables.
+void *setting_at(settings *s, size_t entry);
+void setting_clear(settings *s, size_t entry);
+status setting_assign(settings *s, size_t entry, const written *w);
+status setting_assign_standard(settings *s, size_t entry, const char *text, setting_origin origin, const char *because);
+bool setting_in_range(const char *range, double x);
+
+// Adds a sentence to the notes.
+status settings_note(settings *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// Refuses values that contradict each other.
+status settings_check_together(settings *s);
+
+// Keeps the candidate that is nearest to `key` in *best, if it is nearer than *distance.
+void text_consider(const char *key, const char *candidate, const char **best, size_t *distance);
+
 // Keys of verl that this program does not honour.
 typedef enum verl_class {
     VERL_IGNORED, // no meaning here, whatever its value

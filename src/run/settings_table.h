@@ -187,7 +187,8 @@
     X(M, WORD, formula_level, "algorithm.dsdr.formula_level", "l2", words_formula, OWN, ALTERS, "Normal form in which formulas are compared (equation 7).")
 
 #define SETTINGS_REWARD(X, M) \
-    X(M, WORD, profile, "reward_model.profile", "strict", words_profile, OWN, ALTERS, "Where the answer is looked for: strict (last box), gsm8k (after ####), lenient.")
+    X(M, WORD, profile, "reward_model.profile", "strict", words_profile, OWN, ALTERS, "Where the answer is looked for: strict (last box), gsm8k (after ####), lenient.") \
+    X(M, REAL, random, "reward_model.random", "0", "[0, 1)", OWN, ALTERS, "Control experiment: reward a response with this probability whatever its answer; 0: off.")
 
 #define SETTINGS_OVERLONG(X, M) \
     X(M, BOOL, enable, "reward_model.overlong_buffer.enable", "false", NULL, NULL, ALTERS, "Soft penalty on responses that come near the length limit.") \
