@@ -159,7 +159,7 @@ static const struct {
      "actor_rollout_ref.actor.policy_loss.loss_mode is gspo; this policy loss is not implemented here, the key can only be "
      "vanilla"},
     {"algorithm:\n  use_kl_in_reward: True\n", NULL, STATUS_UNSUPPORTED,
-     "test.yaml:2: algorithm.use_kl_in_reward is True; KL in the reward"},
+     "test.yaml:2: algorithm.use_kl_in_reward is True; not implemented here: KL in the reward"},
     {NULL, "actor_rollout_ref.model.lora_rank=8", STATUS_UNSUPPORTED, "low-rank adapters"},
     {NULL, "custom_reward_function.path=x.py", STATUS_UNSUPPORTED, "rewards in Python"},
     {NULL, "actor_rollout_ref.rollout.multi_turn.enable=True", STATUS_UNSUPPORTED, "several turns"},
@@ -282,6 +282,21 @@ static void resume_refuses_a_changed_key_that_alters_results(void **state) {
     settings_free(&saved);
 }
 
+static void a_run_may_be_made_longer_where_the_schedule_does_not_look_at_its_length(void **state) {
+    (void)state;
+    static const char *const schedules[] = {"actor_rollout_ref.actor.optim.lr_warmup_steps=3",
+                                            "actor_rollout_ref.actor.optim.lr_scheduler_type=cosine",
+                                            "actor_rollout_ref.actor.optim.lr_warmup_steps_ratio=0.1"};
+    for (size_t i = 0; i < 3; i++) {
+        settings saved, now;
+        load(&saved, NULL, 2, (const char *const[]){schedules[i], "trainer.total_training_steps=10"});
+        load(&now, NULL, 2, (const char *const[]){schedules[i], "trainer.total_training_steps=20"});
+        assert_int_equal(settings_check_resume(&saved, &now, false), i ? STATUS_INVALID : STATUS_OK);
+        settings_free(&saved);
+        settings_free(&now);
+    }
+}
+
 static void training_needs_model_data_and_the_whole_distribution(void **state) {
     (void)state;
     static const struct {
@@ -399,6 +414,7 @@ int main(void) {
         cmocka_unit_test(a_grpo_configuration_of_verl_loads_unchanged),
         cmocka_unit_test(printed_yaml_loads_back_to_the_same_settings),
         cmocka_unit_test(resume_refuses_a_changed_key_that_alters_results),
+        cmocka_unit_test(a_run_may_be_made_longer_where_the_schedule_does_not_look_at_its_length),
         cmocka_unit_test(training_needs_model_data_and_the_whole_distribution),
         cmocka_unit_test(the_table_is_sound),
         cmocka_unit_test(the_reference_page_is_current),

@@ -116,7 +116,7 @@ static status accept_verl(settings *s, const written_list *list, const bool *cou
         if (!known || known->class == VERL_SAME) continue;
         if (known->class == VERL_NEUTRAL && !verl_value_accepted(w, known->values)) {
             buffer_free(&names);
-            return status_set(STATUS_UNSUPPORTED, "%s%s is %s; %s is not implemented here, the key can only be %s",
+            return status_set(STATUS_UNSUPPORTED, "%s%s is %s; not implemented here: %s; the key can only be %s",
                               written_place(w, place, sizeof place), w->key, written_value(w, shown, sizeof shown), known->reason,
                               known->values);
         }

@@ -92,11 +92,20 @@ status settings_check_training(const settings *s) {
     return STATUS_OK;
 }
 
+// The length of a run changes none of its steps where the learning rate does not look at it: a run may be made longer.
+static bool matters(const settings *now, size_t entry) {
+    const char *key = settings_table[entry].key;
+    bool length = !strcmp(key, "trainer.total_training_steps") || !strcmp(key, "trainer.total_epochs");
+    bool scheduled = now->optim.lr_scheduler_type != SETTING_SCHEDULE_CONSTANT ||
+                     (now->optim.lr_warmup_steps <= 0 && now->optim.lr_warmup_steps_ratio > 0);
+    return settings_table[entry].alters_results && (scheduled || !length);
+}
+
 status settings_check_resume(const settings *saved, settings *now, bool allow_change) {
     buffer before = {0}, after = {0}, changes = {0};
     status code = STATUS_OK;
     for (size_t i = 0; i < SETTING_COUNT; i++) {
-        if (!settings_table[i].alters_results) continue;
+        if (!matters(now, i)) continue;
         buffer_clear(&before), buffer_clear(&after);
         TRY_OR(code, settings_write_value(&before, saved, i), cleanup);
         TRY_OR(code, settings_write_value(&after, now, i), cleanup);

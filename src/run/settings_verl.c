@@ -110,7 +110,7 @@ const verl_key verl_keys[] = {
     IGNORED(ACTOR "policy_loss.*"),
     NEUTRAL(ACTOR "optim.optimizer", "AdamW|adam", "another optimizer"),
     NEUTRAL(ACTOR "optim.lr_decay_style", "constant",
-            "another learning-rate schedule; use actor_rollout_ref.actor.optim.lr_scheduler_type"),
+            "this key for a schedule (actor_rollout_ref.actor.optim.lr_scheduler_type is)"),
     NEUTRAL(ACTOR "optim.lr_warmup_init", "0", "warm-up that starts above 0"),
     NEUTRAL(ACTOR "optim.total_training_steps", "-1|null", "a schedule of another length than the run"),
     IGNORED(ACTOR "optim.optimizer_impl"),
@@ -213,7 +213,7 @@ const verl_key verl_keys[] = {
     NEUTRAL("custom_reward_function.path", "null", "rewards in Python"),
     IGNORED("custom_reward_function.name"),
     // algorithm
-    NEUTRAL("algorithm.use_kl_in_reward", "false", "KL in the reward; use actor_rollout_ref.actor.use_kl_loss"),
+    NEUTRAL("algorithm.use_kl_in_reward", "false", "KL in the reward (actor_rollout_ref.actor.use_kl_loss is)"),
     IGNORED("algorithm.kl_penalty"), // of use_kl_in_reward
     IGNORED("algorithm.kl_ctrl.*"),
     IGNORED("algorithm.gamma"), // of other estimators
@@ -246,8 +246,8 @@ const verl_key verl_keys[] = {
     IGNORED("trainer.controller_nsight_options.*"),
     IGNORED("trainer.npu_profile.*"),
     NEUTRAL("trainer.critic_warmup", "0", "steps without an update of the policy"),
-    NEUTRAL("trainer.resume_from_path", "null", "resuming from another folder; --resume continues trainer.default_local_dir"),
-    NEUTRAL("trainer.val_only", "false", "evaluation alone here; use dsdr eval"),
+    NEUTRAL("trainer.resume_from_path", "null", "resuming from another folder than trainer.default_local_dir (with --resume)"),
+    NEUTRAL("trainer.val_only", "false", "evaluation without training (dsdr eval is)"),
     // the rest
     NEUTRAL("critic.enable", "null|false", "a critic"),
     IGNORED("critic.*"),
