@@ -156,7 +156,7 @@ static const struct {
     {NULL, "algorithm.adv_estimator=gae", STATUS_INVALID, "algorithm.adv_estimator is gae; this program has only: grpo"},
     {NULL, "algorithm.filter_groups.metric=score", STATUS_INVALID, "acc, signal"},
     {NULL, "actor_rollout_ref.actor.policy_loss.loss_mode=gspo", STATUS_UNSUPPORTED,
-     "actor_rollout_ref.actor.policy_loss.loss_mode is gspo; this policy loss is not implemented here, the key can only be "
+     "actor_rollout_ref.actor.policy_loss.loss_mode is gspo; not implemented here: this policy loss; the key can only be "
      "vanilla"},
     {"algorithm:\n  use_kl_in_reward: True\n", NULL, STATUS_UNSUPPORTED,
      "test.yaml:2: algorithm.use_kl_in_reward is True; not implemented here: KL in the reward"},
