@@ -237,12 +237,24 @@ void layernorm_forward(float *y, const float *x, const float *gain, const float 
     }
 }
 
+// x (1 + erf(x / sqrt 2)) / 2 with q = erfc(|x| / sqrt 2) / 2: x - x q for positive x, x q otherwise, which loses nothing far out
+// on either side. erfc is Abramowitz and Stegun's 7.1.26 (within 1.5e-7): the result is within 4e-7 of the exact one.
+VECTOR_INLINE f32x16 vector_gelu(f32x16 x) {
+    f32x16 z = vector_select((i32x16)(x < vector_all(0.0f)), -x, x) * vector_all(0.70710678f);
+    f32x16 t = vector_all(1.0f) / (vector_all(1.0f) + vector_all(0.3275911f) * z);
+    f32x16 p = vector_all(1.061405429f);
+    p = p * t + vector_all(-1.453152027f);
+    p = p * t + vector_all(1.421413741f);
+    p = p * t + vector_all(-0.284496736f);
+    p = p * t + vector_all(0.254829592f);
+    f32x16 far = x * (vector_all(0.5f) * p * t * vector_exp(x * x * vector_all(-0.5f)));
+    return vector_select((i32x16)(x > vector_all(0.0f)), x - far, far);
+}
+
 void gelu_forward(void *y, const float *x, size_t count, precision p) {
 #pragma omp parallel for schedule(static) if (count > PARALLEL_NUMBERS)
     for (size_t i = 0; i < count; i += 16) {
         size_t n = lanes_left(i, count);
-        float out[16] = {0};
-        for (size_t k = 0; k < n; k++) out[k] = 0.5f * x[i + k] * (1.0f + erff(x[i + k] * 0.70710678f));
-        store_number(y, i, vector_load(out), n, p);
+        store_number(y, i, vector_gelu(load_count(x + i, n)), n, p);
     }
 }
