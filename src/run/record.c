@@ -1,6 +1,7 @@
 // The record of a run in SQLite. See record.h for the tables and the promise.
 #include "run/record.h"
 
+#include <errno.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -80,7 +81,7 @@ void record_close(record *r) {
     free(r);
 }
 
-static status open_database(record **result, const char *path, int flags) {
+static status open_database(record **result, const char *path, int flags, const char *setup) {
     *result = NULL;
     record *r = calloc(1, sizeof *r);
     if (!r || !(r->path = strdup(path))) {
@@ -91,8 +92,7 @@ static status open_database(record **result, const char *path, int flags) {
     if (sqlite3_open_v2(path, &r->database, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) code = refuse(r, "open the record");
     // A reader (a person's query) may hold the database for a moment.
     if (code == STATUS_OK) sqlite3_busy_timeout(r->database, 10000);
-    if (code == STATUS_OK && flags & SQLITE_OPEN_READWRITE)
-        code = execute(r, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", "set up the record");
+    if (code == STATUS_OK) code = execute(r, setup, "set up the record");
     if (code != STATUS_OK) {
         record_close(r);
         return code;
@@ -113,28 +113,44 @@ static status prepare(record *r) {
     return STATUS_OK;
 }
 
+// A new record under a temporary name, without a journal: until it is renamed, nobody misses it.
+static status create_tables(const char *path) {
+    record *r;
+    if (remove(path) != 0 && errno != ENOENT) return status_set(STATUS_IO, "cannot remove %s: %s", path, strerror(errno));
+    TRY(open_database(&r, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                      "PRAGMA journal_mode = OFF; PRAGMA synchronous = FULL;"));
+    status code = execute(r, schema, "create the tables");
+    record_close(r);
+    return code;
+}
+
 status record_create(record **result, const char *path) {
     *result = NULL;
     if (file_exists(path)) return status_set(STATUS_INVALID, "%s exists already", path);
-    record *r;
-    TRY(open_database(&r, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
-    status code = execute(r, "BEGIN IMMEDIATE", "create the tables");
-    if (code == STATUS_OK) code = execute(r, schema, "create the tables");
-    if (code == STATUS_OK) code = execute(r, "COMMIT", "create the tables");
-    if (code == STATUS_OK) code = prepare(r);
-    if (code != STATUS_OK) {
-        record_close(r);
-        return code;
+    char *temporary;
+    if (asprintf(&temporary, "%s.tmp", path) < 0) return status_set(STATUS_NO_MEMORY, "out of memory while creating %s", path);
+    status code = create_tables(temporary);
+    // A journal whose record is gone would be played into the new one.
+    static const char *const journals[] = {"-wal", "-shm"};
+    for (size_t i = 0; i < 2 && code == STATUS_OK; i++) {
+        char *journal;
+        if (asprintf(&journal, "%s%s", path, journals[i]) < 0)
+            code = status_set(STATUS_NO_MEMORY, "out of memory while creating %s", path);
+        else
+            remove(journal), free(journal);
     }
-    *result = r;
-    return STATUS_OK;
+    if (code == STATUS_OK && rename(temporary, path) != 0)
+        code = status_set(STATUS_IO, "cannot create %s: %s", path, strerror(errno));
+    if (code != STATUS_OK) remove(temporary);
+    free(temporary);
+    return code == STATUS_OK ? record_open(result, path, true) : code;
 }
 
 status record_open(record **result, const char *path, bool writable) {
     *result = NULL;
     if (!file_exists(path)) return status_set(STATUS_INVALID, "there is no run record %s", path);
     record *r;
-    TRY(open_database(&r, path, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY));
+    TRY(open_database(&r, path, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, ""));
     sqlite3_stmt *version = NULL;
     status code = STATUS_OK;
     if (sqlite3_prepare_v2(r->database, "PRAGMA user_version", -1, &version, NULL) != SQLITE_OK ||
@@ -144,6 +160,8 @@ status record_open(record **result, const char *path, bool writable) {
         code = status_set(STATUS_INVALID, "%s is no run record of this program (version %d, not 1)", path,
                           sqlite3_column_int(version, 0));
     sqlite3_finalize(version);
+    if (code == STATUS_OK && writable)
+        code = execute(r, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", "set up the record");
     if (code == STATUS_OK) code = prepare(r);
     if (code != STATUS_OK) {
         record_close(r);

@@ -25,8 +25,9 @@
 
 typedef struct record record;
 
-// Creates `path` (STATUS_INVALID if it exists), or opens it (STATUS_INVALID if it does not exist or is no run record; `writable`
-// false: for reading only). On failure *r is NULL. record_close ends an open step without keeping it; harmless for NULL.
+// Creates `path` (STATUS_INVALID if it exists; complete as soon as it has this name), or opens it (STATUS_INVALID if it does not
+// exist or is no run record; `writable` false: for reading only). On failure *r is NULL. record_close ends an open step without
+// keeping it; harmless for NULL.
 status record_create(record **r, const char *path);
 status record_open(record **r, const char *path, bool writable);
 void record_close(record *r);
