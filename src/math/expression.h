@@ -86,7 +86,7 @@ typedef struct math_node {
     fmpq *value;           // of a number; owned by the expression
     int integer;           // see the table
     int places;            // number: digits behind the point as written; -1 for no decimal literal
-    int digits;            // number: significant digits as written (0 unless a decimal literal)
+    int digits;            // number: digits as written; of a decimal literal the significant ones
     bool open_left, open_right;
     bool ambiguous; // read in one of two usual ways (a/bc as a/(bc)); says so to the comparison
     bool grouped;   // stood in its own parentheses or braces

@@ -77,6 +77,7 @@ math_node *literal_node(math_expression *e, const char *text, size_t length) {
     }
     fmpq_canonicalise(value);
     node = tree_number(e, value);
+    if (node) node->digits = (int)count;
     if (node && (point || scientific) && !repeating) {
         long behind = (long)places - exponent;
         size_t leading = 0;

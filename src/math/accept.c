@@ -1,0 +1,431 @@
+// What a gold accepts: the table of directional rules, applied to the two trees part by part. Called by equal.c.
+#include <string.h>
+
+#include "math/judge.h"
+#include "math/number.h"
+#include "math/units.h"
+
+#define MEMBERS_MAX 64
+
+static math_outcome refuse(judge *j, const char *why) { return judge_says(j, MATH_DIFFERENT, "structure", "%s", why); }
+
+static bool all_equations(const math_node *n) {
+    if (n->kind != MATH_RELATION) return false;
+    for (uint32_t i = 0; i + 1 < n->count; i++)
+        if (n->operators[i] != MATH_EQ && n->operators[i] != MATH_APPROX) return false;
+    return true;
+}
+
+// A side that names what is asked for: x, f(x), \vec{v}, \text{Area}.
+static bool is_name(const math_node *n) {
+    if (n->kind == MATH_SYMBOL) return node_has_variables(n);
+    if (n->kind == MATH_VECTOR || n->kind == MATH_TEXT) return true;
+    if (n->kind != MATH_FUNCTION) return false;
+    static const char *const computed[] = {"sin", "cos", "tan", "cot", "sec", "csc", "ln",   "log",
+                                           "exp", "max", "min", "gcd", "lcm", "mod", "pmod", NULL};
+    for (size_t i = 0; computed[i]; i++)
+        if (strcmp(computed[i], n->name) == 0) return false;
+    return true;
+}
+
+// What a chain of equalities names and what it says.
+static void read_assignment(math_node *n, math_node **name, math_node **value) {
+    math_node *first = n->children[0], *last = n->children[n->count - 1];
+    *name = NULL, *value = last;
+    if (is_name(first))
+        *name = first;
+    else if (is_name(last))
+        *name = last, *value = first;
+}
+
+static bool contains(const math_node *n, math_kind kind) {
+    if (n->kind == kind) return true;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (contains(n->children[i], kind)) return true;
+    return false;
+}
+
+// The tree with every plus-minus read as plus or as minus. NULL: no memory.
+static math_node *branch(judge *j, math_node *n, bool minus) {
+    if (!contains(n, MATH_PLUS_MINUS)) return n;
+    if (n->kind == MATH_PLUS_MINUS) {
+        math_node *last = branch(j, n->children[n->count - 1], minus);
+        if (minus) last = tree_unary(j->memory, MATH_NEGATE, last);
+        return n->count == 1 ? last : tree_binary(j->memory, MATH_SUM, branch(j, n->children[0], minus), last);
+    }
+    math_node *copy = tree_node(j->memory, n->kind, n->count);
+    if (!copy) return NULL;
+    math_node **children = copy->children;
+    *copy = *n, copy->children = children;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (!(children[i] = branch(j, n->children[i], minus))) return NULL;
+    return copy;
+}
+
+static bool is_collection(const math_node *n) {
+    return n->kind == MATH_LIST || n->kind == MATH_SET || n->kind == MATH_TUPLE || n->kind == MATH_BRACKETS ||
+           n->kind == MATH_MATRIX;
+}
+
+// A list or set whose members with plus-minus stand for two members each; a lone a +- b is a list of two.
+static math_node *spread(judge *j, math_node *n) {
+    if (!contains(n, MATH_PLUS_MINUS)) return n;
+    bool members = n->kind == MATH_LIST || n->kind == MATH_SET;
+    if (!members && is_collection(n)) return n;
+    math_node *items[2 * MEMBERS_MAX];
+    size_t count = 0;
+    for (uint32_t i = 0; i < (members ? n->count : 1); i++) {
+        math_node *item = members ? n->children[i] : n;
+        bool two = contains(item, MATH_PLUS_MINUS);
+        if (count + 2 > 2 * MEMBERS_MAX) return NULL;
+        if (!(items[count++] = branch(j, item, false))) return NULL;
+        if (two && !(items[count++] = branch(j, item, true))) return NULL;
+    }
+    math_node *list = tree_node(j->memory, members ? n->kind : MATH_LIST, count);
+    if (!list) return NULL;
+    memcpy(list->children, items, count * sizeof *items);
+    list->integer = 'o';
+    return list;
+}
+
+// -(5%) is (-5)%: the marked value under signs.
+static math_node *marked(judge *j, math_node *n, math_kind kind) {
+    if (n->kind == kind) return n->children[0];
+    if (n->kind != MATH_NEGATE) return NULL;
+    math_node *inside = marked(j, n->children[0], kind);
+    return inside ? tree_unary(j->memory, MATH_NEGATE, inside) : NULL;
+}
+
+static math_outcome in_order(judge *j, math_node *gold, math_node *answer) {
+    if (gold->count != answer->count) return refuse(j, "the numbers of members differ");
+    math_outcome outcome = MATH_EQUAL;
+    char why[sizeof j->reason] = "";
+    const char *tier = "structure";
+    for (uint32_t i = 0; i < gold->count; i++) {
+        math_outcome one = accept_answer(j, gold->children[i], answer->children[i]);
+        if (one == MATH_EQUAL) continue;
+        outcome = one, tier = j->tier;
+        memcpy(why, j->reason, sizeof why);
+        if (one == MATH_DIFFERENT) break;
+    }
+    return judge_says(j, outcome, tier, "%s", why);
+}
+
+typedef struct matching {
+    unsigned char edge[MEMBERS_MAX][MEMBERS_MAX]; // [gold][answer]: 1 equal, 2 perhaps
+    int of_answer[MEMBERS_MAX];
+    bool seen[MEMBERS_MAX];
+    size_t count;
+} matching;
+
+static bool augment(matching *m, size_t gold, int allowed) {
+    for (size_t a = 0; a < m->count; a++) {
+        if (m->seen[a] || m->edge[gold][a] == 0 || m->edge[gold][a] > allowed) continue;
+        m->seen[a] = true;
+        if (m->of_answer[a] < 0 || augment(m, (size_t)m->of_answer[a], allowed)) {
+            m->of_answer[a] = (int)gold;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool perfect(matching *m, int allowed) {
+    for (size_t a = 0; a < m->count; a++) m->of_answer[a] = -1;
+    for (size_t g = 0; g < m->count; g++) {
+        memset(m->seen, 0, sizeof m->seen);
+        if (!augment(m, g, allowed)) return false;
+    }
+    return true;
+}
+
+// Members of a set once each.
+static math_node *distinct(judge *j, math_node *set) {
+    math_node *copy = tree_node(j->memory, set->kind, set->count);
+    if (!copy) return set;
+    copy->integer = set->integer, copy->count = 0;
+    for (uint32_t i = 0; i < set->count; i++) {
+        bool seen = false;
+        for (uint32_t k = 0; k < copy->count && !seen; k++)
+            seen = accept_answer(j, copy->children[k], set->children[i]) == MATH_EQUAL;
+        if (!seen) copy->children[copy->count++] = set->children[i];
+    }
+    return copy;
+}
+
+static math_outcome any_order(judge *j, math_node *gold, math_node *answer) {
+    if (gold->count > MEMBERS_MAX || answer->count > MEMBERS_MAX)
+        return judge_says(j, MATH_OVER_LIMIT, "structure", "more than %d members", MEMBERS_MAX);
+    if (gold->count != answer->count && (gold->kind == MATH_SET || answer->kind == MATH_SET))
+        gold = distinct(j, gold), answer = distinct(j, answer);
+    if (gold->count != answer->count) return refuse(j, "the numbers of members differ");
+    matching m = {.count = gold->count};
+    math_outcome worst = MATH_UNDECIDED;
+    for (size_t g = 0; g < m.count; g++) {
+        size_t possible = 0;
+        for (size_t a = 0; a < m.count; a++) {
+            math_outcome one = accept_answer(j, gold->children[g], answer->children[a]);
+            m.edge[g][a] = one == MATH_EQUAL ? 1 : one == MATH_DIFFERENT ? 0 : 2;
+            if (one == MATH_OVER_LIMIT) worst = one;
+            possible += m.edge[g][a] != 0;
+        }
+        if (possible == 0) return refuse(j, "a member of the gold has no partner");
+    }
+    if (perfect(&m, 1)) return judge_says(j, MATH_EQUAL, "structure", "%s", "");
+    if (perfect(&m, 2)) return judge_says(j, worst, "structure", "a member could not be decided");
+    return refuse(j, "the members are not the same");
+}
+
+static bool is_assignment(const math_node *n) { return all_equations(n) && is_name(n->children[0]); }
+
+// x = 1, y = 2: bare values then come in this order.
+static bool names_differ(const math_node *n) {
+    for (uint32_t i = 0; i < n->count; i++)
+        if (!is_assignment(n->children[i])) return false;
+    for (uint32_t i = 1; i < n->count; i++)
+        if (tree_compare(n->children[0]->children[0], n->children[i]->children[0]) != 0) return true;
+    return false;
+}
+
+static bool any_relation(const math_node *n) {
+    for (uint32_t i = 0; i < n->count; i++)
+        if (n->children[i]->kind == MATH_RELATION) return true;
+    return false;
+}
+
+static math_node *rows_as_matrix(judge *j, math_node *n) { // [[1,2],[3,4]]
+    if (n->kind != MATH_BRACKETS && n->kind != MATH_TUPLE) return NULL;
+    uint32_t columns = 0;
+    for (uint32_t i = 0; i < n->count; i++) {
+        const math_node *row = n->children[i];
+        if ((row->kind != MATH_BRACKETS && row->kind != MATH_TUPLE) || (i && row->count != columns)) return NULL;
+        columns = row->count;
+    }
+    if (columns == 0) return NULL;
+    math_node *m = tree_node(j->memory, MATH_MATRIX, (size_t)n->count * columns);
+    if (!m) return NULL;
+    m->integer = (int)n->count;
+    for (uint32_t i = 0; i < n->count; i++)
+        memcpy(m->children + i * columns, n->children[i]->children, columns * sizeof *m->children);
+    return m;
+}
+
+static math_outcome accept_collection(judge *j, math_node *gold, math_node *answer) {
+    if (gold->kind == MATH_SET && gold->count == 1 && !is_collection(answer)) return accept_answer(j, gold->children[0], answer);
+    if (!is_collection(gold)) {
+        if (answer->kind == MATH_SET && answer->count == 1) return accept_answer(j, gold, answer->children[0]);
+        return refuse(j, "one value is asked for, several are given");
+    }
+    if (!is_collection(answer)) return refuse(j, "several values are asked for");
+    bool bare = answer->kind == MATH_LIST;
+    switch (gold->kind) {
+    case MATH_LIST:
+        if (answer->kind == MATH_SET || bare) {
+            if (names_differ(gold) && !any_relation(answer)) return in_order(j, gold, answer);
+            return any_order(j, gold, answer);
+        }
+        return in_order(j, gold, answer);
+    case MATH_SET:
+        if (answer->kind == MATH_SET || bare) return any_order(j, gold, answer);
+        if (answer->kind == MATH_BRACKETS) return in_order(j, gold, answer);
+        return refuse(j, "a set is asked for");
+    case MATH_TUPLE:
+        if (answer->kind == MATH_SET || answer->kind == MATH_BRACKETS) return refuse(j, "an ordered tuple is asked for");
+        return in_order(j, gold, answer);
+    case MATH_BRACKETS:
+        if (answer->kind == MATH_SET || answer->kind == MATH_TUPLE) return refuse(j, "the brackets differ");
+        if (answer->kind == MATH_MATRIX && (gold = rows_as_matrix(j, gold)) == NULL) return refuse(j, "a list is asked for");
+        return in_order(j, gold, answer);
+    default: { // a matrix
+        math_node *other = answer->kind == MATH_MATRIX ? answer : rows_as_matrix(j, answer);
+        bool vector = gold->integer == 1 || (uint32_t)gold->integer == gold->count;
+        if (!other) return vector && answer->kind != MATH_SET ? in_order(j, gold, answer) : refuse(j, "a matrix is asked for");
+        if (gold->count == other->count && gold->integer != other->integer)
+            return refuse(j, "the matrices have different shapes");
+        return in_order(j, gold, other);
+    }
+    }
+}
+
+// hh:mm: the second part written with two digits below 60.
+static bool is_clock(const math_node *n) {
+    long hours, minutes;
+    return n->count == 2 && node_small_integer(n->children[0], &hours) && node_small_integer(n->children[1], &minutes) &&
+           hours >= 0 && hours <= 24 && minutes >= 0 && minutes < 60 && n->children[1]->kind == MATH_NUMBER &&
+           n->children[1]->digits == 2;
+}
+
+static math_outcome accept_ratio(judge *j, math_node *gold, math_node *answer) {
+    if (gold->kind != MATH_RATIO || answer->kind != MATH_RATIO) return refuse(j, "a ratio is no quotient");
+    if (gold->count != answer->count) return refuse(j, "the ratios have different numbers of parts");
+    if (is_clock(gold)) return in_order(j, gold, answer);
+    math_outcome outcome = MATH_EQUAL;
+    for (uint32_t i = 1; i < gold->count && outcome == MATH_EQUAL; i++) // a : b = c : d when a d = b c
+        outcome = value_compare(j, tree_binary(j->memory, MATH_PRODUCT, gold->children[0], answer->children[i]),
+                                tree_binary(j->memory, MATH_PRODUCT, gold->children[i], answer->children[0]));
+    return outcome;
+}
+
+static math_outcome accept_based(judge *j, math_node *gold, math_node *answer) {
+    if (gold->kind == MATH_BASED && answer->kind == MATH_BASED) {
+        if (gold->integer != answer->integer) return refuse(j, "the bases differ");
+        return strcmp(gold->name, answer->name) == 0 ? judge_says(j, MATH_EQUAL, "structure", "%s", "")
+                                                     : refuse(j, "the digits differ");
+    }
+    const math_node *digits = gold->kind == MATH_BASED ? gold : answer;
+    math_node *other = gold->kind == MATH_BASED ? answer : gold;
+    fmpq_t value, written;
+    fmpq_init(value), fmpq_init(written);
+    bool same = number_evaluate(other, NULL, &j->steps, value) == VALUE_KNOWN && other->kind == MATH_NUMBER &&
+                fmpz_set_str(fmpq_numref(written), digits->name, 10) == 0 && fmpq_equal(value, written);
+    fmpq_clear(value), fmpq_clear(written);
+    return same ? judge_says(j, MATH_EQUAL, "structure", "%s", "") : refuse(j, "the digits in the base differ");
+}
+
+static math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
+    bool gold_unit = gold->kind == MATH_WITH_UNIT, answer_unit = answer->kind == MATH_WITH_UNIT;
+    if (!gold_unit || !answer_unit) {
+        math_node *value = answer_unit ? answer->children[0] : answer;
+        if (answer_unit) { // "5 million" says a number
+            unit u;
+            unit_read(answer->name, &u);
+            if (u.known && u.key[0] == 0 && !fmpq_is_one(u.factor))
+                value = tree_binary(j->memory, MATH_PRODUCT, value, tree_number(j->memory, u.factor));
+            unit_clear(&u);
+            if (!value) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+        }
+        math_node *wanted = gold_unit ? gold->children[0] : gold;
+        if (gold_unit) {
+            unit u;
+            unit_read(gold->name, &u);
+            if (u.known && u.key[0] == 0 && !fmpq_is_one(u.factor))
+                wanted = tree_binary(j->memory, MATH_PRODUCT, wanted, tree_number(j->memory, u.factor));
+            unit_clear(&u);
+            if (!wanted) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+        }
+        return accept_answer(j, wanted, value);
+    }
+    unit g, a;
+    unit_read(gold->name, &g), unit_read(answer->name, &a);
+    math_outcome outcome;
+    if (strcmp(g.key, a.key) != 0)
+        outcome = refuse(j, "the units differ");
+    else if (fmpq_equal(g.factor, a.factor))
+        outcome = accept_answer(j, gold->children[0], answer->children[0]);
+    else {
+        math_node *x = tree_binary(j->memory, MATH_PRODUCT, gold->children[0], tree_number(j->memory, g.factor));
+        math_node *y = tree_binary(j->memory, MATH_PRODUCT, answer->children[0], tree_number(j->memory, a.factor));
+        outcome = x && y ? value_compare(j, x, y) : judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+    }
+    unit_clear(&g), unit_clear(&a);
+    return outcome;
+}
+
+// Percent and degrees: what was meant is the number, the quantity, or the unit left out.
+static math_outcome accept_marked(judge *j, math_node *gold, math_node *answer, math_kind kind) {
+    math_node *g = marked(j, gold, kind), *a = marked(j, answer, kind);
+    if (g && a) return accept_answer(j, g, a);
+    math_node *plain = g ? g : gold, *other = a ? a : answer;
+    math_outcome as_number = accept_answer(j, plain, other);
+    if (as_number == MATH_EQUAL) return as_number;
+    math_node *scaled = tree_unary(j->memory, kind, g ? g : a); // 50% as 1/2, 90 degrees as pi/2
+    if (!scaled) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+    math_outcome as_quantity = g ? value_compare(j, scaled, answer) : value_compare(j, gold, scaled);
+    return as_quantity == MATH_EQUAL || as_number == MATH_DIFFERENT ? as_quantity : as_number;
+}
+
+static bool is_region(const math_node *n) {
+    switch (n->kind) {
+    case MATH_INTERVAL:
+    case MATH_UNION:
+    case MATH_INTERSECTION:
+    case MATH_DIFFERENCE:
+    case MATH_SUCH_THAT:
+        return true;
+    case MATH_SYMBOL:
+        return strcmp(n->name, "mathbb R") == 0;
+    case MATH_RELATION:
+        return !all_equations(n);
+    case MATH_LIST:
+        return n->integer != ',' && n->count && n->children[0]->kind == MATH_RELATION && !all_equations(n->children[0]);
+    default:
+        return false;
+    }
+}
+
+// Two relations other than equations that are no sets of real numbers.
+static math_outcome accept_relation(judge *j, math_node *gold, math_node *answer) {
+    if (answer->kind != MATH_RELATION || gold->kind != MATH_RELATION) return refuse(j, "a relation is asked for");
+    math_node *g = normal_form(j->memory, gold), *a = normal_form(j->memory, answer);
+    if (!g || !a) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+    if (g->count != a->count || memcmp(g->operators, a->operators, g->count - 1) != 0)
+        return refuse(j, "the relations are of different kinds");
+    if (g->count == 2 && strchr("<l", g->operators[0]))
+        return value_proportional(j, g->children[0], g->children[1], a->children[0], a->children[1], true);
+    if (g->count == 2 && g->operators[0] == MATH_NE)
+        return value_proportional(j, g->children[0], g->children[1], a->children[0], a->children[1], false);
+    return in_order(j, g, a);
+}
+
+static math_outcome accept_equation(judge *j, math_node *gold, math_node *answer) {
+    math_node *name, *value, *other_name, *other_value;
+    read_assignment(gold, &name, &value);
+    bool equation = all_equations(answer);
+    if (!name) { // an equation, not an assignment
+        if (!equation || answer->count != 2 || gold->count != 2) {
+            if (equation && gold->count == answer->count) return in_order(j, gold, answer);
+            return refuse(j, "an equation is asked for");
+        }
+        return value_proportional(j, gold->children[0], gold->children[1], answer->children[0], answer->children[1], false);
+    }
+    if (!equation) return accept_answer(j, value, answer);
+    read_assignment(answer, &other_name, &other_value);
+    math_outcome outcome = refuse(j, "another quantity is given");
+    bool same = other_name && tree_compare(name, other_name) == 0;
+    if (same || !other_name) outcome = accept_answer(j, value, other_value);
+    if (outcome == MATH_EQUAL || !node_has_variables(value) || gold->count != 2 || answer->count != 2) return outcome;
+    math_outcome whole =
+        value_proportional(j, gold->children[0], gold->children[1], answer->children[0], answer->children[1], false);
+    return whole == MATH_EQUAL || outcome == MATH_DIFFERENT ? whole : outcome;
+}
+
+math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
+    if (j->steps == 0) return judge_says(j, MATH_OVER_LIMIT, "structure", "too much work");
+    j->steps--;
+    if (tree_compare(gold, answer) == 0) return judge_says(j, MATH_EQUAL, "normal", "%s", "");
+    if (gold->kind == MATH_WITH_UNIT || answer->kind == MATH_WITH_UNIT) return accept_unit(j, gold, answer);
+    if (all_equations(gold)) return accept_equation(j, gold, answer);
+    if (all_equations(answer)) {
+        math_node *name, *value;
+        read_assignment(answer, &name, &value);
+        long zero;
+        if (!name && node_has_variables(answer->children[0]) && node_small_integer(value, &zero) && zero == 0)
+            return refuse(j, "an equation is given, a value is asked for");
+        return accept_answer(j, gold, value);
+    }
+    if (contains(gold, MATH_PLUS_MINUS) || contains(answer, MATH_PLUS_MINUS)) {
+        math_node *g = spread(j, gold), *a = spread(j, answer);
+        if (!g || !a) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+        if (g != gold || a != answer) return accept_answer(j, g, a);
+    }
+    if (is_region(gold) || is_region(answer)) {
+        math_outcome outcome = region_compare(j, gold, answer);
+        if (outcome != MATH_UNPARSED) return outcome;
+        if (gold->kind == MATH_RELATION || answer->kind == MATH_RELATION) return accept_relation(j, gold, answer);
+        math_node *x = normal_form(j->memory, gold), *y = normal_form(j->memory, answer);
+        if (x && y && tree_compare(x, y) == 0) return judge_says(j, MATH_EQUAL, "normal", "%s", "");
+        if (!is_region(gold) || !is_region(answer)) return refuse(j, "a set and something else");
+        return judge_says(j, MATH_UNDECIDED, "structure", "sets that cannot be computed");
+    }
+    for (size_t i = 0; i < 2; i++) {
+        math_kind kind = i ? MATH_DEGREE : MATH_PERCENT;
+        bool gold_marked = marked(j, gold, kind) != NULL, answer_marked = marked(j, answer, kind) != NULL;
+        if ((gold_marked && !is_collection(answer)) || (answer_marked && !is_collection(gold)))
+            return accept_marked(j, gold, answer, kind);
+    }
+    if (is_collection(gold) || is_collection(answer)) return accept_collection(j, gold, answer);
+    if (gold->kind == MATH_RATIO || answer->kind == MATH_RATIO) return accept_ratio(j, gold, answer);
+    if (gold->kind == MATH_BASED || answer->kind == MATH_BASED) return accept_based(j, gold, answer);
+    if (gold->kind == MATH_TEXT || answer->kind == MATH_TEXT) return refuse(j, "the words differ");
+    return value_compare(j, gold, answer);
+}

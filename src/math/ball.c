@@ -1,0 +1,477 @@
+// Ball arithmetic over trees: every operation encloses, so two disjoint balls prove that two values differ. See ball.h.
+// Called by value.c for constants and, at chosen points, for expressions with variables.
+#include "math/ball.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool is_name(const math_node *n, const char *name) { return strcmp(n->name, name) == 0; }
+
+// log2 |x| is at most this, roughly; beyond it functions would be asked for absurd precision.
+static bool moderate(const acb_t x, long bits) {
+    return acb_is_finite(x) && arf_cmpabs_2exp_si(arb_midref(acb_realref(x)), bits) < 0 &&
+           arf_cmpabs_2exp_si(arb_midref(acb_imagref(x)), bits) < 0 && mag_cmp_2exp_si(arb_radref(acb_realref(x)), bits) < 0;
+}
+
+static value_state apply(const math_node *n, acb_srcptr x, long prec, acb_t out) {
+    const char *f = n->name;
+    acb_t t;
+    if (!moderate(x, 4096)) return VALUE_OVER;
+    if (is_name(n, "sin"))
+        acb_sin(out, x, prec);
+    else if (is_name(n, "cos"))
+        acb_cos(out, x, prec);
+    else if (is_name(n, "tan"))
+        acb_tan(out, x, prec);
+    else if (is_name(n, "cot"))
+        acb_cot(out, x, prec);
+    else if (is_name(n, "sec"))
+        acb_sec(out, x, prec);
+    else if (is_name(n, "csc"))
+        acb_csc(out, x, prec);
+    else if (is_name(n, "sinh"))
+        acb_sinh(out, x, prec);
+    else if (is_name(n, "cosh"))
+        acb_cosh(out, x, prec);
+    else if (is_name(n, "tanh"))
+        acb_tanh(out, x, prec);
+    else if (is_name(n, "coth"))
+        acb_coth(out, x, prec);
+    else if (is_name(n, "sech"))
+        acb_sech(out, x, prec);
+    else if (is_name(n, "csch"))
+        acb_csch(out, x, prec);
+    else if (is_name(n, "arcsin"))
+        acb_asin(out, x, prec);
+    else if (is_name(n, "arccos"))
+        acb_acos(out, x, prec);
+    else if (is_name(n, "arctan"))
+        acb_atan(out, x, prec);
+    else if (is_name(n, "arcsinh"))
+        acb_asinh(out, x, prec);
+    else if (is_name(n, "arccosh"))
+        acb_acosh(out, x, prec);
+    else if (is_name(n, "arctanh"))
+        acb_atanh(out, x, prec);
+    else if (is_name(n, "exp"))
+        acb_exp(out, x, prec);
+    else if (strcmp(f, "arccot") == 0 || strcmp(f, "arcsec") == 0 || strcmp(f, "arccsc") == 0) {
+        if (acb_contains_zero(x)) return VALUE_OTHER;
+        acb_init(t);
+        acb_inv(t, x, prec);
+        if (f[3] == 'c' && f[4] == 'o')
+            acb_atan(out, t, prec);
+        else if (f[3] == 's')
+            acb_acos(out, t, prec);
+        else
+            acb_asin(out, t, prec);
+        acb_clear(t);
+    } else if (is_name(n, "ln") || is_name(n, "log") || is_name(n, "lg")) {
+        if (acb_is_zero(x)) return VALUE_UNDEFINED;
+        acb_log(out, x, prec);
+        if (is_name(n, "lg")) {
+            acb_init(t);
+            acb_set_si(t, 10);
+            acb_log(t, t, prec);
+            acb_div(out, out, t, prec);
+            acb_clear(t);
+        }
+    } else if (is_name(n, "Gamma"))
+        acb_gamma(out, x, prec);
+    else if (is_name(n, "zeta")) {
+        if (!moderate(x, 6) || prec > 1024) return VALUE_OTHER;
+        acb_zeta(out, x, prec);
+    } else if (is_name(n, "re"))
+        acb_set_arb(out, acb_realref(x));
+    else if (is_name(n, "im"))
+        acb_set_arb(out, acb_imagref(x));
+    else if (is_name(n, "arg")) {
+        arb_t angle;
+        arb_init(angle);
+        acb_arg(angle, x, prec);
+        acb_set_arb(out, angle);
+        arb_clear(angle);
+    } else
+        return VALUE_OTHER;
+    return VALUE_KNOWN;
+}
+
+static value_state root(acb_t out, const acb_t x, const acb_t index, long prec) {
+    if (!acb_is_int(index) || arf_cmpabs_2exp_si(arb_midref(acb_realref(index)), 10) > 0 ||
+        arf_sgn(arb_midref(acb_realref(index))) <= 0)
+        return VALUE_OTHER;
+    long k = arf_get_si(arb_midref(acb_realref(index)), ARF_RND_DOWN);
+    bool negative = acb_is_real(x) && arb_is_negative(acb_realref(x));
+    if (k == 2)
+        acb_sqrt(out, x, prec);
+    else if (negative && k % 2) { // the real root, as at school
+        acb_neg(out, x);
+        acb_root_ui(out, out, (ulong)k, prec);
+        acb_neg(out, out);
+    } else
+        acb_root_ui(out, x, (ulong)k, prec);
+    return VALUE_KNOWN;
+}
+
+static value_state power(acb_t out, const acb_t base, const acb_t exponent, const math_node *b, long prec) {
+    if (acb_is_int(exponent)) {
+        if (!moderate(exponent, 4096)) return VALUE_OVER;
+        fmpz_t k;
+        fmpz_init(k);
+        arf_get_fmpz(k, arb_midref(acb_realref(exponent)), ARF_RND_DOWN);
+        value_state state = VALUE_KNOWN;
+        if (fmpz_sgn(k) < 0 && acb_is_zero(base))
+            state = VALUE_UNDEFINED;
+        else if (fmpz_bits(k) > 256) {
+            // Repeated squaring would take a step per bit: the exponential is as good.
+            acb_log(out, base, prec);
+            acb_mul_fmpz(out, out, k, prec);
+            acb_exp(out, out, prec);
+        } else
+            acb_pow_fmpz(out, base, k, prec);
+        fmpz_clear(k);
+        return state;
+    }
+    if (!moderate(exponent, 65536)) return VALUE_OVER;
+    if (b->kind == MATH_SYMBOL && is_name(b, "e")) {
+        acb_exp(out, exponent, prec);
+        return VALUE_KNOWN;
+    }
+    if (acb_is_zero(base)) {
+        acb_zero(out);
+        return arb_is_positive(acb_realref(exponent)) ? VALUE_KNOWN : VALUE_OTHER;
+    }
+    acb_pow(out, base, exponent, prec);
+    return VALUE_KNOWN;
+}
+
+static value_state integral_part(acb_t x, bool up, long prec) {
+    if (!acb_is_real(x)) return VALUE_OTHER;
+    if (up)
+        arb_ceil(acb_realref(x), acb_realref(x), prec + 64);
+    else
+        arb_floor(acb_realref(x), acb_realref(x), prec + 64);
+    return arb_is_int(acb_realref(x)) ? VALUE_KNOWN : VALUE_OTHER;
+}
+
+static value_state constant(const char *name, long prec, acb_t out) {
+    if (strcmp(name, "pi") == 0)
+        acb_const_pi(out, prec);
+    else if (strcmp(name, "e") == 0) {
+        acb_one(out);
+        acb_exp(out, out, prec);
+    } else if (strcmp(name, "i") == 0)
+        acb_onei(out);
+    else
+        return VALUE_OTHER;
+    return VALUE_KNOWN;
+}
+
+value_state ball_evaluate(const math_node *n, const bindings *given, long prec, size_t *steps, acb_t out) {
+    size_t cost = 1 + (size_t)prec / 64;
+    if (*steps < cost) return VALUE_OVER;
+    *steps -= cost;
+    for (size_t i = 0; given && i < given->count; i++) {
+        const binding *b = &given->items[i];
+        if ((b->name && n->kind == MATH_SYMBOL && strcmp(b->name, n->name) == 0) || (b->node && tree_compare(b->node, n) == 0)) {
+            acb_set_fmpq(out, b->value, prec);
+            return VALUE_KNOWN;
+        }
+    }
+    if (n->kind == MATH_SYMBOL) return constant(n->name, prec, out);
+    if (n->kind == MATH_NUMBER) {
+        acb_set_fmpq(out, n->value, prec);
+        return VALUE_KNOWN;
+    }
+    if (n->kind == MATH_BASED || n->kind == MATH_BINOMIAL || n->kind == MATH_BIG ||
+        (n->kind == MATH_FACTORIAL && n->integer > 1)) {
+        fmpq_t q;
+        fmpq_init(q);
+        value_state state = number_evaluate(n, given, steps, q);
+        if (state == VALUE_KNOWN) acb_set_fmpq(out, q, prec);
+        fmpq_clear(q);
+        return state;
+    }
+    switch (n->kind) {
+    case MATH_SUM:
+    case MATH_PRODUCT:
+    case MATH_QUOTIENT:
+    case MATH_POWER:
+    case MATH_ROOT:
+    case MATH_NEGATE:
+    case MATH_PERCENT:
+    case MATH_DEGREE:
+    case MATH_ABSOLUTE:
+    case MATH_FLOOR:
+    case MATH_CEILING:
+    case MATH_FACTORIAL:
+    case MATH_FUNCTION:
+        break;
+    default:
+        return VALUE_OTHER;
+    }
+    acb_t a, b;
+    acb_init(a), acb_init(b);
+    value_state state = ball_evaluate(n->children[0], given, prec, steps, a);
+    if (state == VALUE_KNOWN && n->count == 1) {
+        switch (n->kind) {
+        case MATH_NEGATE:
+            acb_neg(a, a);
+            break;
+        case MATH_PERCENT:
+            acb_div_si(a, a, 100, prec);
+            break;
+        case MATH_DEGREE:
+            acb_const_pi(b, prec);
+            acb_mul(a, a, b, prec);
+            acb_div_si(a, a, 180, prec);
+            break;
+        case MATH_ABSOLUTE: {
+            arb_t r;
+            arb_init(r);
+            acb_abs(r, a, prec);
+            acb_set_arb(a, r);
+            arb_clear(r);
+            break;
+        }
+        case MATH_FLOOR:
+        case MATH_CEILING:
+            state = integral_part(a, n->kind == MATH_CEILING, prec);
+            break;
+        case MATH_FACTORIAL:
+            if (acb_is_int(a) && arf_sgn(arb_midref(acb_realref(a))) < 0)
+                state = VALUE_UNDEFINED;
+            else if (!moderate(a, 40))
+                state = VALUE_OVER;
+            else {
+                acb_add_si(a, a, 1, prec);
+                acb_gamma(a, a, prec);
+            }
+            break;
+        case MATH_FUNCTION:
+            state = apply(n, a, prec, b);
+            acb_set(a, b);
+            break;
+        default:
+            break;
+        }
+    }
+    for (uint32_t i = 1; i < n->count && state == VALUE_KNOWN; i++) {
+        state = ball_evaluate(n->children[i], given, prec, steps, b);
+        if (state != VALUE_KNOWN) break;
+        switch (n->kind) {
+        case MATH_SUM:
+            acb_add(a, a, b, prec);
+            break;
+        case MATH_PRODUCT:
+            acb_mul(a, a, b, prec);
+            break;
+        case MATH_QUOTIENT:
+            if (acb_is_zero(b))
+                state = VALUE_UNDEFINED;
+            else
+                acb_div(a, a, b, prec);
+            break;
+        case MATH_POWER:
+            state = power(a, a, b, n->children[0], prec);
+            break;
+        case MATH_ROOT:
+            state = root(a, a, b, prec);
+            break;
+        case MATH_FUNCTION:
+            if (is_name(n, "log") && n->count == 2) {
+                if (acb_is_zero(a) || acb_is_zero(b) || acb_is_one(b)) {
+                    state = VALUE_UNDEFINED;
+                    break;
+                }
+                acb_log(a, a, prec);
+                acb_log(b, b, prec);
+                acb_div(a, a, b, prec);
+            } else if ((is_name(n, "max") || is_name(n, "min")) && acb_is_real(a) && acb_is_real(b)) {
+                if (n->name[1] == 'a')
+                    arb_max(acb_realref(a), acb_realref(a), acb_realref(b), prec);
+                else
+                    arb_min(acb_realref(a), acb_realref(a), acb_realref(b), prec);
+            } else
+                state = VALUE_OTHER;
+            break;
+        default:
+            state = VALUE_OTHER;
+            break;
+        }
+    }
+    if (state == VALUE_KNOWN) acb_set(out, a);
+    acb_clear(a), acb_clear(b);
+    return state;
+}
+
+// --- How close to zero
+// -------------------------------------------------------------------------------------------------------------
+
+#define RADICALS_MAX 8
+#define DEGREE_MAX 64.0
+
+typedef struct tally {
+    const math_node *radicals[RADICALS_MAX];
+    size_t count;
+    double degree;
+    bool algebraic;
+} tally;
+
+typedef struct size_pair {
+    double u, l; // log2 of the bounds of numerator and denominator
+} size_pair;
+
+static double log2_sum(double a, double b) { // log2(2^a + 2^b), rounded up
+    double high = a > b ? a : b, low = a > b ? b : a;
+    return high + log2(1 + exp2(low - high)) + 1e-9;
+}
+
+static void count_radical(tally *t, const math_node *n, double degree) {
+    for (size_t i = 0; i < t->count; i++)
+        if (tree_compare(t->radicals[i], n) == 0) return;
+    if (t->count == RADICALS_MAX) {
+        t->algebraic = false;
+        return;
+    }
+    t->radicals[t->count++] = n;
+    t->degree *= degree;
+    if (t->degree > DEGREE_MAX) t->algebraic = false;
+}
+
+static size_pair root_size(size_pair x, double k) { // Burnikel et al., the rule for k-th roots
+    if (x.u >= x.l) return (size_pair){(x.u + (k - 1) * x.l) / k, x.l};
+    return (size_pair){x.u, ((k - 1) * x.u + x.l) / k};
+}
+
+// A rational multiple p/q of pi with small q: the argument of an algebraic sine.
+static bool rational_angle(const math_node *n, size_t *steps, long *denominator) {
+    bindings one = {.count = 1};
+    one.items[0].name = "pi";
+    fmpq_t at_one, at_zero, at_two;
+    fmpq_init(one.items[0].value), fmpq_init(at_one), fmpq_init(at_zero), fmpq_init(at_two);
+    // Linear in pi and nothing else: degrees are pi / 180.
+    bool found = false;
+    if (n->kind == MATH_DEGREE) {
+        found = number_evaluate(n->children[0], NULL, steps, at_one) == VALUE_KNOWN;
+        fmpq_set_si(at_two, 180, 1);
+        if (found) fmpq_div(at_one, at_one, at_two);
+    } else {
+        bool known = number_evaluate(n, &one, steps, at_zero) == VALUE_KNOWN && fmpq_is_zero(at_zero);
+        fmpq_one(one.items[0].value);
+        known = known && number_evaluate(n, &one, steps, at_one) == VALUE_KNOWN;
+        fmpq_set_si(one.items[0].value, 1009, 7); // a product of pi with itself would show here
+        known = known && number_evaluate(n, &one, steps, at_two) == VALUE_KNOWN;
+        fmpq_mul(one.items[0].value, one.items[0].value, at_one);
+        found = known && fmpq_equal(at_two, one.items[0].value);
+    }
+    if (found) {
+        found = fmpz_cmp_si(fmpq_denref(at_one), 60) <= 0;
+        if (found) *denominator = fmpz_get_si(fmpq_denref(at_one));
+    }
+    fmpq_clear(one.items[0].value), fmpq_clear(at_one), fmpq_clear(at_zero), fmpq_clear(at_two);
+    return found;
+}
+
+static size_pair sizes(tally *t, const math_node *n, size_t *steps) {
+    const size_pair unit = {0, 0}, unknown = {2, 2};
+    if (*steps == 0) {
+        t->algebraic = false;
+        return unknown;
+    }
+    --*steps;
+    fmpq_t q;
+    fmpq_init(q);
+    if (number_evaluate(n, NULL, steps, q) == VALUE_KNOWN) {
+        size_pair s = {(double)fmpz_bits(fmpq_numref(q)), (double)fmpz_bits(fmpq_denref(q))};
+        fmpq_clear(q);
+        return s;
+    }
+    fmpq_clear(q);
+    size_pair s, r;
+    switch (n->kind) {
+    case MATH_SYMBOL:
+        if (is_name(n, "i")) {
+            count_radical(t, n, 2);
+            return unit;
+        }
+        t->algebraic = false;
+        return unknown;
+    case MATH_NEGATE:
+        return sizes(t, n->children[0], steps);
+    case MATH_ABSOLUTE: // the root of x times its conjugate: twice the degree of both together
+        s = sizes(t, n->children[0], steps);
+        t->degree *= 2 * t->degree;
+        if (t->degree > DEGREE_MAX) t->algebraic = false;
+        return s;
+    case MATH_PERCENT:
+        s = sizes(t, n->children[0], steps);
+        return (size_pair){s.u, s.l + 7};
+    case MATH_SUM:
+    case MATH_PRODUCT:
+        s = sizes(t, n->children[0], steps);
+        for (uint32_t i = 1; i < n->count; i++) {
+            r = sizes(t, n->children[i], steps);
+            s = n->kind == MATH_SUM ? (size_pair){log2_sum(s.u + r.l, r.u + s.l), s.l + r.l} : (size_pair){s.u + r.u, s.l + r.l};
+        }
+        return s;
+    case MATH_QUOTIENT:
+        s = sizes(t, n->children[0], steps);
+        r = sizes(t, n->children[1], steps);
+        return (size_pair){s.u + r.l, s.l + r.u};
+    case MATH_ROOT:
+    case MATH_POWER: {
+        fmpq_t e;
+        fmpq_init(e);
+        bool known = number_evaluate(n->children[1], NULL, steps, e) == VALUE_KNOWN && fmpz_bits(fmpq_numref(e)) <= 16 &&
+                     fmpz_bits(fmpq_denref(e)) <= 10 && !fmpq_is_zero(e);
+        s = sizes(t, n->children[0], steps);
+        double p = known ? (double)fmpz_get_si(fmpq_numref(e)) : 1, k = known ? (double)fmpz_get_si(fmpq_denref(e)) : 1;
+        fmpq_clear(e);
+        if (!known) {
+            t->algebraic = false;
+            return (size_pair){s.u + 2, s.l + 2};
+        }
+        if (n->kind == MATH_ROOT) k = p, p = 1;
+        if (k > 1) {
+            count_radical(t, n, k);
+            s = root_size(s, k);
+        }
+        if (p < 0) s = (size_pair){s.l, s.u}, p = -p;
+        return (size_pair){s.u * p, s.l * p};
+    }
+    case MATH_FUNCTION: {
+        long q_angle = 0;
+        bool sine = is_name(n, "sin") || is_name(n, "cos"), tangent = is_name(n, "tan") || is_name(n, "cot"),
+             inverse = is_name(n, "sec") || is_name(n, "csc");
+        if (n->count == 1 && (sine || tangent || inverse) && rational_angle(n->children[0], steps, &q_angle)) {
+            // 2 sin and 2 cos of p pi / q are algebraic integers of degree at most 2q with conjugates within 2.
+            count_radical(t, n, 2.0 * (double)q_angle);
+            return tangent ? (size_pair){2, 2} : inverse ? (size_pair){1, 1} : (size_pair){1, 1};
+        }
+        t->algebraic = false;
+        for (uint32_t i = 0, first = 1; i < n->count; i++, first = 0) {
+            r = sizes(t, n->children[i], steps);
+            s = first ? r : (size_pair){s.u + r.u, s.l + r.l};
+        }
+        return n->count ? (size_pair){s.u + 2, s.l + 2} : unknown;
+    }
+    default:
+        t->algebraic = false;
+        s = unknown;
+        for (uint32_t i = 0; i < n->count; i++) {
+            r = sizes(t, n->children[i], steps);
+            s = (size_pair){s.u + r.u, s.l + r.l};
+        }
+        return s;
+    }
+}
+
+zero_bound zero_bound_of(const math_node *a, const math_node *b, size_t *steps) {
+    tally t = {.degree = 1, .algebraic = true};
+    size_pair x = sizes(&t, a, steps), y = sizes(&t, b, steps);
+    size_pair s = {log2_sum(x.u + y.l, y.u + x.l), x.l + y.l};
+    if (!t.algebraic) return (zero_bound){false, x.u + x.l + y.u + y.l};
+    double u = s.u > 0 ? s.u : 0, l = s.l > 0 ? s.l : 0;
+    return (zero_bound){true, u * (t.degree - 1) + l + 2};
+}

@@ -1,0 +1,44 @@
+// One comparison of a gold with an answer while it is being decided. For the files of math/ only.
+#ifndef DSDR_MATH_JUDGE_H
+#define DSDR_MATH_JUDGE_H
+
+#include "math/equal.h"
+#include "math/tree.h"
+
+#define JUDGE_STEPS 400000 // of all evaluations of one comparison; a rational operation is one step, a ball operation 1 + bits/64
+
+typedef struct judge {
+    const math_options *options;
+    math_expression *memory; // where nodes made on the way live; both trees outlive the judge
+    const char *tier;
+    char reason[192];
+    bool probabilistic; // some equality on the way was accepted without proof
+    size_t steps;
+    uint64_t pair; // hash of the two texts: chooses points and primes
+} judge;
+
+math_outcome judge_says(judge *j, math_outcome outcome, const char *tier, const char *reason, ...)
+    __attribute__((format(printf, 4, 5)));
+
+// value.c: two scalars. Where the expressions cannot be computed, equal only if they are the same tree in normal form.
+math_outcome value_compare(judge *j, math_node *gold, math_node *answer);
+
+// value.c: whether gold_left - gold_right is a constant multiple of answer_left - answer_right, a positive one if `positive`.
+math_outcome value_proportional(judge *j, math_node *gold_left, math_node *gold_right, math_node *answer_left,
+                                math_node *answer_right, bool positive);
+
+// value.c: the order of two real constants: -1, 0, 1; 2 when not known.
+int value_order(judge *j, const math_node *a, const math_node *b);
+
+// accept.c: the acceptance rules for answers of every shape.
+math_outcome accept_answer(judge *j, math_node *gold, math_node *answer);
+
+// region.c: sets of real numbers. VALUE-like result of comparing two trees as unions of intervals; MATH_UNPARSED when one of them
+// is no such set.
+math_outcome region_compare(judge *j, math_node *gold, math_node *answer);
+
+bool node_is_infinity(const math_node *n, int *sign);
+bool node_has_variables(const math_node *n);                        // symbols other than pi, e, i, infinity
+bool node_is_decimal(const math_node *n, int *places, int *digits); // one decimal literal, signed or not
+
+#endif

@@ -1,0 +1,156 @@
+// Words as answers. See phrase.h; called by equal.c before anything is parsed.
+#include "math/phrase.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "math/transcribe.h"
+#include "math/words.h"
+
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
+
+status phrase_plain(const char *text, size_t length, buffer *out, bool *only_fonts) {
+    *only_fonts = true;
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        if (c == '{' || c == '}' || c == '$') continue;
+        if (c == '~' || c == '\n' || c == '\t' || c == '\r') c = ' ';
+        if (c != '\\') {
+            TRY(buffer_append_byte(out, c));
+            continue;
+        }
+        size_t end = i + 1;
+        while (end < length && is_letter(text[end])) end++;
+        if (end == i + 1) { // \, \( \% ...
+            if (end < length && strchr(",;:! ()[]", text[end]))
+                TRY(buffer_append_byte(out, ' '));
+            else
+                *only_fonts = false;
+            i = end;
+            continue;
+        }
+        font_kind font = word_font(text + i + 1, end - i - 1);
+        if (font == FONT_NONE && !word_in(words_spacing, text + i + 1, end - i - 1)) *only_fonts = false;
+        TRY(buffer_append_byte(out, ' '));
+        i = end - 1;
+    }
+    return STATUS_OK;
+}
+
+status phrase_words(const char *text, size_t length, buffer *out, bool *words) {
+    buffer plain = {0};
+    bool only_fonts;
+    size_t begin = out->length;
+    status code = phrase_plain(text, length, &plain, &only_fonts);
+    *words = only_fonts;
+    bool gap = false;
+    for (size_t i = 0; i < plain.length && *words && code == STATUS_OK; i++) {
+        char c = plain.data[i];
+        if (is_letter(c) || (unsigned char)c >= 0x80) {
+            if (gap && out->length > begin) code = buffer_append_byte(out, ' ');
+            gap = false;
+            if (code == STATUS_OK) code = buffer_append_byte(out, lower(c));
+        } else if (strchr(" .,'-:;\"!?()", c) && c)
+            gap = gap || c != '\'';
+        else
+            *words = false;
+    }
+    buffer_free(&plain);
+    if (out->length == begin) *words = false;
+    static const char *const absent[] = {"dne", "does not exist", "undefined", "not exist", "doesnt exist", NULL};
+    for (size_t i = 0; *words && absent[i]; i++) {
+        if (strcmp(out->data + begin, absent[i]) != 0) continue;
+        out->length = begin;
+        return buffer_append_text(out, "does not exist");
+    }
+    return code;
+}
+
+char phrase_choice_gold(const char *plain, size_t length) {
+    char letter = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (is_letter(plain[i])) {
+            if (letter) return 0;
+            letter = plain[i];
+        } else if (!strchr(" ().", plain[i]) || !plain[i])
+            return 0;
+    }
+    return letter >= 'A' && letter <= 'J' ? letter : 0;
+}
+
+char phrase_choice_answer(const char *plain, size_t length) {
+    size_t at = 0;
+    while (at < length && strchr(" *", plain[at]) && plain[at]) at++;
+    static const char *const leads[] = {"option", "choice", "answer", NULL};
+    for (size_t i = 0; leads[i]; i++) {
+        size_t n = strlen(leads[i]);
+        if (length - at > n && strncasecmp(plain + at, leads[i], n) == 0 && (plain[at + n] == ' ' || plain[at + n] == ':')) {
+            at += n + 1;
+            while (at < length && plain[at] == ' ') at++;
+            break;
+        }
+    }
+    bool open = at < length && plain[at] == '(';
+    if (open) at++;
+    while (at < length && plain[at] == ' ') at++;
+    if (at >= length) return 0;
+    char letter = plain[at];
+    if (!((letter >= 'A' && letter <= 'J') || (letter >= 'a' && letter <= 'j'))) return 0;
+    at++;
+    while (at < length && plain[at] == ' ' && open) at++;
+    if (open && (at >= length || plain[at] != ')')) return 0;
+    bool marked = open || (at < length && strchr(".:)", plain[at]) && plain[at]);
+    if (marked && at < length) at++;
+    while (at < length && strchr(" *.", plain[at]) && plain[at]) at++;
+    if (at < length && !marked) return 0;
+    return letter >= 'a' ? (char)(letter - 32) : letter;
+}
+
+int phrase_yes_gold(const char *words) {
+    if (strcmp(words, "yes") == 0 || strcmp(words, "true") == 0) return 1;
+    return strcmp(words, "no") == 0 || strcmp(words, "false") == 0 ? -1 : 0;
+}
+
+int phrase_yes_answer(const char *plain, size_t length) {
+    size_t at = 0, end;
+    while (at < length && strchr(" *\"'", plain[at]) && plain[at]) at++;
+    for (end = at; end < length && is_letter(plain[end]); end++) continue;
+    if (end < length && (!strchr(" .,;:!*\"'-", plain[end]) || !plain[end])) return 0;
+    size_t n = end - at;
+    if ((n == 3 && strncasecmp(plain + at, "yes", n) == 0) || (n == 4 && strncasecmp(plain + at, "true", n) == 0)) return 1;
+    return (n == 2 && strncasecmp(plain + at, "no", n) == 0) || (n == 5 && strncasecmp(plain + at, "false", n) == 0) ? -1 : 0;
+}
+
+const char *phrase_mathematics(const char *words) {
+    static const char *const table[][2] = {
+        {"all real numbers", "\\mathbb{R}"},
+        {"all reals", "\\mathbb{R}"},
+        {"real numbers", "\\mathbb{R}"},
+        {"the real numbers", "\\mathbb{R}"},
+        {"the set of all real numbers", "\\mathbb{R}"},
+        {"empty set", "\\emptyset"},
+        {"the empty set", "\\emptyset"},
+        {"no solution", "\\emptyset"},
+        {"no solutions", "\\emptyset"},
+        {"there are no solutions", "\\emptyset"},
+        {"infinity", "\\infty"},
+        {"negative infinity", "-\\infty"},
+        {"zero", "0"},
+        {"one", "1"},
+        {"two", "2"},
+        {"three", "3"},
+        {"four", "4"},
+        {"five", "5"},
+        {"six", "6"},
+        {"seven", "7"},
+        {"eight", "8"},
+        {"nine", "9"},
+        {"ten", "10"},
+        {"eleven", "11"},
+        {"twelve", "12"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i][0], words) == 0) return table[i][1];
+    return NULL;
+}

@@ -1,0 +1,31 @@
+// Answers that are words: names, multiple choice, yes and no. For the files of math/ only.
+#ifndef DSDR_MATH_PHRASE_H
+#define DSDR_MATH_PHRASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buffer.h"
+
+// Appends the text without dollar signs, braces and font commands (\text{(C)} is (C)). *only_fonts is false when other commands
+// remain.
+status phrase_plain(const char *text, size_t length, buffer *out, bool *only_fonts);
+
+// Appends the lower-case words, single spaces between, punctuation dropped; *words is false (and the output unspecified) when the
+// text holds anything else: digits, operators, commands. Phrases for one thing become one: "does not exist" for "DNE".
+status phrase_words(const char *text, size_t length, buffer *out, bool *words);
+
+// The letter of a multiple-choice gold: a single capital A-J, in parentheses or not. 0: it is none.
+char phrase_choice_gold(const char *plain, size_t length);
+
+// The letter that an answer chooses: C, (C), c, "C. text", "(C) text", "option C". 0: it chooses none.
+char phrase_choice_answer(const char *plain, size_t length);
+
+// 1 for yes and true, -1 for no and false, 0 otherwise: the whole text of a gold, the leading word of an answer.
+int phrase_yes_gold(const char *words);
+int phrase_yes_answer(const char *plain, size_t length);
+
+// Mathematics for a phrase: "all real numbers" is \mathbb{R}. NULL when there is none.
+const char *phrase_mathematics(const char *words);
+
+#endif

@@ -1,0 +1,45 @@
+// Every hand-written pair of tests/golden/math/cases.tsv, judged with the default options.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "math/equal.h"
+
+static void every_pair_of_the_table_is_judged_as_written(void **state) {
+    (void)state;
+    FILE *file = fopen(TEST_SOURCE_DIR "/golden/math/cases.tsv", "r");
+    assert_non_null(file);
+    char line[4096];
+    size_t judged = 0, refused = 0, failed = 0, number = 0;
+    while (fgets(line, sizeof line, file)) {
+        number++;
+        line[strcspn(line, "\n")] = 0;
+        char *gold = strchr(line, '\t'), *answer = gold ? strchr(gold + 1, '\t') : NULL;
+        if (line[0] == '#' || !answer) continue;
+        *gold++ = 0, *answer++ = 0;
+        math_verdict verdict;
+        assert_int_equal(math_accepts(gold, strlen(gold), answer, strlen(answer), NULL, &verdict), STATUS_OK);
+        const char *name = math_outcome_name(verdict.outcome);
+        bool right = strcmp(line, "refused") == 0 ? verdict.outcome != MATH_EQUAL : strcmp(line, name) == 0;
+        judged++, refused += strcmp(line, "equal") != 0;
+        if (!right) {
+            failed++;
+            print_error("line %zu: gold %s, answer %s: expected %s, got %s (%s: %s)\n", number, gold, answer, line, name,
+                        verdict.tier, verdict.reason);
+        }
+    }
+    fclose(file);
+    assert_true(judged >= 400);
+    assert_true(refused * 3 >= judged);
+    assert_int_equal(failed, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_pair_of_the_table_is_judged_as_written)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
