@@ -185,7 +185,7 @@ static status write_reference_table(buffer *out) {
         TRY(write_kind(out, e));
         TRY(buffer_printf(out, " | %s%s%s | ", *e->standard ? "`" : "", *e->standard ? e->standard : "empty",
                           *e->standard ? "`" : ""));
-        if (e->verl) TRY(buffer_append_text(out, *e->verl ? "(not a key of verl)" : ""));
+        if (e->verl) TRY(buffer_append_text(out, *e->verl ? "" : "(not a key of verl)"));
         if (e->verl && *e->verl) TRY(buffer_printf(out, "`%s`", e->verl));
         if (!e->verl) TRY(buffer_append_text(out, "same"));
         TRY(buffer_printf(out, " | %s | ", e->alters_results ? "fixed" : "free"));
