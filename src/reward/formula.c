@@ -1,0 +1,489 @@
+// Finds the formulas of a response in one pass. See formula.h.
+//
+// Read as mathematics: $$..$$, \[..\], \(..\), $..$, \begin{align} and its relatives, <<..>> (calculator annotations), a bare
+// \boxed{..}, and equations in plain text (formula_plain.c). Code fences are skipped. Environments are cut into rows at \\, & is
+// dropped, \boxed unwrapped, the relation sign that continues a chain at the start of a row dropped. A lone number, letter or
+// word is no formula.
+//
+// Nothing is searched twice: a closing delimiter that was not found once is not looked for again, so time is linear in the text.
+#include "reward/formula.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "math/expression.h"
+#include "reward/formula_scan.h"
+
+// Environments whose rows are formulas, outside of other mathematics too. `cases` only where nothing stands before it in its row:
+// f(x) = \begin{cases} stays whole.
+static const char *const row_environments[] = {"align",    "align*",    "aligned",   "gather",   "gather*",
+                                               "gathered", "equation",  "equation*", "alignat*", "split",
+                                               "multline", "multline*", "cases",     "cases*"};
+#define ROW_ENVIRONMENTS (sizeof row_environments / sizeof *row_environments)
+
+typedef struct scanner {
+    const char *text;
+    size_t length, at;
+    formula_level level;
+    formula_set *out;
+    buffer row, canonical;
+    size_t next_dollar, dollar_known_from; // the first unescaped $ behind every place from dollar_known_from to next_dollar
+    bool no_double_dollar, no_end[ROW_ENVIRONMENTS]; // there is no closing one behind `at`
+} scanner;
+
+static bool stands(const scanner *s, size_t at, const char *token) {
+    size_t n = strlen(token);
+    return at <= s->length && s->length - at >= n && memcmp(s->text + at, token, n) == 0;
+}
+
+static bool text_starts(const char *text, size_t length, const char *token) {
+    size_t n = strlen(token);
+    return length >= n && memcmp(text, token, n) == 0;
+}
+
+// ---- one formula -----------------------------------------------------------------------------------------------------------
+
+// Signs that continue the row above: "= 2x", "\Rightarrow x = 3".
+static size_t leading_relation(const char *text, size_t length) {
+    static const char *const words[] = {"\\Rightarrow",     "\\Longrightarrow", "\\implies", "\\therefore", "\\iff",
+                                        "\\Leftrightarrow", "\\approx",         "\\quad",    "\\qquad",     "\\equiv"};
+    static const char *const signs[] = {"=", "\xE2\x89\x88", "\xE2\x87\x92", "\xE2\x88\xB4", "\\,", "\\;", "\\:", "\\!", "\\ "};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        if (text_starts(text, length, signs[i])) return strlen(signs[i]);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t n = strlen(words[i]);
+        if (text_starts(text, length, words[i]) && (length == n || !isalpha((unsigned char)text[n]))) return n;
+    }
+    return 0;
+}
+
+// Length without a unit in \text{}, \mathrm{}, \mbox{} behind a value.
+static size_t without_unit(const char *text, size_t length) {
+    static const char *const heads[] = {"\\text{", "\\textrm{", "\\mathrm{", "\\mbox{"};
+    if (length == 0 || text[length - 1] != '}') return length;
+    size_t open = length - 1;
+    while (open > 0 && text[open] != '{' && (open == length - 1 || text[open] != '}')) open--;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        size_t n = strlen(heads[i]);
+        if (open + 1 < n || memcmp(text + open + 1 - n, heads[i], n) != 0) continue;
+        size_t end = open + 1 - n;
+        for (;;) { // white space and LaTeX spacing between value and unit
+            if (end >= 2 && text[end - 2] == '\\' && strchr(",;: ", text[end - 1]))
+                end -= 2;
+            else if (end >= 1 && (isspace((unsigned char)text[end - 1]) || text[end - 1] == '~'))
+                end--;
+            else
+                break;
+        }
+        return end > 0 && (isalnum((unsigned char)text[end - 1]) || strchr(")}]", text[end - 1])) ? end : length;
+    }
+    return length;
+}
+
+static bool holds_alphanumeric(const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        if (isalnum((unsigned char)text[i])) return true;
+    return false;
+}
+
+// Adds the formula written in `length` bytes, unless it is empty, too long, a single atom or (unparsed) has no letter or digit.
+static status add_formula(scanner *s, const char *text, size_t length) {
+    for (size_t before = length + 1; before != length;) {
+        before = length;
+        while (length > 0 && isspace((unsigned char)text[0])) text++, length--;
+        size_t skipped = leading_relation(text, length);
+        text += skipped, length -= skipped;
+    }
+    while (length > 0 && isspace((unsigned char)text[length - 1])) length--;
+    if (length == 0 || length > FORMULA_BYTES_LIMIT || !holds_alphanumeric(text, length)) return STATUS_OK;
+    if (s->out->occurrences >= FORMULA_LIMIT) {
+        s->out->cut = true;
+        return STATUS_OK;
+    }
+    math_expression *parsed = NULL;
+    status code = math_parse(text, length, NULL, &parsed);
+    if (code == STATUS_NO_MEMORY) return code;
+    bool atom = code == STATUS_OK && math_is_atom(parsed);
+    buffer_clear(&s->canonical);
+    bool normal = false;
+    if (code == STATUS_OK && !atom && s->level == FORMULA_L2) {
+        code = math_normalize(parsed);
+        if (code == STATUS_OK) code = math_print(parsed, &s->canonical);
+        normal = code == STATUS_OK;
+        if (!normal) buffer_clear(&s->canonical);
+    }
+    math_free(parsed);
+    if (atom) return STATUS_OK;
+    if (code == STATUS_NO_MEMORY) return code;
+    if (s->level == FORMULA_RAW) return formula_set_add(s->out, text, length);
+    if (!normal) TRY(math_normalize_text(text, without_unit(text, length), &s->canonical));
+    return s->canonical.length ? formula_set_add(s->out, s->canonical.data, s->canonical.length) : STATUS_OK;
+}
+
+// ---- a delimited span ------------------------------------------------------------------------------------------------------
+
+// Index behind the brace group that opens at `at`; `length` when it is not closed.
+static size_t behind_group(const char *text, size_t length, size_t at) {
+    size_t depth = 0;
+    for (size_t i = at; i < length; i++) {
+        if (text[i] == '\\')
+            i++;
+        else if (text[i] == '{')
+            depth++;
+        else if (text[i] == '}' && --depth == 0)
+            return i + 1;
+    }
+    return length;
+}
+
+// Which row environment `\begin{NAME}` or `\end{NAME}` at `at` names; -1 for none. *behind is the index behind the brace.
+static int environment_at(const char *text, size_t length, size_t at, const char *head, size_t *behind) {
+    size_t n = strlen(head);
+    if (!text_starts(text + at, length - at, head)) return -1;
+    const char *name = text + at + n, *close = memchr(name, '}', length - at - n < 16 ? length - at - n : 16);
+    if (!close) return -1;
+    *behind = (size_t)(close - text) + 1;
+    for (size_t i = 0; i < ROW_ENVIRONMENTS; i++)
+        if (strlen(row_environments[i]) == (size_t)(close - name) &&
+            memcmp(name, row_environments[i], (size_t)(close - name)) == 0)
+            return (int)i;
+    return -1;
+}
+
+static bool is_cases(int environment) { return strncmp(row_environments[environment], "cases", 5) == 0; }
+
+static bool row_is_blank(const buffer *row) {
+    for (size_t i = 0; i < row->length; i++)
+        if (!isspace((unsigned char)row->data[i])) return false;
+    return true;
+}
+
+static status end_row(scanner *s) {
+    status code = s->row.length ? add_formula(s, s->row.data, s->row.length) : STATUS_OK;
+    buffer_clear(&s->row);
+    return code;
+}
+
+// Cuts the content of a delimited span into rows and adds each.
+static status add_span(scanner *s, const char *text, size_t length) {
+    size_t braces = 0, kept = 0; // kept: environments that stay whole (matrices, cases behind an expression) around this place
+    size_t boxes[16], box_count = 0; // brace depths at which an unwrapped \boxed closes
+    buffer_clear(&s->row);
+    for (size_t i = 0; i < length;) {
+        size_t rest = length - i, behind = 0;
+        if (text[i] == '\\' && rest >= 2) {
+            int environment = environment_at(text, length, i, "\\begin{", &behind);
+            if (environment >= 0 && kept == 0 && (!is_cases(environment) || row_is_blank(&s->row))) {
+                TRY(end_row(s));
+                i = behind;
+                continue;
+            }
+            environment = kept == 0 ? environment_at(text, length, i, "\\end{", &behind) : -1;
+            if (environment >= 0) {
+                TRY(end_row(s));
+                i = behind;
+                continue;
+            }
+            if (text_starts(text + i, rest, "\\begin{")) kept++;
+            if (text_starts(text + i, rest, "\\end{") && kept > 0) kept--;
+            if (text[i + 1] == '\\' && kept == 0 && braces == box_count) { // a row ends: \\, \\*, \\[4pt]
+                TRY(end_row(s));
+                i += 2;
+                if (i < length && text[i] == '*') i++;
+                const char *close =
+                    i < length && text[i] == '[' ? memchr(text + i, ']', length - i < 12 ? length - i : 12) : NULL;
+                if (close) i = (size_t)(close - text) + 1;
+                continue;
+            }
+            bool boxed = text_starts(text + i, rest, "\\boxed{"), framed = text_starts(text + i, rest, "\\fbox{");
+            if ((boxed || framed) && box_count < sizeof boxes / sizeof *boxes) {
+                i += boxed ? 7 : 6;
+                boxes[box_count++] = braces++;
+                continue;
+            }
+            if (text_starts(text + i, rest, "\\tag{") || text_starts(text + i, rest, "\\label{")) {
+                i = behind_group(text, length, i + (text[i + 1] == 't' ? 4 : 6));
+                continue;
+            }
+            if (text_starts(text + i, rest, "\\nonumber")) {
+                i += 9;
+                continue;
+            }
+            TRY(buffer_append(&s->row, text + i, 2));
+            i += 2;
+            continue;
+        }
+        if (text[i] == '&' && kept == 0) {
+            i++;
+            continue;
+        }
+        if (text[i] == '{') braces++;
+        if (text[i] == '}' && braces > 0) {
+            braces--;
+            if (box_count > 0 && boxes[box_count - 1] == braces) { // the brace of an unwrapped box
+                box_count--, i++;
+                continue;
+            }
+        }
+        TRY(buffer_append_byte(&s->row, text[i]));
+        i++;
+    }
+    return end_row(s);
+}
+
+// ---- finding spans ---------------------------------------------------------------------------------------------------------
+
+// Two words of three letters or more with one space between, outside of braces: prose between two prices, not mathematics.
+static bool reads_as_prose(const char *text, size_t length) {
+    size_t letters = 0, words = 0, depth = 0;
+    for (size_t i = 0; i <= length; i++) {
+        int c = i < length ? (unsigned char)text[i] : ' ';
+        if (c == '{') depth++;
+        if (c == '}' && depth > 0) depth--;
+        if (isalpha(c) && depth == 0) {
+            letters++;
+            continue;
+        }
+        bool command = letters > 0 && i > letters && text[i - letters - 1] == '\\';
+        if (letters >= 3 && !command) {
+            if (++words == 2) return true;
+        } else if (letters > 0 || !isspace(c)) {
+            words = 0;
+        }
+        if (!isspace(c)) words = 0;
+        letters = 0;
+    }
+    return false;
+}
+
+// The end of a code fence that opens at the line start `at`: behind its closing line. 0 when there is no fence.
+static size_t behind_fence(const scanner *s, size_t at) {
+    size_t i = at, ticks = 0;
+    while (i < s->length && s->text[i] == ' ' && i - at < 4) i++;
+    char mark = i < s->length ? s->text[i] : 0;
+    if (mark != '`' && mark != '~') return 0;
+    while (i + ticks < s->length && s->text[i + ticks] == mark) ticks++;
+    if (ticks < 3) return 0;
+    const char *line_end = memchr(s->text + i, '\n', s->length - i);
+    size_t info = i + ticks, end = line_end ? (size_t)(line_end - s->text) : s->length;
+    if (mark == '`' && memchr(s->text + info, '`', end - info)) return 0; // ```inline```
+    while (end < s->length) {
+        size_t start = end + 1, spaces = 0, closing = 0;
+        while (start + spaces < s->length && s->text[start + spaces] == ' ') spaces++;
+        while (start + spaces + closing < s->length && s->text[start + spaces + closing] == mark) closing++;
+        const char *next = start < s->length ? memchr(s->text + start, '\n', s->length - start) : NULL;
+        end = next ? (size_t)(next - s->text) : s->length;
+        if (closing >= ticks) return end;
+    }
+    return s->length;
+}
+
+// The closing `token` behind `from`, over escaped characters; length when there is none. `opener` (may be NULL) coming first is
+// returned instead, with *opened set: then the former opener was never closed.
+static size_t find_close(const scanner *s, size_t from, const char *token, const char *opener, bool *opened) {
+    *opened = false;
+    for (size_t i = from; i < s->length; i++) {
+        if (s->text[i] != '\\' && token[0] == '\\') continue;
+        if (stands(s, i, token)) return i;
+        if (opener && stands(s, i, opener)) {
+            *opened = true;
+            return i;
+        }
+        if (s->text[i] == '\\') i++;
+    }
+    return s->length;
+}
+
+static size_t next_dollar(scanner *s, size_t from) {
+    if (from >= s->dollar_known_from && from <= s->next_dollar) return s->next_dollar;
+    size_t i = from;
+    for (; i < s->length && s->text[i] != '$'; i++)
+        if (s->text[i] == '\\' && i + 1 < s->length) i++;
+    s->dollar_known_from = from, s->next_dollar = i < s->length ? i : s->length;
+    return s->next_dollar;
+}
+
+// A $ at s->at: true when it opens mathematics that ends before the $ at *close.
+static bool dollar_opens(scanner *s, size_t *close) {
+    size_t open = s->at, end = next_dollar(s, open + 1);
+    *close = end;
+    if (end >= s->length || end == open + 1) return false;
+    const char *content = s->text + open + 1;
+    size_t length = end - open - 1;
+    int first = (unsigned char)content[0], last = (unsigned char)content[length - 1];
+    int before = open > 0 ? (unsigned char)s->text[open - 1] : ' ',
+        after = end + 1 < s->length ? (unsigned char)s->text[end + 1] : ' ';
+    if (isalnum(before) && isspace(first)) return false;                  // 5$ and 7$
+    if (!isspace(first) && isspace(last) && isdigit(after)) return false; // $x and $5
+    if (isdigit(first) || (first == '.' && length > 1 && isdigit((unsigned char)content[1]))) {
+        // A price unless the next $ on this line closes it as TeX writes it.
+        if (memchr(content, '\n', length) || isspace(last) || isalnum(after)) return false;
+    }
+    for (size_t i = 0; i + 1 < length; i++) // mathematics does not go over a blank line
+        if (content[i] == '\n') {
+            size_t j = i + 1;
+            while (j < length && (content[j] == ' ' || content[j] == '\t' || content[j] == '\r')) j++;
+            if (j < length && content[j] == '\n') return false;
+        }
+    bool formal = false;
+    for (size_t i = 0; i < length; i++) formal = formal || strchr("=\\^_<>", content[i] ? content[i] : ' ');
+    return (formal && !isdigit(first)) || !reads_as_prose(content, length);
+}
+
+static status scan_dollar(scanner *s, bool *taken) {
+    bool opened;
+    *taken = true;
+    if (stands(s, s->at, "$$")) {
+        size_t close = s->no_double_dollar ? s->length : find_close(s, s->at + 2, "$$", NULL, &opened);
+        if (close < s->length) {
+            TRY(add_span(s, s->text + s->at + 2, close - s->at - 2));
+            s->at = close + 2;
+        } else {
+            s->no_double_dollar = true;
+            s->at += 2;
+        }
+        return STATUS_OK;
+    }
+    size_t close;
+    if (dollar_opens(s, &close)) {
+        TRY(add_span(s, s->text + s->at + 1, close - s->at - 1));
+        s->at = close + 1;
+        return STATUS_OK;
+    }
+    *taken = false;
+    return STATUS_OK;
+}
+
+// A backslash at s->at.
+static status scan_backslash(scanner *s, bool *taken) {
+    *taken = true;
+    bool display = stands(s, s->at, "\\[");
+    if (display || stands(s, s->at, "\\(")) {
+        bool opened;
+        size_t close = find_close(s, s->at + 2, display ? "\\]" : "\\)", display ? "\\[" : "\\(", &opened);
+        if (!opened && close < s->length) {
+            TRY(add_span(s, s->text + s->at + 2, close - s->at - 2));
+            s->at = close + 2;
+        } else {
+            s->at += 2; // never closed: what follows is read as prose
+        }
+        return STATUS_OK;
+    }
+    size_t behind;
+    int environment = environment_at(s->text, s->length, s->at, "\\begin{", &behind);
+    if (environment >= 0) {
+        char token[32] = "\\end{";
+        strcat(token, row_environments[environment]);
+        strcat(token, "}");
+        bool opened;
+        size_t close = s->no_end[environment] ? s->length : find_close(s, behind, token, NULL, &opened);
+        if (close < s->length) {
+            TRY(add_span(s, s->text + s->at, close - s->at));
+            s->at = close + strlen(token);
+        } else {
+            s->no_end[environment] = true;
+            s->at = behind;
+        }
+        return STATUS_OK;
+    }
+    *taken = false;
+    return STATUS_OK;
+}
+
+static status scan_plain(scanner *s) {
+    plain_equation equation;
+    plain_scan(s->text, s->length, s->at, &equation);
+    if (equation.found) {
+        if (s->level == FORMULA_RAW) {
+            TRY(add_span(s, s->text + equation.begin, equation.end - equation.begin));
+        } else {
+            buffer edited = {0};
+            size_t from = equation.begin;
+            status code = STATUS_OK;
+            for (size_t i = 0; code == STATUS_OK && i < equation.edit_count; i++) {
+                plain_edit edit = equation.edits[i];
+                if (edit.at < from) continue;
+                code = buffer_append(&edited, s->text + from, edit.at - from);
+                if (code == STATUS_OK && edit.replacement) code = buffer_append_byte(&edited, edit.replacement);
+                from = edit.at + edit.length;
+            }
+            if (code == STATUS_OK && equation.end > from) code = buffer_append(&edited, s->text + from, equation.end - from);
+            if (code == STATUS_OK) code = add_span(s, buffer_text(&edited), edited.length);
+            buffer_free(&edited);
+            TRY(code);
+        }
+    }
+    s->at = equation.resume;
+    return STATUS_OK;
+}
+
+// \boxed{...} that is no operand of an equation.
+static status scan_box(scanner *s, size_t head) {
+    size_t limit = s->length - s->at < FORMULA_BYTES_LIMIT ? s->length : s->at + FORMULA_BYTES_LIMIT;
+    size_t behind = behind_group(s->text, limit, s->at + head - 1);
+    if (s->text[behind - 1] != '}') {
+        s->at += head;
+        return STATUS_OK;
+    }
+    TRY(add_span(s, s->text + s->at + head, behind - 1 - s->at - head));
+    s->at = behind;
+    return STATUS_OK;
+}
+
+static bool scan_annotation(scanner *s, status *code) {
+    size_t start = s->at, limit = s->length - start < 256 ? s->length : start + 256, close = start + 2;
+    while (close + 1 < limit && s->text[close] != '\n' && !(s->text[close] == '>' && s->text[close + 1] == '>')) close++;
+    if (close + 1 >= limit || s->text[close] == '\n') return false;
+    *code = add_span(s, s->text + start + 2, close - start - 2);
+    s->at = close + 2;
+    return true;
+}
+
+static status scan(scanner *s) {
+    while (s->at < s->length && !s->out->cut) {
+        size_t start = s->at, fence = start == 0 || s->text[start - 1] == '\n' ? behind_fence(s, start) : 0;
+        if (fence > start) {
+            s->at = fence;
+            continue;
+        }
+        if (stands(s, start, "http://") || stands(s, start, "https://") || stands(s, start, "www.")) { // x=1+2 in an address
+            while (s->at < s->length && !isspace((unsigned char)s->text[s->at])) s->at++;
+            continue;
+        }
+        unsigned char c = (unsigned char)s->text[start];
+        bool taken = false;
+        status code = STATUS_OK;
+        if (c == '$') code = scan_dollar(s, &taken);
+        if (c == '\\') code = scan_backslash(s, &taken);
+        if (c == '<' && stands(s, start, "<<")) taken = scan_annotation(s, &code);
+        TRY(code);
+        if (taken) continue;
+        if (plain_can_start(s->text, s->length, start))
+            TRY(scan_plain(s));
+        else
+            s->at++;
+        if (s->at > start + 1) continue;
+        // Nothing begins here.
+        size_t box = stands(s, start, "\\boxed{") ? 7 : stands(s, start, "\\fbox{") ? 6 : 0;
+        if (box) {
+            s->at = start;
+            TRY(scan_box(s, box));
+        } else if (c == '\\' && s->at < s->length && !isalnum((unsigned char)s->text[s->at])) {
+            s->at++;             // an escaped character
+        } else if (isalnum(c)) { // the rest of a word
+            while (s->at < s->length && (isalnum((unsigned char)s->text[s->at]) || s->text[s->at] == '_')) s->at++;
+        }
+    }
+    return STATUS_OK;
+}
+
+status formula_set_scan(const char *text, size_t length, formula_level level, formula_set *out) {
+    formula_set_clear(out);
+    scanner s = {.text = text, .length = length, .level = level, .out = out};
+    s.dollar_known_from = SIZE_MAX;
+    status code = scan(&s);
+    buffer_free(&s.row);
+    buffer_free(&s.canonical);
+    if (code != STATUS_OK) formula_set_clear(out);
+    return code;
+}
