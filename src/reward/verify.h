@@ -22,8 +22,8 @@ typedef struct verify_options {
 #define VERIFY_OPTIONS_DEFAULT                                                                                                   \
     ((verify_options){.profile = PROFILE_STRICT, .think_open = false, .significant_digits = 6, .decimals = -1})
 
-// Judges a response. Fills *out; out->extracted is owned by the caller (verdict_clear). Never timeout or error here: those come
-// from worker processes (worker.h), except STATUS_NO_MEMORY, which is returned with status error in *out.
+// Judges a response. Fills *out; out->extracted is owned by the caller (verdict_clear). Never timeout here (that is
+// worker.h's); error only for an unreadable gold and for STATUS_NO_MEMORY, which is also returned.
 // options NULL: the defaults.
 status verify_response(const verify_options *options, const char *gold, size_t gold_length, const char *response, size_t length,
                        verdict *out);
@@ -33,8 +33,8 @@ status verify_answer(const verify_options *options, const char *gold, size_t gol
                      verdict *out);
 
 // Whether a gold can be compared by value: STATUS_OK, or the reason (STATUS_UNSUPPORTED not understood, STATUS_LIMIT too large,
-// STATUS_INVALID empty). A gold that is not understood still accepts the same normalized text; any other answer is `undecided`
-// against it. Callers list such golds before the first step.
+// STATUS_INVALID empty). A gold that is not understood still accepts an answer with the same normalized text (`correct`); every
+// other answer gets `error` with tier "gold": nothing is known about it. Callers list such golds before the first step.
 status verify_gold(const char *gold, size_t length);
 
 // A key under which equal answers of one problem meet, without looking at the gold (maj@k): appends it to `out`. *found is false

@@ -1,0 +1,407 @@
+// Answer extraction in one pass over the response. See extract.h; called by verify.c.
+#include "reward/extract.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+const char *profile_name(answer_profile profile) {
+    static const char *const names[] = {
+#define X(code, name) name,
+        ANSWER_PROFILE_TABLE(X)
+#undef X
+    };
+    return names[profile];
+}
+
+status profile_parse(const char *name, answer_profile *out) {
+    for (int p = 0; p < PROFILE_COUNT; p++) {
+        if (strcmp(name, profile_name((answer_profile)p)) != 0) continue;
+        *out = (answer_profile)p;
+        return STATUS_OK;
+    }
+    return status_set(STATUS_INVALID, "unknown answer profile \"%s\"; strict, gsm8k or lenient", name);
+}
+
+typedef struct span {
+    const char *text;
+    size_t length;
+} span;
+
+static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+static span trimmed(span s) {
+    while (s.length && is_space(s.text[0])) s.text++, s.length--;
+    while (s.length && is_space(s.text[s.length - 1])) s.length--;
+    return s;
+}
+
+static bool at_text(span s, size_t at, const char *what) {
+    size_t n = strlen(what);
+    return at <= s.length && s.length - at >= n && memcmp(s.text + at, what, n) == 0;
+}
+
+// The position behind the last occurrence of `what` (in lower case if `fold`), or SIZE_MAX.
+static size_t behind_last(span s, const char *what, bool fold) {
+    size_t n = strlen(what);
+    for (size_t at = s.length >= n ? s.length - n + 1 : 0; at-- > 0;)
+        if (fold ? strncasecmp(s.text + at, what, n) == 0 : memcmp(s.text + at, what, n) == 0) return at + n;
+    return SIZE_MAX;
+}
+
+// What follows the last thought; *closed is false when a thought is still open at the end.
+static span behind_thought(span s, bool think_open, bool *closed) {
+    size_t end = behind_last(s, "</think>", false), begin = behind_last(s, "<think>", false);
+    *closed = end == SIZE_MAX ? !think_open && begin == SIZE_MAX : begin == SIZE_MAX || begin < end;
+    return end == SIZE_MAX ? s : (span){s.text + end, s.length - end};
+}
+
+// --- Boxes
+// -------------------------------------------------------------------------------------------------------------------------
+
+typedef struct box {
+    size_t begin, end; // of the whole: from the backslash to behind the closing brace
+    span inside;
+} box;
+
+typedef struct box_list { // closed outermost boxes in order, and where the last one that does not close begins
+    box *items;
+    size_t count, capacity;
+    size_t open_begin, open_inside; // SIZE_MAX: none
+} box_list;
+
+// Length of \boxed or \fbox at `at`; 0 for anything else.
+static size_t box_command(span s, size_t at) {
+    size_t n = at_text(s, at, "\\boxed") ? 6 : at_text(s, at, "\\fbox") ? 5 : 0;
+    return n && at + n < s.length && is_letter(s.text[at + n]) ? 0 : n;
+}
+
+static status push_box(box_list *list, box b) {
+    while (list->count && list->items[list->count - 1].begin > b.begin) list->count--; // nested: the outer box holds them
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 8;
+        box *grown = realloc(list->items, capacity * sizeof *grown);
+        if (!grown) return status_set(STATUS_NO_MEMORY, "no memory for %zu boxes", capacity);
+        list->items = grown, list->capacity = capacity;
+    }
+    list->items[list->count++] = b;
+    return STATUS_OK;
+}
+
+// Braces are matched once, with a stack; an escaped brace is none.
+static status find_boxes(span s, box_list *out) {
+    typedef struct brace {
+        size_t at, box_begin; // SIZE_MAX: no box
+    } brace;
+    *out = (box_list){.open_begin = SIZE_MAX};
+    brace *stack = NULL;
+    size_t depth = 0, capacity = 0;
+    status code = STATUS_OK;
+    size_t begins = SIZE_MAX; // the box command that the next brace belongs to
+    for (size_t at = 0; at < s.length && code == STATUS_OK; at++) {
+        char c = s.text[at];
+        if (c == '\\') {
+            size_t n = box_command(s, at);
+            if (n == 0) {
+                at++; // the escaped character
+                continue;
+            }
+            size_t next = at + n;
+            while (next < s.length && is_space(s.text[next])) next++;
+            if (next < s.length && s.text[next] == '{') {
+                begins = at, at = next - 1;
+                continue;
+            }
+            size_t end = next; // \boxed 5: up to the end of the mathematics or the line
+            while (end < s.length && s.text[end] != '$' && s.text[end] != '\n' && !at_text(s, end, "\\)") &&
+                   !at_text(s, end, "\\]"))
+                end++;
+            if (end == next)
+                out->open_begin = at, out->open_inside = next;
+            else
+                code = push_box(out, (box){at, end, {s.text + next, end - next}});
+            at = end - 1;
+            continue;
+        }
+        if (c == '{') {
+            if (depth == capacity) {
+                capacity = capacity ? 2 * capacity : 64;
+                brace *grown = realloc(stack, capacity * sizeof *grown);
+                if (!grown) {
+                    code = status_set(STATUS_NO_MEMORY, "no memory for %zu braces", capacity);
+                    break;
+                }
+                stack = grown;
+            }
+            stack[depth++] = (brace){at, begins};
+            begins = SIZE_MAX;
+        } else if (c == '}' && depth > 0) {
+            brace b = stack[--depth];
+            if (b.box_begin != SIZE_MAX) code = push_box(out, (box){b.box_begin, at + 1, {s.text + b.at + 1, at - b.at - 1}});
+        }
+    }
+    for (size_t i = depth; i-- > 0;) {
+        if (stack[i].box_begin == SIZE_MAX) continue;
+        if (out->open_begin == SIZE_MAX || stack[i].box_begin > out->open_begin)
+            out->open_begin = stack[i].box_begin, out->open_inside = stack[i].at + 1;
+        break;
+    }
+    free(stack);
+    return code;
+}
+
+// A box that lacks exactly its closing brace but is closed by the end of the mathematics around it, or by an empty line.
+static bool repair_box(span s, const box_list *list, box *out) {
+    size_t depth = 1;
+    for (size_t at = list->open_inside; at < s.length; at++) {
+        char c = s.text[at];
+        bool ends = c == '$' || at_text(s, at, "\\)") || at_text(s, at, "\\]") || at_text(s, at, "\n\n");
+        if (ends) {
+            *out = (box){list->open_begin, at, {s.text + list->open_inside, at - list->open_inside}};
+            return depth == 1;
+        }
+        if (c == '\\')
+            at++;
+        else if (c == '{')
+            depth++;
+        else if (c == '}' && --depth == 0)
+            return false;
+    }
+    return false;
+}
+
+// Whether nothing but white space, dollar signs, commas, semicolons and "and" or "or" stands between two boxes.
+static bool adjacent(span s, size_t begin, size_t end) {
+    if (end - begin > 256) return false;
+    for (size_t at = begin; at < end;) {
+        if (is_space(s.text[at]) || strchr("$,;", s.text[at]) != NULL) {
+            at++;
+            continue;
+        }
+        static const char *const passing[] = {"\\text{and}", "\\text{ and }", "\\text{or}", "\\text{ or }", "\\quad", "\\(",
+                                              "\\)",         "\\[",           "\\]",        "\\,",          "\\;",    NULL};
+        size_t width = 0;
+        for (size_t i = 0; passing[i] && !width; i++)
+            if (at_text(s, at, passing[i])) width = strlen(passing[i]);
+        bool free_word = (at == begin || !is_letter(s.text[at - 1]));
+        if (!width && free_word && at_text(s, at, "and") && !is_letter(s.text[at + 3])) width = 3;
+        if (!width && free_word && at_text(s, at, "or") && !is_letter(s.text[at + 2])) width = 2;
+        if (!width) return false;
+        at += width;
+    }
+    return true;
+}
+
+static bool blank_inside(span s) {
+    for (size_t i = 0; i < s.length; i++)
+        if (!is_space(s.text[i]) && s.text[i] != '{' && s.text[i] != '}' && s.text[i] != '$' && s.text[i] != '~') return false;
+    return true;
+}
+
+// The list that the last boxes form. *cut: the last box is empty or does not close.
+static status boxed_answer(span s, buffer *out, bool *found, bool *cut) {
+    box_list boxes;
+    *found = *cut = false;
+    status code = find_boxes(s, &boxes);
+    if (code != STATUS_OK) goto cleanup;
+    bool open_last = boxes.open_begin != SIZE_MAX && (boxes.count == 0 || boxes.open_begin > boxes.items[boxes.count - 1].begin);
+    if (open_last) {
+        box repaired;
+        if (!repair_box(s, &boxes, &repaired)) {
+            *cut = true;
+            goto cleanup;
+        }
+        code = push_box(&boxes, repaired);
+        if (code != STATUS_OK) goto cleanup;
+    }
+    if (boxes.count == 0) goto cleanup;
+    if (blank_inside(boxes.items[boxes.count - 1].inside)) {
+        *cut = true;
+        goto cleanup;
+    }
+    size_t first = boxes.count - 1;
+    while (first > 0 && !blank_inside(boxes.items[first - 1].inside) &&
+           adjacent(s, boxes.items[first - 1].end, boxes.items[first].begin))
+        first--;
+    size_t begin = out->length;
+    for (size_t i = first; i < boxes.count && code == STATUS_OK; i++) {
+        span inside = trimmed(boxes.items[i].inside);
+        bool repeated = false; // the same box said twice is one answer
+        for (size_t k = i > first + 64 ? i - 64 : first; k < i && !repeated; k++) {
+            span earlier = trimmed(boxes.items[k].inside);
+            repeated = earlier.length == inside.length && memcmp(earlier.text, inside.text, inside.length) == 0;
+        }
+        if (repeated) continue;
+        if (out->length > begin) code = buffer_append_text(out, ", ");
+        if (code == STATUS_OK) code = buffer_append(out, inside.text, inside.length);
+    }
+    *found = code == STATUS_OK;
+cleanup:
+    free(boxes.items);
+    return code;
+}
+
+bool answer_has_box(const char *text, size_t length) {
+    span s = {text, length};
+    for (size_t at = 0; at < length; at++)
+        if (text[at] == '\\' && box_command(s, at)) return true;
+    return false;
+}
+
+// --- Other places
+// ------------------------------------------------------------------------------------------------------------------
+
+// A number at `at`, thousands commas included; its end, or `at` itself.
+static size_t number_end(span s, size_t at) {
+    size_t end = at, digits = 0;
+    if (end < s.length && (s.text[end] == '-' || s.text[end] == '+')) end++;
+    while (end < s.length && (is_digit(s.text[end]) || s.text[end] == '.' || s.text[end] == ','))
+        digits += is_digit(s.text[end]), end++;
+    while (end > at && (s.text[end - 1] == '.' || s.text[end - 1] == ',')) end--;
+    return digits ? end : at;
+}
+
+static status append_number(buffer *out, span s) { // without commas
+    for (size_t i = 0; i < s.length; i++)
+        if (s.text[i] != ',') TRY(buffer_append_byte(out, s.text[i]));
+    return STATUS_OK;
+}
+
+static status hash_answer(span s, buffer *out, bool *found) {
+    size_t at = behind_last(s, "####", false);
+    *found = false;
+    if (at == SIZE_MAX) return STATUS_OK;
+    span line = {s.text + at, s.length - at};
+    const char *newline = memchr(line.text, '\n', line.length);
+    if (newline) line.length = (size_t)(newline - line.text);
+    line = trimmed(line);
+    while (line.length && strchr("*$ ", line.text[0])) line.text++, line.length--;
+    if (line.length > 1 && line.text[0] == '\\' && line.text[1] == '$') line.text += 2, line.length -= 2;
+    if (line.length > 2 && line.text[0] == '-' && line.text[1] == '$') { // -$5
+        TRY(buffer_append_byte(out, '-'));
+        line.text += 2, line.length -= 2;
+    }
+    if (line.length == 0) return STATUS_OK;
+    *found = true;
+    size_t end = number_end(line, 0), rest = end;
+    while (rest < line.length && (is_space(line.text[rest]) || strchr(".,%*$", line.text[rest]))) rest++;
+    // Behind the number nothing, or words: a unit. Anything else belongs to the answer: 3/4, 2^5.
+    bool unit = rest == line.length || (rest > end && is_letter(line.text[rest])) || (unsigned char)line.text[rest] >= 0x80;
+    if (end > 0 && unit) return append_number(out, (span){line.text, end});
+    return buffer_append(out, line.text, line.length);
+}
+
+// The mathematics that begins at `at` behind its delimiter, or else the rest of the sentence.
+static span phrase_at(span s, size_t at) {
+    while (at < s.length && (is_space(s.text[at]) || strchr(":*", s.text[at]))) at++;
+    static const char *const delimiters[][2] = {{"$$", "$$"}, {"$", "$"}, {"\\(", "\\)"}, {"\\[", "\\]"}};
+    for (size_t i = 0; i < 4; i++) {
+        if (!at_text(s, at, delimiters[i][0])) continue;
+        size_t begin = at + strlen(delimiters[i][0]);
+        for (size_t end = begin; end < s.length; end++) {
+            if (i < 2 && s.text[end] == '\\') {
+                end++;
+                continue;
+            }
+            if (at_text(s, end, delimiters[i][1])) return (span){s.text + begin, end - begin};
+        }
+    }
+    size_t end = at;
+    while (end < s.length && s.text[end] != '\n') {
+        bool stop = s.text[end] == '.' && (end + 1 == s.length || is_space(s.text[end + 1]));
+        if (stop) break;
+        end++;
+    }
+    span found = trimmed((span){s.text + at, end - at});
+    while (found.length && strchr(".,;*", found.text[found.length - 1])) found.length--;
+    return trimmed(found);
+}
+
+static span last_mathematics(span s) {
+    span found = {NULL, 0};
+    for (size_t at = 0; at < s.length; at++) {
+        const char *close = NULL;
+        size_t width = 1;
+        if (s.text[at] == '\\' && at + 1 < s.length) {
+            if (s.text[at + 1] == '(')
+                close = "\\)", width = 2;
+            else if (s.text[at + 1] == '[')
+                close = "\\]", width = 2;
+            else {
+                at++;
+                continue;
+            }
+        } else if (s.text[at] == '$') {
+            close = at_text(s, at, "$$") ? "$$" : "$";
+            width = strlen(close);
+        } else
+            continue;
+        size_t end = at + width;
+        while (end < s.length && !at_text(s, end, close)) end += s.text[end] == '\\' && close[0] == '$' ? 2 : 1;
+        if (end >= s.length) break; // never closed: no later one of this kind either
+        span inside = trimmed((span){s.text + at + width, end - at - width});
+        if (inside.length) found = inside;
+        at = end + strlen(close) - 1;
+    }
+    return found;
+}
+
+static span last_number(span s) {
+    span found = {NULL, 0};
+    for (size_t at = 0; at < s.length; at++) {
+        if (!is_digit(s.text[at]) && !(s.text[at] == '.' && at + 1 < s.length && is_digit(s.text[at + 1]))) continue;
+        size_t begin = at, end = number_end(s, at);
+        if (end == at) continue;
+        bool minus = begin > 0 && s.text[begin - 1] == '-' &&
+                     (begin == 1 || !(is_digit(s.text[begin - 2]) || is_letter(s.text[begin - 2])));
+        found = (span){s.text + begin - minus, end - begin + minus};
+        at = end - 1;
+    }
+    return found;
+}
+
+static status lenient_answer(span s, buffer *out, bool *found) {
+    bool cut;
+    TRY(boxed_answer(s, out, found, &cut));
+    if (*found) return STATUS_OK;
+    static const char *const leads[] = {"final answer is", "answer is", "answer:"};
+    size_t best = behind_last(s, leads[0], true);
+    if (best == SIZE_MAX) {
+        size_t is = behind_last(s, leads[1], true), colon = behind_last(s, leads[2], true);
+        best = is == SIZE_MAX ? colon : colon == SIZE_MAX ? is : is > colon ? is : colon;
+    }
+    if (best != SIZE_MAX) {
+        span phrase = trimmed(phrase_at(s, best));
+        if (phrase.length) {
+            *found = true;
+            return buffer_append(out, phrase.text, phrase.length);
+        }
+    }
+    TRY(hash_answer(s, out, found));
+    if (*found) return STATUS_OK;
+    span last = last_mathematics(s);
+    if (last.length == 0) {
+        last = last_number(s);
+        *found = last.length > 0;
+        return append_number(out, last);
+    }
+    *found = true;
+    return buffer_append(out, last.text, last.length);
+}
+
+status answer_extract(answer_profile profile, const char *response, size_t length, bool think_open, buffer *out, bool *found) {
+    bool closed, cut;
+    span all = {response, length}, behind = behind_thought(all, think_open, &closed);
+    *found = false;
+    switch (profile) {
+    case PROFILE_STRICT:
+        return closed ? boxed_answer(behind, out, found, &cut) : STATUS_OK;
+    case PROFILE_GSM8K:
+        return closed ? hash_answer(behind, out, found) : STATUS_OK;
+    default:
+        return lenient_answer(closed ? behind : all, out, found);
+    }
+}
