@@ -14,13 +14,14 @@
 
 enum { TASK_WORD_ARITHMETIC, TASK_ADDITION, TASK_CHAINED_SUMS, TASK_COUNTDOWN, TASK_COUNT };
 
+// Every example in a template holds a number or a sum beyond those of its task, so that no problem is answered by copying.
 static const task_builtin builtins[TASK_COUNT] = {
     [TASK_WORD_ARITHMETIC] = {.name = "word_arithmetic",
                               .summary = "one-step word problems with numbers up to 20",
-                              .prompt_template = "Question: Ann has 3 pens and buys 4 more. How many pens does Ann have now?\n"
-                                                 "Answer: 3 + 4 = \\boxed{7}\n\n"
-                                                 "Question: Bob has 9 cards and loses 2. How many cards are left?\n"
-                                                 "Answer: 9 - 2 = \\boxed{7}\n\n"
+                              .prompt_template = "Question: Ann has 30 pens and buys 14 more. How many pens does Ann have now?\n"
+                                                 "Answer: 30 + 14 = 44. \\boxed{44}\n\n"
+                                                 "Question: Bob has 45 cards and loses 21. How many cards are left?\n"
+                                                 "Answer: 45 - 21 = 24. \\boxed{24}\n\n"
                                                  "Question: {problem}\nAnswer:",
                               .stop = "\n",
                               .profile = "strict",
