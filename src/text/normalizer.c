@@ -13,21 +13,35 @@ static bool is_ascii(const buffer *text) {
     return true;
 }
 
-static status compose(const buffer *in, utf8proc_option_t options, buffer *out) {
+static status compose_run(const char *text, size_t length, utf8proc_option_t options, buffer *out) {
     utf8proc_uint8_t *mapped = NULL;
-    utf8proc_ssize_t length =
-        utf8proc_map((const utf8proc_uint8_t *)buffer_text(in), (utf8proc_ssize_t)in->length, &mapped, UTF8PROC_STABLE | options);
-    if (length < 0) return status_set(STATUS_NO_MEMORY, "cannot normalize a text: %s", utf8proc_errmsg(length));
-    status code = buffer_append(out, mapped, (size_t)length);
+    if (!length) return STATUS_OK;
+    utf8proc_ssize_t count =
+        utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)length, &mapped, UTF8PROC_STABLE | options);
+    if (count < 0) return status_set(STATUS_NO_MEMORY, "cannot normalize a text: %s", utf8proc_errmsg(count));
+    status code = buffer_append(out, mapped, (size_t)count);
     free(mapped);
     return code;
 }
 
+// Normalizes what stands between the characters that Hugging Face's normalization does not know.
+static status compose(const buffer *in, utf8proc_option_t options, buffer *out) {
+    size_t kept = 0;
+    for (size_t at = 0; at < in->length;) {
+        size_t from = at;
+        if (!unicode_is_normal_gap(unicode_next(in->data, &at))) continue;
+        TRY(compose_run(in->data + kept, from - kept, options, out));
+        TRY(buffer_append(out, in->data + from, at - from));
+        kept = at;
+    }
+    return compose_run(buffer_text(in) + kept, in->length - kept, options, out);
+}
+
 // U+0130 is the one character whose lower case is two characters whatever stands around it.
 static status append_lower(buffer *out, int32_t c) {
-    if (c < 0x80) return buffer_append_byte(out, (char)(c >= 'A' && c <= 'Z' ? c + 32 : c));
+    if (c < 0x80) return buffer_append_byte(out, (char)unicode_to_lower(c));
     if (c == 0x130) return buffer_append_text(out, "i\xCC\x87");
-    return unicode_append(out, utf8proc_tolower(c));
+    return unicode_append(out, unicode_to_lower(c));
 }
 
 static status lower(const buffer *in, buffer *out) {
@@ -64,9 +78,8 @@ static status clean(const normalizer_step *step, const buffer *in, buffer *out) 
     for (size_t at = 0; at < in->length;) {
         int32_t c = unicode_next(in->data, &at);
         if (step->clean_text) {
-            bool space = unicode_is_space(c), line = c == '\t' || c == '\n' || c == '\r';
-            if (c == 0 || c == 0xFFFD || (!line && unicode_is_control(c))) continue;
-            if (space) c = ' ';
+            if (unicode_is_control(c)) continue;
+            if (unicode_is_space(c)) c = ' ';
         }
         bool apart = step->handle_chinese_chars && unicode_is_ideograph(c);
         if (apart) TRY(buffer_append_byte(out, ' '));
@@ -79,7 +92,7 @@ static status clean(const normalizer_step *step, const buffer *in, buffer *out) 
 static status drop_marks(const buffer *in, buffer *out) {
     for (size_t at = 0; at < in->length;) {
         int32_t c = unicode_next(in->data, &at);
-        if (c < 0x80 || utf8proc_category(c) != UTF8PROC_CATEGORY_MN) TRY(unicode_append(out, c));
+        if (!unicode_is_nonspacing(c)) TRY(unicode_append(out, c));
     }
     return STATUS_OK;
 }

@@ -7,15 +7,13 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "text/unicode_tables.h"
 
-// Unicode White_Space, its complement, and \w as contents of a character class.
+// Unicode White_Space and its complement as contents of a character class.
 #define SPACES "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
 #define NOT_SPACES                                                                                                               \
     "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{84}\\x{86}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}"           \
     "\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}\\x{3001}-\\x{10ffff}"
-#define WORDS                                                                                                                    \
-    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
-
 struct pattern {
     char *literal; // NULL: a regular expression
     size_t literal_length;
@@ -41,6 +39,36 @@ static const char *const categories[] = {"L",  "Lu", "Ll", "Lt", "Lm", "Lo", "M"
 static const char *const scripts[] = {"Han",    "Hiragana", "Katakana", "Hangul", "Latin",      "Greek", "Cyrillic",
                                       "Arabic", "Hebrew",   "Thai",     "Lao",    "Devanagari", "Khmer", "Myanmar"};
 
+static const char *newer_ranges(const char *name, size_t length) {
+    for (size_t i = 0; i < unicode_newer_count; i++)
+        if (strlen(unicode_newer[i].name) == length && memcmp(unicode_newer[i].name, name, length) == 0)
+            return unicode_newer[i].ranges;
+    return "";
+}
+
+// A property with the characters that Oniguruma's newer Unicode adds to it; outside a class it becomes one.
+static status add_property(translation *t, const char *kind, const char *name, size_t length, bool negated) {
+    const char *newer = newer_ranges(name, length);
+    if (negated && t->in_class && *newer) return refuse(t, "a negated property inside a class");
+    if (t->in_class || !*newer)
+        return buffer_printf(&t->out, "\\%c{%s%.*s}%s", negated ? 'P' : 'p', kind, (int)length, name, newer);
+    return buffer_printf(&t->out, "[%s\\p{%s%.*s}%s]", negated ? "^" : "", kind, (int)length, name, newer);
+}
+
+// \w of Oniguruma: letters, marks, numbers of categories Nd and Nl, connectors, the circled and squared letters, and the
+// superscript digits and fractions of Latin-1.
+static status add_words(translation *t, bool negated) {
+    static const char *const parts[] = {"L", "M", "Nd", "Nl", "Pc"};
+    bool in_class = t->in_class;
+    if (!in_class) TRY(buffer_append_text(&t->out, negated ? "[^" : "["));
+    t->in_class = true;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) TRY(add_property(t, "", parts[i], strlen(parts[i]), false));
+    t->in_class = in_class;
+    TRY(buffer_append_text(&t->out, "\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"));
+    if (!in_class) TRY(buffer_append_text(&t->out, "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"));
+    return in_class ? STATUS_OK : buffer_append_byte(&t->out, ']');
+}
+
 // \p{Name}, \P{Name} and \p{^Name}; t->at is behind the letter p.
 static status translate_property(translation *t, bool negated) {
     size_t at = t->at;
@@ -58,7 +86,7 @@ static status translate_property(translation *t, bool negated) {
         if (strlen(scripts[i]) == count && memcmp(scripts[i], name, count) == 0) kind = "sc:";
     if (!kind) return refuse(t, "this Unicode property");
     t->at = at + 1;
-    return buffer_printf(&t->out, "\\%c{%s%.*s}", negated ? 'P' : 'p', kind, (int)count, name);
+    return add_property(t, kind, name, count, negated);
 }
 
 static int hex_digit(char c) {
@@ -84,23 +112,22 @@ static status translate_hex(translation *t, char letter) {
 static status translate_escape(translation *t) {
     if (t->at + 1 >= t->length) return refuse(t, "a backslash at the end");
     char c = t->regex[t->at + 1];
-    const char *open = t->in_class ? "" : "[", *open_not = "[^", *close = t->in_class ? "" : "]";
+    const char *open = t->in_class ? "" : "[", *close = t->in_class ? "" : "]";
     size_t start = t->at;
     t->at += 2;
     switch (c) {
     case 's':
         return buffer_printf(&t->out, "%s" SPACES "%s", open, close);
     case 'S':
-        return t->in_class ? buffer_append_text(&t->out, NOT_SPACES) : buffer_printf(&t->out, "%s" SPACES "]", open_not);
+        return t->in_class ? buffer_append_text(&t->out, NOT_SPACES) : buffer_append_text(&t->out, "[^" SPACES "]");
     case 'w':
-        return buffer_printf(&t->out, "%s" WORDS "%s", open, close);
+        return add_words(t, false);
     case 'W':
         if (t->in_class) break;
-        return buffer_printf(&t->out, "%s" WORDS "]", open_not);
+        return add_words(t, true);
     case 'd':
-        return buffer_append_text(&t->out, "\\p{Nd}");
     case 'D':
-        return buffer_append_text(&t->out, "\\P{Nd}");
+        return add_property(t, "", "Nd", 2, c == 'D');
     case 'p':
     case 'P':
         return translate_property(t, c == 'P');

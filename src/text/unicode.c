@@ -1,8 +1,9 @@
 // UTF-8 and character classes over utf8proc. See unicode.h.
 #include "text/unicode.h"
 
-#include <string.h>
 #include <utf8proc.h>
+
+#include "text/unicode_tables.h"
 
 int32_t unicode_next(const char *text, size_t *at) {
     const unsigned char *p = (const unsigned char *)text + *at;
@@ -82,43 +83,32 @@ bool unicode_is_space(int32_t c) {
            c == 0x205F || c == 0x3000;
 }
 
-bool unicode_is_numeric(int32_t c) {
-    if (c < 0x80) return c >= '0' && c <= '9';
-    utf8proc_category_t category = utf8proc_category(c);
-    return category == UTF8PROC_CATEGORY_ND || category == UTF8PROC_CATEGORY_NL || category == UTF8PROC_CATEGORY_NO;
-}
-
-bool unicode_is_word(int32_t c) {
-    switch (utf8proc_category(c)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME:
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_PC:
-        return true;
-    default:
-        break;
+static bool in_ranges(const int32_t (*ranges)[2], size_t count, int32_t c) {
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (c > ranges[middle][1])
+            low = middle + 1;
+        else
+            high = middle;
     }
-    // Joiners, and the circled and squared letters, which are symbols and yet alphabetic.
-    return c == 0x200C || c == 0x200D || (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
-           (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189);
+    return low < count && c >= ranges[low][0];
 }
 
-bool unicode_is_punctuation(int32_t c) {
-    if (c < 0x80) return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126);
-    utf8proc_category_t category = utf8proc_category(c);
-    return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
+bool unicode_is_numeric(int32_t c) {
+    return c < 0x80 ? c >= '0' && c <= '9' : in_ranges(unicode_numeric, unicode_numeric_count, c);
 }
+bool unicode_is_word(int32_t c) { return in_ranges(unicode_word, unicode_word_count, c); }
+bool unicode_is_punctuation(int32_t c) { return in_ranges(unicode_punctuation, unicode_punctuation_count, c); }
+bool unicode_is_control(int32_t c) { return in_ranges(unicode_control, unicode_control_count, c); }
+bool unicode_is_nonspacing(int32_t c) { return c >= 0x300 && in_ranges(unicode_nonspacing, unicode_nonspacing_count, c); }
+bool unicode_is_normal_gap(int32_t c) { return c >= 0x300 && in_ranges(unicode_normal_gaps, unicode_normal_gaps_count, c); }
 
-bool unicode_is_control(int32_t c) {
-    utf8proc_category_t category = utf8proc_category(c);
-    return category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF || category == UTF8PROC_CATEGORY_CO;
+int32_t unicode_to_lower(int32_t c) {
+    if (c < 0x80) return c >= 'A' && c <= 'Z' ? c + 32 : c;
+    for (size_t i = 0; i < unicode_lower_count; i++)
+        if (c >= unicode_lower[i][0] && c <= unicode_lower[i][1]) return c + unicode_lower[i][2];
+    return utf8proc_tolower(c);
 }
 
 bool unicode_is_ideograph(int32_t c) {

@@ -30,8 +30,12 @@ bool unicode_is_space(int32_t c);       // White_Space
 bool unicode_is_numeric(int32_t c);     // general category N
 bool unicode_is_word(int32_t c);        // \w of Rust's regex: Alphabetic, M, Nd, Pc, Join_Control
 bool unicode_is_punctuation(int32_t c); // ASCII punctuation or general category P
-bool unicode_is_control(int32_t c);     // Cc, Cf, Co: what BERT's cleaning removes (tab and line ends are not asked here)
+bool unicode_is_control(int32_t c);     // what BERT's cleaning removes: NUL, U+FFFD, Cc but tab and line ends, Cf, Co
+bool unicode_is_nonspacing(int32_t c);  // general category Mn: what BERT takes for an accent
+bool unicode_is_normal_gap(int32_t c);  // normalization leaves it alone and moves nothing across it
 bool unicode_is_ideograph(int32_t c);   // the blocks that BERT puts spaces around
+
+int32_t unicode_to_lower(int32_t c); // one character; U+0130, whose lower case is two, is left to the caller
 
 // The byte-to-unicode alphabet of GPT-2: each byte as one printable character, and back (-1: not of the alphabet).
 int32_t unicode_of_byte(unsigned char byte);
