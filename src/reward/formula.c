@@ -317,7 +317,8 @@ static bool dollar_opens(scanner *s, size_t *close) {
     if (!isspace(first) && isspace(last) && isdigit(after)) return false; // $x and $5
     if (isdigit(first) || (first == '.' && length > 1 && isdigit((unsigned char)content[1]))) {
         // A price unless the next $ on this line closes it as TeX writes it.
-        if (memchr(content, '\n', length) || isspace(last) || isalnum(after)) return false;
+        if (memchr(content, '\n', length) || isspace(last) || strchr("=+-*/<", last) || isalnum(after) || after == '<')
+            return false;
     }
     for (size_t i = 0; i + 1 < length; i++) // mathematics does not go over a blank line
         if (content[i] == '\n') {
@@ -325,6 +326,9 @@ static bool dollar_opens(scanner *s, size_t *close) {
             while (j < length && (content[j] == ' ' || content[j] == '\t' || content[j] == '\r')) j++;
             if (j < length && content[j] == '\n') return false;
         }
+    size_t blanks = 0;
+    while (blanks < length && content[blanks] == ' ') blanks++;
+    if (blanks > 0 && !isspace(last) && isdigit((unsigned char)content[blanks])) return false; // costs $ 5 less, so ($18
     bool formal = false;
     for (size_t i = 0; i < length; i++) formal = formal || strchr("=\\^_<>", content[i] ? content[i] : ' ');
     return (formal && !isdigit(first)) || !reads_as_prose(content, length);

@@ -281,7 +281,7 @@ static bool operation(run *r) {
 
 static bool relation(run *r) {
     static const char *const signs[] = {"\xE2\x89\x88", "\\approx", "="};
-    if (stands(r, "==") || stands(r, "=>") || stands(r, "=<")) return false;
+    if (stands(r, "==") || stands(r, "=>") || (stands(r, "=<") && !stands(r, "=<<"))) return false;
     return accept_any(r, signs, COUNT(signs));
 }
 
