@@ -57,6 +57,28 @@ static const cli_case cases[] = {
     {{"config", "actor_rollout_ref.rollout.temprature=1"}, "", 2, "", "did you mean actor_rollout_ref.rollout.temperature?"},
     {{"config", "--yml"}, "", 2, "", "did you mean --yaml?"},
     {{"config", "--yaml=1"}, "", 2, "", "--yaml takes no value"},
+    // verify
+    {{"verify", "--help"}, "", 0, "usage: dsdr verify", ""},
+    {{"verify", "--gold", "1/2", "--answer", "0.5"}, "", 0, "\"correct\":true,\"status\":\"correct\",\"extracted\":\"0.5\",\"tier\":", ""},
+    {{"verify", "--gold=1/2", "--response", "so \\boxed{0.6}"}, "", 0, "\"correct\":false,\"status\":\"wrong\",\"extracted\":\"0.6\"", ""},
+    {{"verify", "--gold", "7", "--response", "it is 7"}, "", 0, "\"correct\":false,\"status\":\"no_answer\",\"extracted\":null", ""},
+    {{"verify", "--gold", "7", "--response", "it is 7", "--profile", "lenient"}, "", 0, "\"correct\":true", ""},
+    {{"verify", "--gold", "3.14", "--answer", "3.1412", "verify.decimals=2"}, "", 0, "\"correct\":true", ""},
+    {{"verify", "--gold", "3.14", "--answer", "3.1412"}, "", 0, "\"correct\":false", ""},
+    {{"verify", "--gold", "1/2", "--answer", "0.5", "--quiet"}, "", 0, "", ""},
+    {{"verify", "--gold", "1/2", "--answer", "0.6", "--quiet"}, "", 1, "", ""},
+    {{"verify", "--gold", "1/2"}, "", 2, "", "--gold G --answer A"},
+    {{"verify", "--gold"}, "", 2, "", "--gold needs a value"},
+    {{"verify", "--quiet"}, "", 2, "", "--quiet belongs to one pair"},
+    {{"verify", "--profile", "loose"}, "", 2, "", "strict, gsm8k, lenient"},
+    {{"verify", "missing.jsonl"}, "", 2, "", "missing.jsonl"},
+    {{"verify", "a.jsonl", "b.jsonl"}, "", 2, "", "b.jsonl is a second one"},
+    {{"verify"}, "", 0, "", "0 pairs"},
+    {{"verify", "-"}, "{\"gold\":\"1\",\"answer\":\"1\",\"id\":[7]}\n\n{\"gold\":2,\"answer\":2}\n", 0, "{\"gold\":\"1\",\"answer\":\"1\",\"id\":[7],\"correct\":true,", "2 pairs"},
+    {{"verify"}, "{\"gold\":\"1\",\"answer\":\"1\"}\nnot json\n{\"gold\":\"1\",\"answer\":\"2\"}\n", 1, "{\"status\":\"error\",\"error\":\"standard input line 2", "3 pairs"},
+    {{"verify"}, "{\"answer\":\"1\"}\n", 1, "{\"answer\":\"1\",\"status\":\"error\",\"error\":\"the row has no \\\"gold\\\"", "1 of them with an error"},
+    {{"verify"}, "{\"gold\":\"1\"}\n", 1, "no \\\"answer\\\" and no \\\"response\\\"", ""},
+    {{"verify"}, "{\"gold\":\"1\",\"answer\":[1]}\n[1]\n", 1, "\"status\":\"error\"", "2 of them with an error"},
 };
 // clang-format on
 
@@ -91,11 +113,8 @@ static char *expand(const char *argument) {
     return out.data ? out.data : strdup("");
 }
 
-// Runs the binary, feeding `input` and collecting both outputs at once, so that no pipe can fill up.
-static int run_binary(const cli_case *c, buffer *output, buffer *errors) {
-    char *argv[ARGUMENTS + 2] = {(char *)"dsdr"};
-    for (size_t i = 0; i < ARGUMENTS && c->arguments[i]; i++) argv[i + 1] = expand(c->arguments[i]);
-    int in[2], out[2], err[2];
+// Starts the binary on three pipes; in[1], out[0] and err[0] are the caller's ends.
+static pid_t start_binary(char **argv, int in[2], int out[2], int err[2]) {
     assert_int_equal(pipe2(in, O_CLOEXEC), 0);
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
     assert_int_equal(pipe2(err, O_CLOEXEC), 0);
@@ -118,6 +137,21 @@ static int run_binary(const cli_case *c, buffer *output, buffer *errors) {
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     close(in[0]), close(out[1]), close(err[1]);
+    return child;
+}
+
+static int wait_for(pid_t child) {
+    int result;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    return WIFEXITED(result) ? WEXITSTATUS(result) : 128 + WTERMSIG(result);
+}
+
+// Runs the binary, feeding `input` and collecting both outputs at once, so that no pipe can fill up.
+static int run_binary(const cli_case *c, buffer *output, buffer *errors) {
+    char *argv[ARGUMENTS + 2] = {(char *)"dsdr"};
+    for (size_t i = 0; i < ARGUMENTS && c->arguments[i]; i++) argv[i + 1] = expand(c->arguments[i]);
+    int in[2], out[2], err[2];
+    pid_t child = start_binary(argv, in, out, err);
     const char *at = c->input;
     struct pollfd polls[3] = {{out[0], POLLIN, 0}, {err[0], POLLIN, 0}, {in[1], POLLOUT, 0}};
     fcntl(in[1], F_SETFL, O_NONBLOCK);
@@ -144,10 +178,8 @@ static int run_binary(const cli_case *c, buffer *output, buffer *errors) {
     }
     if (polls[2].fd >= 0) close(in[1]);
     close(out[0]), close(err[0]);
-    int result;
-    assert_int_equal(waitpid(child, &result, 0), child);
     for (size_t i = 1; argv[i]; i++) free(argv[i]);
-    return WIFEXITED(result) ? WEXITSTATUS(result) : 128 + WTERMSIG(result);
+    return wait_for(child);
 }
 
 static void each_case_exits_and_answers_as_the_table_says(void **state) {
@@ -175,6 +207,51 @@ static void each_case_exits_and_answers_as_the_table_says(void **state) {
     assert_int_equal(failures, 0);
 }
 
+static void rows_come_back_one_for_one_and_in_order(void **state) {
+    (void)state;
+    buffer input = {0}, output = {0}, errors = {0};
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(buffer_printf(&input, i % 10 == 3 ? "broken %d\n" : "{\"gold\":\"%d\",\"answer\":\"7\"}\n", i),
+                         STATUS_OK);
+    const cli_case c = {{"verify"}, input.data, 1, NULL, NULL};
+    assert_int_equal(run_binary(&c, &output, &errors), 1);
+    const char *at = output.data;
+    for (int i = 0; i < 1000; i++) {
+        char expected[64];
+        snprintf(expected, sizeof expected,
+                 i % 10 == 3 ? "{\"status\":\"error\",\"error\":\"standard input line %d:" : "{\"gold\":\"%d\",",
+                 i % 10 == 3 ? i + 1 : i);
+        assert_int_equal(strncmp(at, expected, strlen(expected)), 0);
+        const char *right = strstr(at, "\"correct\":true");
+        assert_int_equal(right && right < strchr(at, '\n'), i == 7);
+        at = strchr(at, '\n') + 1;
+    }
+    assert_int_equal(*at, 0);
+    assert_non_null(strstr(errors.data, "1000 pairs"));
+    buffer_free(&input);
+    buffer_free(&output);
+    buffer_free(&errors);
+}
+
+static void a_row_is_answered_before_the_next_one_is_sent(void **state) {
+    (void)state;
+    char *argv[] = {(char *)"dsdr", (char *)"verify", NULL};
+    int in[2], out[2], err[2];
+    pid_t child = start_binary(argv, in, out, err);
+    const char *row = "{\"gold\":\"1\",\"answer\":\"1\"}\n";
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(write(in[1], row, strlen(row)), strlen(row));
+        struct pollfd answer = {out[0], POLLIN, 0};
+        assert_int_equal(poll(&answer, 1, 20000), 1);
+        char line[512] = "";
+        assert_true(read(out[0], line, sizeof line - 1) > 0);
+        assert_non_null(strstr(line, "\"correct\":true"));
+    }
+    close(in[1]);
+    assert_int_equal(wait_for(child), 0);
+    close(out[0]), close(err[0]);
+}
+
 static void printed_settings_are_a_file_that_loads(void **state) {
     (void)state;
     const cli_case print = {
@@ -195,6 +272,8 @@ static void printed_settings_are_a_file_that_loads(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_case_exits_and_answers_as_the_table_says),
+        cmocka_unit_test(rows_come_back_one_for_one_and_in_order),
+        cmocka_unit_test(a_row_is_answered_before_the_next_one_is_sent),
         cmocka_unit_test(printed_settings_are_a_file_that_loads),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -13,7 +13,10 @@
 #include "run/settings.h"
 
 // C(function, name, arguments, one line of help); a name that starts with "-" or has no help line is not listed.
-#define CLI_COMMANDS(C) C(command_config, "config", "[CONFIG.yaml] [key=value ...]", "show the resolved settings, with help")
+#define CLI_COMMANDS(C)                                                                                                          \
+    C(command_verify, "verify", "[FILE.jsonl] [--gold G --answer A]", "decide whether answers equal their golds")                \
+    C(command_verify_worker, "verify-worker", "", NULL)                                                                          \
+    C(command_config, "config", "[CONFIG.yaml] [key=value ...]", "show the resolved settings, with help")
 
 #define C(function, name, arguments, help) int function(int argc, char **argv);
 CLI_COMMANDS(C)
@@ -45,6 +48,9 @@ size_t cli_take_assignments(const char **rest, size_t rest_count, const char **a
 
 // Prints "dsdr COMMAND: MESSAGE" on stderr for a failure and returns its exit code; returns 0 for STATUS_OK.
 int cli_finish(const char *command, status code);
+
+// The path of this program, for the verification workers; NULL where the system does not tell.
+const char *cli_own_path(char *path, size_t size);
 
 // Prints the notes of settings on stderr.
 void cli_print_notes(const settings *s);

@@ -1,6 +1,7 @@
 // Options of subcommands, their help, and how failures are told. See cli.h.
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "cli/cli.h"
@@ -102,4 +103,11 @@ int cli_finish(const char *command, status code) {
 
 void cli_print_notes(const settings *s) {
     for (size_t i = 0; i < s->notes.count; i++) fprintf(stderr, "note: %s\n", s->notes.items[i]);
+}
+
+const char *cli_own_path(char *path, size_t size) {
+    ssize_t length = readlink("/proc/self/exe", path, size - 1);
+    if (length <= 0) return NULL;
+    path[length] = 0;
+    return path;
 }

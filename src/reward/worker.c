@@ -17,6 +17,14 @@
 
 #include "base/buffer.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#define SANITIZED __has_feature(address_sanitizer)
+#else
+#define SANITIZED false
+#endif
+
 extern char **environ;
 
 #define MESSAGE_MAX ((size_t)64 << 20) // bytes; a longer response is judged by its end in this process's stead as an error
@@ -192,7 +200,8 @@ static status start_helper(verify_pool *pool, helper *h) {
     }
     fcntl(pair[0], F_SETFL, fcntl(pair[0], F_GETFL) | O_NONBLOCK);
     limit(pid, RLIMIT_CPU, pool->options.cpu_seconds);
-    limit(pid, RLIMIT_AS, (double)pool->options.memory_bytes);
+    // An address sanitizer reserves terabytes of addresses that it never uses.
+    if (!SANITIZED) limit(pid, RLIMIT_AS, (double)pool->options.memory_bytes);
     h->pid = pid, h->descriptor = pair[0];
     h->item = NO_ITEM, h->sent = 0, h->judged_seconds = 0;
     buffer_clear(&h->out), buffer_clear(&h->in);

@@ -1,0 +1,179 @@
+// dsdr verify: decides whether answers equal their golds, for rows of JSON or for one pair.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/jsonl.h"
+#include "cli/cli.h"
+#include "cli/rows.h"
+#include "reward/worker.h"
+#include "run/options.h"
+
+typedef struct verifier {
+    verify_options options;
+    verify_pool *pool;
+    verify_item *items;
+    buffer *texts; // two for each item: gold, and the text that is judged
+    size_t capacity, correct;
+} verifier;
+
+// The text of a string or of a number, as it is written in JSON; false for anything else.
+static status take_text(const json_t *value, buffer *out, bool *found) {
+    buffer_clear(out);
+    *found = json_is_string(value) || json_is_number(value);
+    if (json_is_string(value)) return buffer_append(out, json_string_value(value), json_string_length(value));
+    return *found ? json_write(out, value, 17) : STATUS_OK;
+}
+
+// Fills one item from a row; what is missing is told by *wrong.
+static status read_row(const json_t *row, verify_item *item, buffer *gold, buffer *text, const char **wrong) {
+    *wrong = NULL;
+    const json_t *answer = json_object_get(row, "answer"), *response = json_object_get(row, "response");
+    bool found;
+    TRY(take_text(json_object_get(row, "gold"), gold, &found));
+    if (!found) *wrong = "the row has no \"gold\" (a text or a number)";
+    if (!*wrong && answer && response) *wrong = "the row has both \"answer\" and \"response\"; give one";
+    if (*wrong) return STATUS_OK;
+    TRY(take_text(answer ? answer : response, text, &found));
+    if (!found) *wrong = "the row has no \"answer\" and no \"response\" (a text or a number)";
+    *item = (verify_item){.gold = buffer_text(gold),
+                          .gold_length = gold->length,
+                          .text = buffer_text(text),
+                          .text_length = text->length,
+                          .is_answer = answer != NULL};
+    return STATUS_OK;
+}
+
+static void write_verdict(json_t *row, verdict *v) {
+    json_object_set_new(row, "correct", verdict_known(v->status) ? json_boolean(v->status == VERDICT_CORRECT) : json_null());
+    json_object_set_new(row, "status", json_string(verdict_name(v->status)));
+    json_object_set_new(row, "extracted", v->extracted ? json_string(v->extracted) : json_null());
+    json_object_set_new(row, "tier", json_string(v->tier ? v->tier : ""));
+    json_object_set_new(row, "microseconds", json_number(v->microseconds));
+    verdict_clear(v);
+}
+
+static status verify_rows(void *context, json_t **rows, size_t count) {
+    verifier *v = context;
+    size_t used = 0;
+    status code = STATUS_OK;
+    json_t **judged = calloc(count, sizeof *judged);
+    if (!judged) return status_set(STATUS_NO_MEMORY, "out of memory while verifying");
+    for (size_t i = 0; i < count; i++) {
+        const char *wrong;
+        TRY_OR(code, read_row(rows[i], &v->items[used], &v->texts[2 * used], &v->texts[2 * used + 1], &wrong), cleanup);
+        if (wrong)
+            rows_fail(rows[i], wrong);
+        else
+            judged[used++] = rows[i];
+    }
+    code = verify_batch(v->pool, &v->options, v->items, used);
+    for (size_t i = 0; i < used; i++) {
+        v->correct += code == STATUS_OK && v->items[i].out.status == VERDICT_CORRECT;
+        write_verdict(judged[i], &v->items[i].out);
+    }
+cleanup:
+    free(judged);
+    return code;
+}
+
+// One pair from the command line: a row on standard output, or with --quiet only the exit code.
+static int verify_pair(verifier *v, const char *gold, const char *answer, const char *response, bool quiet) {
+    json_t *row = json_pack("{s:s, s:s}", "gold", gold, answer ? "answer" : "response", answer ? answer : response);
+    buffer line = {0};
+    if (!row) return cli_finish("verify", status_set(STATUS_INVALID, "gold and answer have to be valid UTF-8"));
+    status code = verify_rows(v, &row, 1);
+    if (code == STATUS_OK) code = json_write(&line, row, 17);
+    if (code == STATUS_OK && !quiet) printf("%s\n", buffer_text(&line));
+    buffer_free(&line);
+    json_decref(row);
+    int exit_code = cli_finish("verify", code);
+    return code == STATUS_OK && quiet ? !v->correct : exit_code;
+}
+
+// Workers that run this program again as `dsdr verify-worker`.
+static status start_pool(const settings *s, verify_pool **pool) {
+    char path[4096];
+    const char *const argv[] = {cli_own_path(path, sizeof path), "verify-worker", NULL};
+    if (!argv[0]) return status_set(STATUS_IO, "cannot find this program's own file for the verification workers");
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    const verify_pool_options options = {.argv = argv,
+                                         .workers = s->verify.workers ? (size_t)s->verify.workers
+                                                    : cores > 0       ? (size_t)cores
+                                                                      : 1,
+                                         .deadline_seconds = (double)s->verify.deadline_ms * 1e-3,
+                                         .memory_bytes = (size_t)1 << 30};
+    return verify_pool_create(&options, pool);
+}
+
+enum { BATCH = 256 };
+
+int command_verify(int argc, char **argv) {
+    const char *gold = NULL, *answer = NULL, *response = NULL, *profile = NULL;
+    bool quiet = false, help;
+    const cli_option options[] = {
+        {"--gold", "G", "the right answer of one pair", &gold, NULL},
+        {"--answer", "A", "the answer to judge; if it holds a box, the box is judged", &answer, NULL},
+        {"--response", "R", "a whole response to judge, instead of --answer", &response, NULL},
+        {"--profile", "P", "where the answer of a response is: strict (default), gsm8k, lenient", &profile, NULL},
+        {"--quiet", NULL, "one pair: print nothing, exit 0 if equal and 1 if not", NULL, &quiet},
+    };
+    const cli_usage usage = {
+        .command = "verify",
+        .arguments = "[FILE.jsonl] [--gold G --answer A] [verify.KEY=VALUE ...]",
+        .help = "Decides whether answers equal their golds.",
+        .detail =
+            "Rows of FILE (none or -: standard input) hold \"gold\" and \"answer\" or \"response\"; each comes back with "
+            "\"correct\", "
+            "\"status\",\n\"extracted\", \"tier\" and \"microseconds\". Settings: verify.significant_digits, verify.decimals, "
+            "verify.gold_rounded,\nverify.workers, verify.deadline_ms.\n",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    const char **rest = calloc((size_t)argc * 2 + 1, sizeof *rest);
+    if (!rest) return cli_finish("verify", status_set(STATUS_NO_MEMORY, "out of memory"));
+    const char **assignments = rest + argc;
+    size_t rest_count, assignment_count;
+    settings s = {0};
+    verifier v = {.capacity = BATCH};
+    char profile_assignment[96];
+    status code = STATUS_OK;
+    int exit_code = 0;
+    TRY_OR(code, cli_parse(&usage, argc, argv, rest, &rest_count, &help), cleanup);
+    if (help) goto cleanup;
+    rest_count = cli_take_assignments(rest, rest_count, assignments, &assignment_count);
+    bool pair = gold || answer || response;
+    if (rest_count > 1) TRY_OR(code, status_set(STATUS_INVALID, "one file at most; %s is a second one", rest[1]), cleanup);
+    if (pair && (!gold || !answer == !response || rest_count))
+        TRY_OR(code, status_set(STATUS_INVALID, "one pair is given as --gold G --answer A (or --response R), without a file"),
+               cleanup);
+    if (quiet && !pair) TRY_OR(code, status_set(STATUS_INVALID, "--quiet belongs to one pair (--gold G --answer A)"), cleanup);
+    if (profile) {
+        snprintf(profile_assignment, sizeof profile_assignment, "reward_model.profile=%s", profile);
+        assignments[assignment_count++] = profile_assignment;
+    }
+    TRY_OR(code, settings_load(&s, NULL, assignments, assignment_count), cleanup);
+    if (pair) s.verify.workers = 1;
+    v.options = options_verify(&s);
+    v.items = calloc(v.capacity, sizeof *v.items);
+    v.texts = calloc(2 * v.capacity, sizeof *v.texts);
+    if (!v.items || !v.texts) TRY_OR(code, status_set(STATUS_NO_MEMORY, "out of memory"), cleanup);
+    TRY_OR(code, start_pool(&s, &v.pool), cleanup);
+    if (pair) {
+        exit_code = verify_pair(&v, gold, answer, response, quiet);
+        goto cleanup;
+    }
+    const rows_command rows = {
+        .name = "verify", .unit = "pairs", .digits = 17, .batch = BATCH, .work = verify_rows, .context = &v};
+    exit_code = rows_run(&rows, rest_count ? rest[0] : NULL);
+cleanup:
+    for (size_t i = 0; v.texts && i < 2 * v.capacity; i++) buffer_free(&v.texts[i]);
+    free(v.texts);
+    free(v.items);
+    verify_pool_free(v.pool);
+    settings_free(&s);
+    free(rest);
+    return code == STATUS_OK ? exit_code : cli_finish("verify", code);
+}
