@@ -42,6 +42,7 @@ static void place(encoder *e, arena *memory) {
     e->values = take(memory, c->heads * attention_value_floats(&shape, e->capacity), 4);
     e->units = take(memory, e->capacity / ENCODER_QUERY_TILE * c->heads, sizeof *e->units);
     e->windows = take(memory, e->capacity / ATTENTION_LANES, sizeof *e->windows);
+    e->window_of_block = take(memory, e->capacity / ATTENTION_LANES, sizeof *e->window_of_block);
     e->token = take(memory, e->capacity, sizeof *e->token);
     e->position = take(memory, e->capacity, sizeof *e->position);
     e->scratch_stride = attention_round(attention_scratch_floats(&shape, c->limit));
@@ -169,34 +170,51 @@ static void place_units(encoder *e) {
     }
 }
 
-// Biases q, k and v of one head of one window and puts them where attention wants them.
-static void spread_head(encoder *e, const encoder_window *w, size_t head, const float *bias) {
-    const encoder_config *c = &e->config;
-    size_t width = c->head_width, tiles = w->units / c->heads;
-    attention_shape shape = tile_shape(c);
-    attention_run run = head_run(e, w, head);
-    float *queries = e->queries + (w->first_unit + head * tiles) * ENCODER_QUERY_TILE * width;
-    const float *q_bias = bias + head * width, *k_bias = q_bias + c->hidden, *v_bias = k_bias + c->hidden;
-    float key[ENCODER_MAX_HEAD_WIDTH], value[ENCODER_MAX_HEAD_WIDTH];
-    for (size_t t = 0; t < w->count; t++) {
-        const float *q = e->qkv + (w->first_row + t) * 3 * c->hidden + head * width, *k = q + c->hidden, *v = k + c->hidden;
-        for (size_t d = 0; d < width; d++) {
-            queries[t * width + d] = q[d] + q_bias[d];
-            key[d] = k[d] + k_bias[d];
-            value[d] = v[d] + v_bias[d];
-        }
-        attention_store(&shape, &run, t, key, value);
-    }
-    // The last tile is filled with zero queries; their outputs are not read.
-    memset(queries + w->count * width, 0, (tiles * ENCODER_QUERY_TILE - w->count) * width * sizeof(float));
+// Where head `head` of token `t` of a window stands among the queries and in attention's output, in numbers.
+static size_t query_place(const encoder *e, const encoder_window *w, size_t head, size_t t) {
+    size_t tiles = w->units / e->config.heads;
+    return ((w->first_unit + head * tiles) * ENCODER_QUERY_TILE + t) * e->config.head_width;
 }
 
-static void gather_head(encoder *e, const encoder_window *w, size_t head) {
+// Biases q, k and v of one block of tokens and puts them where attention wants them.
+static void spread_block(encoder *e, size_t block, const float *bias) {
     const encoder_config *c = &e->config;
-    size_t bytes = c->head_width * precision_bytes(matmul_precision(e->products)), tiles = w->units / c->heads;
-    const unsigned char *from = (const unsigned char *)e->mixed + (w->first_unit + head * tiles) * ENCODER_QUERY_TILE * bytes;
-    unsigned char *to = (unsigned char *)e->operand + (w->first_row * c->heads + head) * bytes;
-    for (size_t t = 0; t < w->count; t++) memcpy(to + t * c->heads * bytes, from + t * bytes, bytes);
+    const encoder_window *w = &e->windows[e->window_of_block[block]];
+    size_t width = c->head_width, first = block * ATTENTION_LANES - w->first_key, end = first + ATTENTION_LANES;
+    if (end > w->count) end = w->count;
+    attention_shape shape = tile_shape(c);
+    float query[ENCODER_MAX_HEAD_WIDTH], key[ENCODER_MAX_HEAD_WIDTH], value[ENCODER_MAX_HEAD_WIDTH];
+    for (size_t t = first; t < end; t++) {
+        const float *row = e->qkv + (w->first_row + t) * 3 * c->hidden;
+        for (size_t head = 0; head < c->heads; head++) {
+            const float *q = row + head * width, *k = q + c->hidden, *v = k + c->hidden;
+            const float *q_bias = bias + head * width, *k_bias = q_bias + c->hidden, *v_bias = k_bias + c->hidden;
+            for (size_t d = 0; d < width; d++) query[d] = q[d] + q_bias[d];
+            for (size_t d = 0; d < width; d++) key[d] = k[d] + k_bias[d];
+            for (size_t d = 0; d < width; d++) value[d] = v[d] + v_bias[d];
+            memcpy(e->queries + query_place(e, w, head, t), query, width * sizeof(float));
+            attention_run run = head_run(e, w, head);
+            attention_store(&shape, &run, t, key, value);
+        }
+    }
+    // The last tile of a window is filled with zero queries; their outputs are not read.
+    size_t surplus = (ENCODER_QUERY_TILE - w->count % ENCODER_QUERY_TILE) % ENCODER_QUERY_TILE;
+    for (size_t head = 0; end == w->count && head < c->heads; head++)
+        memset(e->queries + query_place(e, w, head, end), 0, surplus * width * sizeof(float));
+}
+
+// The outputs of attention of one block of tokens, back in rows, as the operand of the next product.
+static void gather_block(encoder *e, size_t block) {
+    const encoder_config *c = &e->config;
+    const encoder_window *w = &e->windows[e->window_of_block[block]];
+    size_t number = precision_bytes(matmul_precision(e->products)), bytes = c->head_width * number;
+    size_t first = block * ATTENTION_LANES - w->first_key, end = first + ATTENTION_LANES;
+    if (end > w->count) end = w->count;
+    for (size_t t = first; t < end; t++) {
+        unsigned char *to = (unsigned char *)e->operand + (w->first_row + t) * c->hidden * number;
+        for (size_t head = 0; head < c->heads; head++)
+            memcpy(to + head * bytes, (unsigned char *)e->mixed + query_place(e, w, head, t) * number, bytes);
+    }
 }
 
 static status attention_block_forward(encoder *e, const encoder_layer *l) {
@@ -204,11 +222,11 @@ static status attention_block_forward(encoder *e, const encoder_layer *l) {
     attention_shape shape = tile_shape(c);
     TRY(linear_forward(e->products, &l->qkv, e->qkv, stream_operand(e), e->rows));
 #pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < e->window_count * c->heads; i++) spread_head(e, &e->windows[i / c->heads], i % c->heads, l->qkv_bias);
+    for (size_t b = 0; b < e->keys_used / ATTENTION_LANES; b++) spread_block(e, b, l->qkv_bias);
     attention_forward(&shape, e->mixed, NULL, e->queries, ENCODER_QUERY_TILE * c->head_width, e->units, e->unit_count, e->scratch,
                       e->scratch_stride, matmul_precision(e->products));
 #pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < e->window_count * c->heads; i++) gather_head(e, &e->windows[i / c->heads], i % c->heads);
+    for (size_t b = 0; b < e->keys_used / ATTENTION_LANES; b++) gather_block(e, b);
     TRY(linear_forward(e->products, &l->output, e->delta, e->operand, e->rows));
     add_and_norm(e, l->output_bias, l->attention_gain, l->attention_shift);
     return STATUS_OK;
@@ -275,6 +293,8 @@ static void add_row(encoder *e, int32_t token, size_t position) {
 static status add_window(encoder *e, size_t text, const int32_t *pieces, size_t count, size_t text_rows, float *embeddings) {
     size_t room = attention_round(count + 2), tiles = (count + 2 + ENCODER_QUERY_TILE - 1) / ENCODER_QUERY_TILE;
     if (e->keys_used + room > e->capacity) TRY(flush(e, embeddings));
+    for (size_t b = 0; b < room / ATTENTION_LANES; b++)
+        e->window_of_block[e->keys_used / ATTENTION_LANES + b] = (int32_t)e->window_count;
     e->windows[e->window_count++] = (encoder_window){.text = text,
                                                      .first_row = e->rows,
                                                      .count = count + 2,

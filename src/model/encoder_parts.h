@@ -54,6 +54,7 @@ struct encoder {
     float *keys, *values;  // of one layer
     attention_row *units;
     encoder_window *windows;
+    int32_t *window_of_block; // for each block of keys
     int32_t *token, *position;
     size_t rows, keys_used, unit_count, window_count;
     float *scratch;

@@ -29,12 +29,21 @@ VECTOR_INLINE f32x16 load_count(const float *x, size_t count) {
 }
 VECTOR_INLINE size_t lanes_left(size_t i, size_t width) { return width - i < 16 ? width - i : 16; }
 
+// Kernels that others call on a few rows within their own parallel loops do not even open a parallel region then: an inactive
+// one costs the allocation of a team.
+
+static void round_lanes(void *y, const float *x, size_t i, size_t count, precision p) {
+    size_t n = lanes_left(i, count);
+    store_number(y, i, load_count(x + i, n), n, p);
+}
+
 void numbers_round(void *y, const float *x, size_t count, precision p) {
-#pragma omp parallel for schedule(static) if (count > PARALLEL_NUMBERS)
-    for (size_t i = 0; i < count; i += 16) {
-        size_t n = lanes_left(i, count);
-        store_number(y, i, load_count(x + i, n), n, p);
+    if (count <= PARALLEL_NUMBERS) {
+        for (size_t i = 0; i < count; i += 16) round_lanes(y, x, i, count, p);
+        return;
     }
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < count; i += 16) round_lanes(y, x, i, count, p);
 }
 
 float number_rounded(float x, precision p) {
@@ -48,10 +57,17 @@ void add_forward(float *y, const float *x, const float *a, size_t rows, size_t w
     for (size_t i = 0; i < count; i++) y[i] = x[i] + a[i];
 }
 
+static void bias_row(float *x, const float *bias, size_t width) {
+    for (size_t c = 0; c < width; c++) x[c] += bias[c];
+}
+
 void bias_forward(float *x, const float *bias, size_t rows, size_t width) {
-#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_NUMBERS)
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < width; c++) x[r * width + c] += bias[c];
+    if (rows * width <= PARALLEL_NUMBERS) {
+        for (size_t r = 0; r < rows; r++) bias_row(x + r * width, bias, width);
+        return;
+    }
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < rows; r++) bias_row(x + r * width, bias, width);
 }
 
 void bias_backward(float *dbias, const float *dx, size_t rows, size_t width) {
@@ -216,25 +232,29 @@ void embedding_backward(float *dtable, const float *dy, const int32_t *token, si
     }
 }
 
-void layernorm_forward(float *y, const float *x, const float *gain, const float *shift, float eps, size_t rows, size_t width) {
-#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_NUMBERS)
-    for (size_t r = 0; r < rows; r++) {
-        const float *from = x + r * width;
-        f32x16 sum = vector_all(0.0f), squares = vector_all(0.0f);
-        for (size_t i = 0; i < width; i += 16) sum += load_count(from + i, lanes_left(i, width));
-        float mean = vector_sum(sum) / (float)width;
-        for (size_t i = 0; i < width; i += 16) {
-            size_t n = lanes_left(i, width);
-            f32x16 v = vector_load_part(from + i, n, mean) - vector_all(mean);
-            squares += v * v;
-        }
-        f32x16 scale = vector_all(1.0f / sqrtf(vector_sum(squares) / (float)width + eps));
-        for (size_t i = 0; i < width; i += 16) {
-            size_t n = lanes_left(i, width);
-            f32x16 v = (load_count(from + i, n) - vector_all(mean)) * scale;
-            vector_store_part(y + r * width + i, v * load_count(gain + i, n) + load_count(shift + i, n), n);
-        }
+static void layernorm_row(float *y, const float *x, const float *gain, const float *shift, float eps, size_t width) {
+    f32x16 sum = vector_all(0.0f), squares = vector_all(0.0f);
+    for (size_t i = 0; i < width; i += 16) sum += load_count(x + i, lanes_left(i, width));
+    float mean = vector_sum(sum) / (float)width;
+    for (size_t i = 0; i < width; i += 16) {
+        f32x16 v = vector_load_part(x + i, lanes_left(i, width), mean) - vector_all(mean);
+        squares += v * v;
     }
+    f32x16 scale = vector_all(1.0f / sqrtf(vector_sum(squares) / (float)width + eps));
+    for (size_t i = 0; i < width; i += 16) {
+        size_t n = lanes_left(i, width);
+        f32x16 v = (load_count(x + i, n) - vector_all(mean)) * scale;
+        vector_store_part(y + i, v * load_count(gain + i, n) + load_count(shift + i, n), n);
+    }
+}
+
+void layernorm_forward(float *y, const float *x, const float *gain, const float *shift, float eps, size_t rows, size_t width) {
+    if (rows * width <= PARALLEL_NUMBERS) {
+        for (size_t r = 0; r < rows; r++) layernorm_row(y + r * width, x + r * width, gain, shift, eps, width);
+        return;
+    }
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < rows; r++) layernorm_row(y + r * width, x + r * width, gain, shift, eps, width);
 }
 
 // x (1 + erf(x / sqrt 2)) / 2 with q = erfc(|x| / sqrt 2) / 2: x - x q for positive x, x q otherwise, which loses nothing far out
@@ -251,10 +271,16 @@ VECTOR_INLINE f32x16 vector_gelu(f32x16 x) {
     return vector_select((i32x16)(x > vector_all(0.0f)), x - far, far);
 }
 
+static void gelu_lanes(void *y, const float *x, size_t i, size_t count, precision p) {
+    size_t n = lanes_left(i, count);
+    store_number(y, i, vector_gelu(load_count(x + i, n)), n, p);
+}
+
 void gelu_forward(void *y, const float *x, size_t count, precision p) {
-#pragma omp parallel for schedule(static) if (count > PARALLEL_NUMBERS)
-    for (size_t i = 0; i < count; i += 16) {
-        size_t n = lanes_left(i, count);
-        store_number(y, i, vector_gelu(load_count(x + i, n)), n, p);
+    if (count <= PARALLEL_NUMBERS) {
+        for (size_t i = 0; i < count; i += 16) gelu_lanes(y, x, i, count, p);
+        return;
     }
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < count; i += 16) gelu_lanes(y, x, i, count, p);
 }
