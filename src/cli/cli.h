@@ -14,7 +14,12 @@
 
 // C(function, name, arguments, one line of help); a name that starts with "-" or has no help line is not listed.
 #define CLI_COMMANDS(C)                                                                                                          \
+    C(command_train, "train", "[CONFIG.yaml] [key=value ...] [--resume]", "train a model by reinforcement learning")             \
+    C(command_eval, "eval", "MODEL DATA... [key=value ...]", "measure a model's accuracy on problems")                           \
+    C(command_generate, "generate", "MODEL [--prompt TEXT]", "chat with a model")                                                \
+    C(command_score, "score", "[FILE.jsonl] [key=value ...]", "score groups of responses")                                       \
     C(command_verify, "verify", "[FILE.jsonl] [--gold G --answer A]", "decide whether answers equal their golds")                \
+    C(command_tokenize, "tokenize", "MODEL [FILE.jsonl] [--decode]", "turn texts into token ids, or back")                       \
     C(command_verify_worker, "verify-worker", "", NULL)                                                                          \
     C(command_config, "config", "[CONFIG.yaml] [key=value ...]", "show the resolved settings, with help")
 

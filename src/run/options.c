@@ -1,6 +1,8 @@
 // Settings as the options of the rooms below. See options.h.
 #include "run/options.h"
 
+#include <unistd.h>
+
 // Words of the table stand in the order of the enums that they become.
 #define SAME(a, b) _Static_assert((int)(a) == (int)(b), "settings_table.h lists the words of this setting in another order")
 SAME(SETTING_LOSS_AGG_TOKEN_MEAN, LOSS_TOKEN_MEAN);
@@ -85,3 +87,13 @@ schedule_options options_schedule(const settings *s, int64_t total_training_step
 }
 
 bool options_need_diversity(const settings *s) { return s->dsdr.lambda_d > 0 || (s->dsdr.lambda_l > 0 && s->dsdr.tau > 0); }
+
+int options_threads(const settings *s) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return s->trainer.threads > 0 ? (int)s->trainer.threads : cores > 0 ? (int)cores : 1;
+}
+
+precision options_precision(const settings *s) {
+    if (s->trainer.precision == SETTING_PRECISION_AUTO) return matmul_has_bfloat16() ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
+    return s->trainer.precision == SETTING_PRECISION_BFLOAT16 ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
+}

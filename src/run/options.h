@@ -11,6 +11,7 @@
 #include "reward/verify.h"
 #include "run/settings.h"
 #include "tasks/tasks.h"
+#include "tensor/matmul.h"
 
 // Strings in the results are those of the settings, which have to outlive them.
 problem_options options_problems(const settings *s);
@@ -20,6 +21,9 @@ credit_options options_credit(const settings *s);
 objective_options options_objective(const settings *s);
 optimizer_options options_optimizer(const settings *s);
 schedule_options options_schedule(const settings *s, int64_t total_training_steps);
+
+int options_threads(const settings *s);         // trainer.threads, or one a core
+precision options_precision(const settings *s); // trainer.precision; auto is bfloat16 where the CPU multiplies it natively
 
 // Whether the sentence encoder and the formula scanner are needed for training: something in the loss depends on dbar.
 bool options_need_diversity(const settings *s);

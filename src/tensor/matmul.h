@@ -23,6 +23,9 @@ bool matmul_is_fixed_order(const matmul *m);
 // "oneDNN 2.6.3, avx512_core_bf16", or "fixed-order kernel".
 const char *matmul_description(const matmul *m);
 
+// Whether this CPU multiplies bfloat16 natively, so that PRECISION_BFLOAT16 is the faster one.
+bool matmul_has_bfloat16(void);
+
 // Rows that a product over `rows` rows touches: every operand needs that many rows of room. Few distinct values, so few
 // primitives; at most 5% more than `rows` from 64 rows on.
 size_t matmul_rows(size_t rows);

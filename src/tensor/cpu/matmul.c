@@ -96,6 +96,11 @@ int matmul_threads(const matmul *m) { return m->threads; }
 bool matmul_is_fixed_order(const matmul *m) { return m->fixed_order; }
 const char *matmul_description(const matmul *m) { return m->description; }
 
+bool matmul_has_bfloat16(void) {
+    unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
+    return (isa & (unsigned)dnnl_cpu_isa_avx512_core_bf16) == (unsigned)dnnl_cpu_isa_avx512_core_bf16;
+}
+
 size_t matmul_rows(size_t rows) {
     size_t step = rows <= 8 ? 1 : rows <= 64 ? 4 : rows <= 256 ? 8 : rows <= 1024 ? 16 : 64;
     return (rows + step - 1) / step * step;

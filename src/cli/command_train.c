@@ -1,0 +1,86 @@
+// `dsdr train [CONFIG.yaml] [key=value ...] [--resume]`: trains a model; see run/trainer.h.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "cli/signals.h"
+#include "run/folder.h"
+#include "run/trainer.h"
+
+static const char detail[] =
+    "Trains the model of actor_rollout_ref.model.path on data.train_files by reinforcement learning with verifiable rewards.\n"
+    "Settings are verl's keys, in CONFIG.yaml and as key=value; `dsdr config` lists them. Without CONFIG.yaml this is enough:\n"
+    "    dsdr train data.train_files=my.jsonl actor_rollout_ref.model.path=DIR\n"
+    "The run's folder (trainer.default_local_dir, else runs/CONFIG-TIME) receives run.db, config.yaml and global_step_N/, each "
+    "a\n"
+    "complete Hugging Face folder. SIGINT and SIGTERM finish the step and save; a second one leaves at once.\n";
+
+typedef struct screen {
+    progress_view view;
+} screen;
+
+static void show_line(void *context, const char *line) {
+    screen *s = context;
+    progress_view_clear(&s->view);
+    fprintf(stdout, "%s\n", line);
+    fflush(stdout);
+}
+
+int command_train(int argc, char **argv) {
+    bool resume = false, allow_change = false, help = false;
+    const cli_option options[] = {
+        {.name = "--resume",
+         .help = "continue the run in trainer.default_local_dir from its last checkpoint",
+         .present = &resume},
+        {.name = "--allow-change", .help = "with --resume: accept changed settings that alter results", .present = &allow_change},
+    };
+    const cli_usage usage = {"train", "[CONFIG.yaml] [key=value ...]", "train a model", detail, options, 2};
+    const char **rest = calloc((size_t)argc + 1, sizeof *rest), **assignments = calloc((size_t)argc + 1, sizeof *assignments);
+    if (!rest || !assignments) return cli_finish("train", status_set(STATUS_NO_MEMORY, "out of memory"));
+    size_t rest_count = 0, assignment_count = 0;
+    settings s = {0};
+    char *folder = NULL, path[4096];
+    screen view;
+    progress_view_open(&view.view, stderr);
+    trainer_result result = {0};
+    status code = cli_parse(&usage, argc, argv, rest, &rest_count, &help);
+    if (code != STATUS_OK || help) goto done;
+    rest_count = cli_take_assignments(rest, rest_count, assignments, &assignment_count);
+    if (rest_count > 1) {
+        code = status_set(STATUS_INVALID, "more than one configuration: %s and %s; settings are given as key=value", rest[0],
+                          rest[1]);
+        goto done;
+    }
+    const char *config = rest_count ? rest[0] : NULL;
+    TRY_OR(code, settings_load(&s, config, assignments, assignment_count), done);
+    cli_print_notes(&s);
+    if (s.trainer.default_local_dir[0]) {
+        folder = strdup(s.trainer.default_local_dir);
+    } else if (resume) {
+        code = status_set(STATUS_INVALID, "--resume needs trainer.default_local_dir=FOLDER, the run to continue");
+        goto done;
+    } else {
+        folder = run_folder_default(config, "dsdr", time(NULL));
+    }
+    if (!folder) {
+        code = status_set(STATUS_NO_MEMORY, "out of memory");
+        goto done;
+    }
+    signals_catch();
+    const trainer_options trainer = {.resume = resume,
+                                     .allow_change = allow_change,
+                                     .folder = folder,
+                                     .helper = cli_own_path(path, sizeof path),
+                                     .stop = &signals_stop,
+                                     .progress = {progress_view_report, &view.view},
+                                     .line = show_line,
+                                     .line_context = &view};
+    code = trainer_run(&s, &trainer, &result);
+done:
+    progress_view_clear(&view.view);
+    settings_free(&s);
+    free(folder), free(rest), free(assignments);
+    return cli_finish("train", code);
+}

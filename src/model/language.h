@@ -1,0 +1,44 @@
+// A language model as users give it: weights, tokenizer and chat template from one Hugging Face folder or GGUF file.
+#ifndef DSDR_MODEL_LANGUAGE_H
+#define DSDR_MODEL_LANGUAGE_H
+
+#include "model/model.h"
+#include "text/chat.h"
+#include "text/tokenizer.h"
+
+typedef struct language_model {
+    model model;
+    tokenizer *tokenizer;
+    chat_template *chat;  // made when a chat prompt is first rendered; NULL before and for models without a template
+    int32_t *stop_tokens; // all tokens that end a response: the config's, the generation config's and the tokenizer's, once each
+    size_t stop_count;
+    char *path; // as given
+} language_model;
+
+// Opens `path`. A tokenizer with ids beyond the model's vocabulary is refused. A chat template that is not understood is an error
+// only once a chat prompt is asked for. On failure *lm is empty and language_model_close is harmless.
+status language_model_open(language_model *lm, matmul *products, const char *path, bool trainable);
+void language_model_close(language_model *lm);
+
+// Replaces the parameters by those of a checkpoint folder that language_model_save wrote for the same config, and packs them.
+status language_model_read_parameters(language_model *lm, const char *folder);
+
+// Writes a complete Hugging Face folder (which must exist): config, generation config, weights in float32, tokenizer.
+status language_model_save(const language_model *lm, const char *folder);
+
+// The tokenizer alone, of a Hugging Face folder (weights need not be there) or of a GGUF file. On failure *out is NULL.
+status language_tokenizer_open(tokenizer **out, const char *path);
+
+typedef struct prompt_options {
+    const char *prompt_template; // "chat", or a raw text with {problem}; NULL is "chat"
+    const char *instruction;     // appended to the problem after a newline under "chat"; NULL or "" for none
+} prompt_options;
+
+// Appends to `tokens` the prompt of a problem: rendered by the chat template (special tokens parsed, nothing added around it), or
+// the raw text with {problem} replaced (special tokens not parsed; what the tokenizer's post-processor puts in front is added,
+// what it puts behind is not). `rendered` (may be NULL) receives the text that was tokenized. *think_open (may be NULL): the
+// prompt ends inside an opened <think>. "chat" for a model without a template is STATUS_INVALID, naming data.prompt_template.
+status language_model_prompt(language_model *lm, const prompt_options *options, const char *problem, token_list *tokens,
+                             buffer *rendered, bool *think_open);
+
+#endif

@@ -1,0 +1,298 @@
+// The groups of a training step: problems drawn in order, rollouts, verdicts, diversity, credit, dynamic sampling.
+// Called by run/trainer.c; the formulas are METHOD's sections 1 and 2.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/options.h"
+#include "run/trainer_parts.h"
+
+// ---- memory --------------------------------------------------------------------------------------------------------------
+
+static size_t batch_capacity(const settings *s) {
+    size_t train = (size_t)s->data.train_batch_size, each = (size_t)s->data.gen_batch_size;
+    return s->filter.enable ? train + each : train;
+}
+
+status step_batch_create(step_batch *b, const trainer *t) {
+    const settings *s = t->s;
+    size_t groups = batch_capacity(s), size = (size_t)s->rollout.n, rollouts = groups * size;
+    size_t longest = (size_t)s->data.max_response_length;
+    *b = (step_batch){.size = size};
+    TRY(group_set_create(&b->set, groups, size, (size_t)s->data.max_prompt_length, longest));
+    b->verdicts = calloc(rollouts, sizeof *b->verdicts);
+    b->scores = calloc(rollouts, sizeof *b->scores);
+    b->formulas = calloc(rollouts, sizeof *b->formulas);
+    b->credits = calloc(rollouts, sizeof *b->credits);
+    b->penalties = calloc(rollouts, sizeof *b->penalties);
+    b->masked = calloc(rollouts, sizeof *b->masked);
+    b->summaries = calloc(groups, sizeof *b->summaries);
+    bool complete = b->verdicts && b->scores && b->formulas && b->credits && b->penalties && b->masked && b->summaries;
+    if (s->actor.use_kl_loss) complete = complete && (b->logp_ref = calloc(rollouts * longest, sizeof *b->logp_ref));
+    return complete ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory for a step of %zu rollouts", rollouts);
+}
+
+static void clear_results(step_batch *b) {
+    for (size_t i = 0; b->verdicts && i < b->set.capacity * b->size; i++) verdict_clear(&b->verdicts[i]);
+}
+
+void step_batch_free(step_batch *b) {
+    clear_results(b);
+    for (size_t i = 0; b->formulas && i < b->set.capacity * b->size; i++) formula_set_free(&b->formulas[i]);
+    free(b->verdicts), free(b->scores), free(b->formulas), free(b->credits), free(b->penalties), free(b->masked),
+        free(b->summaries);
+    free(b->logp_ref);
+    group_set_free(&b->set);
+    *b = (step_batch){0};
+}
+
+// ---- drawing and generating ----------------------------------------------------------------------------------------------
+
+// The problem at a position of the run: epoch after epoch, each in its own order.
+static size_t problem_at(trainer *t, uint64_t position) {
+    uint64_t epoch = position / t->kept_count;
+    size_t index = (size_t)(position % t->kept_count);
+    if (!t->s->data.shuffle) return t->kept[index];
+    if (!t->has_order || t->order_epoch != epoch) {
+        tasks_order((uint64_t)t->s->data.seed, epoch, (uint32_t)t->kept_count, t->order);
+        t->order_epoch = epoch, t->has_order = true;
+    }
+    return t->kept[t->order[index]];
+}
+
+static status generate(trainer *t, size_t first, size_t count) {
+    const settings *s = t->s;
+    step_batch *b = &t->batch;
+    for (size_t g = first; g < first + count; g++) {
+        group *one = &b->set.groups[g];
+        size_t index = problem_at(t, t->state.position);
+        const token_list *prompt = &t->prompts.tokens[index];
+        one->problem = &t->train.problems[index];
+        one->serial = t->state.position++;
+        one->prompt_length = prompt->count;
+        memcpy(one->prompt_tokens, prompt->ids, prompt->count * sizeof *prompt->ids);
+        for (size_t r = 0; r < one->size; r++) {
+            free(one->rollouts[r].text);
+            one->rollouts[r].text = NULL;
+        }
+    }
+    sampling how = {.seed = (uint64_t)s->trainer.seed,
+                    .purpose = RANDOM_SAMPLE_TRAIN,
+                    .temperature = (float)s->rollout.temperature,
+                    .top_p = 1,
+                    .longest_response = (size_t)s->data.max_response_length,
+                    .end_tokens = t->lm.stop_tokens,
+                    .end_count = t->lm.stop_count,
+                    .stop_strings = (const char *const *)s->rollout.stop.items,
+                    .stop_count = s->rollout.stop.count};
+    return generator_run(t->generator, b->set.groups + first, count, &how, NULL, NULL);
+}
+
+// ---- scoring -------------------------------------------------------------------------------------------------------------
+
+static status score(trainer *t, size_t first, size_t count) {
+    const settings *s = t->s;
+    step_batch *b = &t->batch;
+    group *groups = b->set.groups + first;
+    size_t base = first * b->size, total = count * b->size;
+    for (size_t i = base; i < base + total; i++) verdict_clear(&b->verdicts[i]);
+    TRY(scorer_judge(&t->scorer, groups, count, t->think_open, b->verdicts + base));
+    scorer_randomize(&t->scorer, groups, count, b->verdicts + base);
+    if (t->with_diversity) TRY(scorer_diversity(&t->scorer, groups, count, b->scores + base, b->formulas + base, &b->diversity));
+    credit_options options = options_credit(s);
+    verdict_status statuses[4096];
+    for (size_t g = 0; g < count; g++) {
+        size_t at = base + g * b->size;
+        for (size_t r = 0; r < b->size; r++) {
+            const rollout *one = &groups[g].rollouts[r];
+            statuses[r] = b->verdicts[at + r].status;
+            b->penalties[at + r] = s->overlong.enable
+                                       ? credit_overlong_penalty(one->length, (size_t)s->data.max_response_length,
+                                                                 (size_t)s->overlong.len, s->overlong.penalty_factor)
+                                       : 0;
+            b->masked[at + r] = s->algorithm.mask_truncated && one->finish == FINISH_LENGTH;
+        }
+        TRY(credit_assign(&options, b->size, statuses, t->with_diversity ? b->scores + at : NULL,
+                          s->overlong.enable ? b->penalties + at : NULL, b->credits + at, &b->summaries[first + g]));
+    }
+    return STATUS_OK;
+}
+
+// ---- dynamic sampling ----------------------------------------------------------------------------------------------------
+
+static bool group_is_kept(const settings *s, const credit_summary *summary) {
+    if (s->filter.metric == SETTING_FILTER_ACC) return summary->kind == CREDIT_GROUP_MIXED;
+    return summary->signal && summary->kind != CREDIT_GROUP_SOLVE_NONE;
+}
+
+#define SWAP(type, a, b)                                                                                                         \
+    do {                                                                                                                         \
+        type swap_ = (a);                                                                                                        \
+        (a) = (b), (b) = swap_;                                                                                                  \
+    } while (0)
+
+// Moves group `from` to place `to`; the one there takes its place, so that no memory is lost.
+static void swap_groups(step_batch *b, size_t to, size_t from) {
+    if (to == from) return;
+    SWAP(group, b->set.groups[to], b->set.groups[from]);
+    SWAP(credit_summary, b->summaries[to], b->summaries[from]);
+    for (size_t r = 0; r < b->size; r++) {
+        size_t x = to * b->size + r, y = from * b->size + r;
+        SWAP(verdict, b->verdicts[x], b->verdicts[y]);
+        SWAP(diversity, b->scores[x], b->scores[y]);
+        SWAP(formula_set, b->formulas[x], b->formulas[y]);
+        SWAP(credit, b->credits[x], b->credits[y]);
+        SWAP(double, b->penalties[x], b->penalties[y]);
+        SWAP(bool, b->masked[x], b->masked[y]);
+    }
+}
+
+// ---- metrics -------------------------------------------------------------------------------------------------------------
+
+typedef struct extent {
+    double sum, min, max;
+    size_t count;
+} extent;
+
+static void extent_add(extent *e, double x) {
+    if (e->count == 0 || x < e->min) e->min = x;
+    if (e->count == 0 || x > e->max) e->max = x;
+    e->sum += x;
+    e->count++;
+}
+
+static double extent_mean(const extent *e) { return e->count ? e->sum / (double)e->count : NAN; }
+
+// Names of the form base/mean, base/max, base/min as verl writes them; a fixed table, because names live as long as the run.
+#define EXTENT_NAMES(X)                                                                                                          \
+    X(score, "critic/score")                                                                                                     \
+    X(rewards, "critic/rewards")                                                                                                 \
+    X(advantages, "critic/advantages")                                                                                           \
+    X(response_length, "response_length")                                                                                        \
+    X(prompt_length, "prompt_length")
+
+typedef struct batch_extents {
+#define X(field, name) extent field;
+    EXTENT_NAMES(X)
+#undef X
+} batch_extents;
+
+static status add(trainer *t, const char *name, double value) { return run_metrics_add(&t->metrics, name, value); }
+
+static status add_diversity_metrics(trainer *t) {
+    const step_batch *b = &t->batch;
+    extent dbar = {0}, d_emb = {0}, d_eq = {0}, formulas = {0};
+    for (size_t i = 0; i < batch_rollouts(b); i++) {
+        extent_add(&d_emb, b->scores[i].d_emb);
+        extent_add(&d_eq, b->scores[i].d_eq);
+        extent_add(&formulas, (double)b->formulas[i].count);
+        if (b->verdicts[i].status == VERDICT_CORRECT) extent_add(&dbar, b->scores[i].dbar);
+    }
+    TRY(add(t, "dsdr/dbar_correct/mean", extent_mean(&dbar)));
+    TRY(add(t, "dsdr/d_emb/mean", extent_mean(&d_emb)));
+    TRY(add(t, "dsdr/d_eq/mean", extent_mean(&d_eq)));
+    TRY(add(t, "dsdr/formulas/mean", extent_mean(&formulas)));
+    TRY(add(t, "dsdr/semantic_similarity", b->diversity.semantic_similarity));
+    TRY(add(t, "dsdr/formula_similarity", b->diversity.formula_similarity));
+    TRY(add(t, "dsdr/distinct_equation_share", b->diversity.distinct_share));
+    return add(t, "dsdr/encoder_cut_share", b->diversity.encoder_cut_share);
+}
+
+static status add_group_metrics(trainer *t) {
+    const step_batch *b = &t->batch;
+    size_t kinds[CREDIT_GROUP_KIND_COUNT] = {0}, coupled = 0, silent = 0;
+    double coupling = 0, solve_all = 0;
+    for (size_t g = 0; g < b->count; g++) {
+        const credit_summary *one = &b->summaries[g];
+        kinds[one->kind]++;
+        silent += one->advantage_abs == 0;
+        if (one->kind == CREDIT_GROUP_SOLVE_ALL) solve_all += one->advantage_abs;
+        if (one->correct > 0) coupling += one->coupling_entropy, coupled++;
+    }
+    double groups = (double)b->count;
+    TRY(add(t, "dsdr/group_share/solve_none", (double)kinds[CREDIT_GROUP_SOLVE_NONE] / groups));
+    TRY(add(t, "dsdr/group_share/mixed", (double)kinds[CREDIT_GROUP_MIXED] / groups));
+    TRY(add(t, "dsdr/group_share/solve_all", (double)kinds[CREDIT_GROUP_SOLVE_ALL] / groups));
+    TRY(add(t, "dsdr/advantage_abs_solve_all",
+            kinds[CREDIT_GROUP_SOLVE_ALL] ? solve_all / (double)kinds[CREDIT_GROUP_SOLVE_ALL] : NAN));
+    TRY(add(t, "dsdr/coupling_entropy", coupled ? coupling / (double)coupled : NAN));
+    TRY(add(t, "frac_reward_zero_std", (double)silent / groups));
+    TRY(add(t, "dynamic_sampling/groups_generated", (double)b->drawn));
+    TRY(add(t, "dynamic_sampling/groups_dropped", (double)(b->drawn - b->count)));
+    return add(t, "dynamic_sampling/batches", (double)b->batches);
+}
+
+static status add_metrics(trainer *t) {
+    static const char *const status_metric[] = {
+#define X(code, name) [code] = "verify/" name,
+        VERDICT_TABLE(X)
+#undef X
+    };
+    const step_batch *b = &t->batch;
+    batch_extents e = {0};
+    size_t counts[VERDICT_STATUS_COUNT] = {0}, cut = 0, known = 0, tokens = 0;
+    double entropy = 0;
+    for (size_t g = 0; g < b->count; g++) {
+        extent_add(&e.prompt_length, (double)b->set.groups[g].prompt_length);
+        for (size_t r = 0; r < b->size; r++) {
+            size_t i = g * b->size + r;
+            const rollout *one = &b->set.groups[g].rollouts[r];
+            counts[b->verdicts[i].status]++;
+            cut += one->finish == FINISH_LENGTH;
+            extent_add(&e.response_length, (double)one->length);
+            extent_add(&e.advantages, b->credits[i].advantage);
+            for (size_t k = 0; k < one->length; k++) entropy += (double)one->entropy[k];
+            tokens += one->length;
+            if (!verdict_known(b->verdicts[i].status)) continue;
+            known++;
+            extent_add(&e.score, b->verdicts[i].status == VERDICT_CORRECT);
+            extent_add(&e.rewards, b->credits[i].reward);
+        }
+    }
+#define X(field, name)                                                                                                           \
+    TRY(add(t, name "/mean", extent_mean(&e.field)));                                                                            \
+    TRY(add(t, name "/max", e.field.count ? e.field.max : NAN));                                                                 \
+    TRY(add(t, name "/min", e.field.count ? e.field.min : NAN));
+    EXTENT_NAMES(X)
+#undef X
+    TRY(add(t, "response_length/clip_ratio", (double)cut / (double)batch_rollouts(b)));
+    TRY(add(t, "rollout/entropy", entropy / (double)tokens));
+    TRY(add(t, "rollout/known_verdicts", (double)known));
+    for (size_t k = 0; k < VERDICT_STATUS_COUNT; k++) TRY(add(t, status_metric[k], (double)counts[k]));
+    TRY(add_group_metrics(t));
+    return t->with_diversity ? add_diversity_metrics(t) : STATUS_OK;
+}
+
+// ---- a step's groups -----------------------------------------------------------------------------------------------------
+
+status trainer_collect(trainer *t) {
+    const settings *s = t->s;
+    step_batch *b = &t->batch;
+    size_t wanted = (size_t)s->data.train_batch_size, each = s->filter.enable ? (size_t)s->data.gen_batch_size : wanted;
+    double generating = 0, scoring = 0;
+    b->count = b->drawn = b->batches = 0;
+    while (b->count < wanted) {
+        if (s->filter.enable && s->filter.max_num_gen_batches > 0 && b->batches >= (size_t)s->filter.max_num_gen_batches)
+            return status_set(
+                STATUS_LIMIT,
+                "step %lld: only %zu of %zu groups had a signal after %zu generated batches "
+                "(algorithm.filter_groups.max_num_gen_batches); raise it, choose easier problems or a larger rollout.n",
+                (long long)t->state.step + 1, b->count, wanted, b->batches);
+        double start = trainer_clock();
+        progress_report(&t->options->progress, "generate", (double)b->count, (double)wanted, "groups", NULL);
+        TRY(generate(t, b->count, each));
+        double generated = trainer_clock();
+        generating += generated - start;
+        progress_report(&t->options->progress, "reward", (double)b->count, (double)wanted, "groups", NULL);
+        TRY(score(t, b->count, each));
+        scoring += trainer_clock() - generated;
+        size_t first = b->count;
+        b->drawn += each;
+        b->batches++;
+        for (size_t g = first; g < first + each && b->count < wanted; g++)
+            if (!s->filter.enable || group_is_kept(s, &b->summaries[g])) swap_groups(b, b->count++, g);
+    }
+    TRY(add(t, "timing_s/gen", generating));
+    TRY(add(t, "timing_s/reward", scoring));
+    return add_metrics(t);
+}

@@ -1,0 +1,106 @@
+// Evaluation of a model on a problem set: n responses a problem, verdicts, and estimates with intervals over problems.
+//
+// Draws are keyed by (trainer.seed, step, problem, sample, position), so results do not depend on rows, chunks or threads.
+//   n, temperature, top_p, top_k, do_sample   actor_rollout_ref.rollout.val_kwargs; a greedy evaluation (do_sample false or
+//                                             temperature 0) takes one sample a problem whatever n, since all would be equal
+//   stop, max_response_length, prompts        as in training
+// Estimates: Avg@n (Pass@1 for n = 1) is the mean over problems of the share of correct samples; Pass@k the unbiased estimator
+// 1 - C(n-c,k)/C(n,k); Maj@k the mean over all k-subsets of "the most frequent answer is accepted", answers being the same when
+// their exact normal forms are. A verdict that is unknown (timeout, error) is not correct and stays in n. Intervals are 95%, over
+// problems: Wilson's for n = 1, bootstrap otherwise, exact where all problems score alike. "pooled" takes all problems as one
+// set; "overall" is the unweighted mean of the sources, its interval stratified by source.
+#ifndef DSDR_RUN_EVALUATE_H
+#define DSDR_RUN_EVALUATE_H
+
+#include <signal.h>
+#include <stdint.h>
+
+#include "base/progress.h"
+#include "model/language.h"
+#include "rollout/generator.h"
+#include "run/prompts.h"
+#include "run/record.h"
+#include "run/scoring.h"
+#include "run/settings.h"
+#include "stats/stats.h"
+#include "tasks/tasks.h"
+
+// One judged response, handed out as soon as its chunk is done, problem by problem, sample by sample.
+typedef struct evaluation_response {
+    const problem *problem;
+    size_t index, sample; // of the problem in its set, of the sample
+    const rollout *rollout;
+    const verdict *verdict;
+} evaluation_response;
+
+typedef struct evaluation_options {
+    const settings *settings;
+    language_model *lm;
+    scorer *scorer; // with an encoder and n > 1, diversity is measured too
+    const problem_set *problems;
+    const prompt_set *prompts; // of these problems; NULL: made for this call
+    generator *generator;      // planned for data.max_prompt_length and data.max_response_length; NULL: made for this call
+    int64_t step;              // training steps done: key of the draws
+    record *record; // inside a step (record_begin_step): receives the rows of `evaluations` and `evaluation_summary`; or NULL
+    const volatile sig_atomic_t *stop; // nonzero: give up with STATUS_INTERRUPTED; NULL: never
+    progress_sink progress;
+    status (*response)(void *context, const evaluation_response *response); // NULL: nobody wants them
+    void *response_context;
+    size_t chunk_rollouts; // in memory at once, about; 0: 2048. Changes no result.
+} evaluation_options;
+
+typedef struct evaluation_estimate {
+    size_t k;
+    double value; // NAN where it was not computed
+    stats_interval interval;
+} evaluation_estimate;
+
+// What is said of one source, or of all of them.
+typedef struct evaluation_summary {
+    const char *source; // its name, "overall" or "pooled"; owned by the evaluation
+    size_t problems, samples;
+    evaluation_estimate accuracy;          // Avg@n; k is n
+    evaluation_estimate *pass, *majority;  // [k_count], k = 1, 2, 4, ... and n
+    size_t verdicts[VERDICT_STATUS_COUNT]; // samples of each status ("overall" and "pooled": of all sources)
+    double mean_length;                    // tokens of a response, its ending token included
+    double cut_share;                      // of samples that reached the length limit
+    bool has_diversity;                    // the rest is meaningful
+    double semantic_similarity, formula_similarity, distinct_share; // METHOD section 7, means over problems
+} evaluation_summary;
+
+typedef struct evaluation_metric {
+    char *name;
+    double value;
+} evaluation_metric;
+
+typedef struct evaluation {
+    size_t n, k_count;
+    size_t problems, left_out; // evaluated, left out for their length
+    evaluation_summary *sources;
+    size_t source_count; // in order of first appearance
+    evaluation_summary overall, pooled;
+    // By problem evaluated, in order of the set.
+    size_t *index;       // [problems] in the set
+    uint32_t *source_of; // [problems] into sources
+    uint32_t *correct;   // [problems] samples of n
+    // The names under which a training step reports the evaluation:
+    //   val-core/SOURCE/acc/mean@N, and for n > 1 val-core/SOURCE/acc/pass@N, val-core/SOURCE/acc/maj@N
+    //   val-aux/SOURCE/acc/pass@K, val-aux/SOURCE/acc/maj@K for 1 < K < N
+    //   val-aux/SOURCE/response_length/mean, .../response_length/clip_ratio, .../verify/STATUS (samples)
+    //   val/overall/..., val/pooled/... (the latter with several sources): the same, all under one prefix
+    // mean@N and maj@N are verl's; where verl has best@N/mean, a bootstrap, pass@N is the unbiased estimator.
+    evaluation_metric *metrics;
+    size_t metric_count;
+    size_t response_tokens;
+    double seconds, generation_seconds;
+} evaluation;
+
+// Evaluates. On failure *e is empty (evaluation_free is harmless), and rows may have been written to the record's open step: the
+// caller abandons it.
+status evaluation_run(evaluation *e, const evaluation_options *options);
+void evaluation_free(evaluation *e);
+
+// The samples of a problem that an evaluation with these settings takes: val_kwargs.n, or 1 where it is greedy.
+size_t evaluation_samples(const settings *s);
+
+#endif

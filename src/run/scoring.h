@@ -1,0 +1,53 @@
+// The reward stage: verdicts and diversity of finished groups.
+//
+// Verdicts come from worker processes where the caller names an executable for them; diversity from the sentence encoder and
+// the formula scanner. Used by the trainer, by evaluation and by `dsdr score`.
+#ifndef DSDR_RUN_SCORING_H
+#define DSDR_RUN_SCORING_H
+
+#include "learn/credit.h"
+#include "model/encoder.h"
+#include "records/records.h"
+#include "reward/diversity.h"
+#include "reward/formula.h"
+#include "reward/verify.h"
+#include "reward/worker.h"
+#include "run/settings.h"
+
+typedef struct scorer {
+    const settings *settings;
+    verify_options verify;
+    verify_pool *pool; // NULL: in this process
+    matmul *products;  // the encoder's own: float32 whatever the model's precision
+    encoder *encoder;  // NULL: no diversity
+    float *embeddings; // [rollouts of the last call][width]
+    size_t embedding_capacity;
+} scorer;
+
+// `helper` is the path of an executable that runs worker_main when called with the one argument "verify-worker"; NULL judges in
+// this process, where only deterministic budgets bound the work. `diversity` loads the encoder. On failure scorer_close is
+// harmless.
+status scorer_open(scorer *s, const settings *settings, int threads, bool diversity, const char *helper);
+void scorer_close(scorer *s);
+
+// verdicts[i] for each rollout of all groups in order; free `extracted` with verdict_clear. Problems of the countdown task are
+// judged by evaluating their answers. think_open: prompts end inside an opened <think>.
+status scorer_judge(scorer *s, const group *groups, size_t count, bool think_open, verdict *verdicts);
+
+// What diversity says of a batch beside the scores.
+typedef struct diversity_report {
+    double semantic_similarity; // mean over groups of the mean pairwise cosine
+    double formula_similarity;  // mean over groups of the mean pairwise Jaccard index
+    double distinct_share;      // mean over groups
+    double encoder_cut_share;   // responses longer than the encoder's limit
+} diversity_report;
+
+// scores[i] (METHOD eqs 4-10) and sets[i] (zero-initialized or former results; the formulas of D_eq) for each rollout in order.
+status scorer_diversity(scorer *s, const group *groups, size_t count, diversity *scores, formula_set *sets,
+                        diversity_report *report);
+
+// Whether an answer profile's control experiment replaces the verdict: with probability reward_model.random a rollout counts as
+// correct, drawn by (seed, serial, rollout). Leaves unknown verdicts alone; does nothing where the key is 0.
+void scorer_randomize(const scorer *s, const group *groups, size_t count, verdict *verdicts);
+
+#endif
