@@ -55,8 +55,8 @@ static status add_property(translation *t, const char *kind, const char *name, s
     return buffer_printf(&t->out, "[%s\\p{%s%.*s}%s]", negated ? "^" : "", kind, (int)length, name, newer);
 }
 
-// \w of Oniguruma: letters, marks, numbers of categories Nd and Nl, connectors, the circled and squared letters, and the
-// superscript digits and fractions of Latin-1.
+// \w of Oniguruma: letters, marks, numbers of categories Nd and Nl, connectors, the circled and squared letters, and,
+// outside a class only, the superscript digits and fractions of Latin-1.
 static status add_words(translation *t, bool negated) {
     static const char *const parts[] = {"L", "M", "Nd", "Nl", "Pc"};
     bool in_class = t->in_class;

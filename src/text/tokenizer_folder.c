@@ -123,15 +123,13 @@ static status set_text(char **out, const char *text) {
 }
 
 static status read_special_tokens(tokenizer *t, const json_t *config, const json_t *map) {
-    const json_t *sources[] = {config, map};
     TRY(read_added_decoder(t, config));
-    for (size_t s = 0; s < 2; s++) {
-        for (size_t i = 0; i < sizeof special_names / sizeof *special_names; i++)
-            TRY(add_named_token(t, json_object_get(sources[s], special_names[i])));
-        for (size_t i = 0; i < sizeof special_lists / sizeof *special_lists; i++) {
-            const json_t *list = json_object_get(sources[s], special_lists[i]);
-            for (size_t k = 0; k < json_array_size(list); k++) TRY(add_named_token(t, json_array_get(list, k)));
-        }
+    for (size_t i = 0; i < sizeof special_names / sizeof *special_names; i++)
+        TRY(add_named_token(t, json_object_get(named_token(config, special_names[i]) ? config : map, special_names[i])));
+    for (size_t i = 0; i < sizeof special_lists / sizeof *special_lists; i++) {
+        const json_t *list = json_object_get(config, special_lists[i]);
+        if (!list) list = json_object_get(map, special_lists[i]);
+        for (size_t k = 0; k < json_array_size(list); k++) TRY(add_named_token(t, json_array_get(list, k)));
     }
     const struct {
         const char *name;
