@@ -57,6 +57,17 @@ static const cli_case cases[] = {
     {{"config", "actor_rollout_ref.rollout.temprature=1"}, "", 2, "", "did you mean actor_rollout_ref.rollout.temperature?"},
     {{"config", "--yml"}, "", 2, "", "did you mean --yaml?"},
     {{"config", "--yaml=1"}, "", 2, "", "--yaml takes no value"},
+    // tokenize; the ids are those of Hugging Face tokenizers
+    {{"tokenize"}, "", 2, "", "no model: dsdr tokenize MODEL"},
+    {{"tokenize", "{TMP}/nowhere"}, "", 2, "", "nowhere"},
+    {{"tokenize", "{GOLDEN}/text/bert", "-", "more"}, "", 2, "", "more is a second one"},
+    {{"tokenize", "{GOLDEN}/text/bert"}, "{\"text\":\"Hello [MASK] world\",\"k\":1}\n", 0, "{\"text\":\"Hello [MASK] world\",\"k\":1,\"ids\":[2,544,4,565,3]}\n", "1 texts"},
+    {{"tokenize", "{GOLDEN}/text/bert", "--bare"}, "{\"text\":\"Hello world\"}\n", 0, "\"ids\":[544,565]}\n", ""},
+    {{"tokenize", "{GOLDEN}/text/llama3"}, "{\"text\":\"Hello world\"}\n", 0, "\"ids\":[0,42,71,318,81,223,89,287,78,70]}\n", ""},
+    {{"tokenize", "--decode", "{GOLDEN}/text/bert"}, "{\"ids\":[2,544,4,565,3]}\n", 0, "\"text\":\"[CLS] hello [MASK] world [SEP]\"}\n", ""},
+    {{"tokenize", "--decode", "--skip-special", "{GOLDEN}/text/bert"}, "{\"ids\":[2,544,565,3]}\n", 0, "\"text\":\"hello world\"}\n", ""},
+    {{"tokenize", "{GOLDEN}/text/bert"}, "{\"text\":5}\n{\"text\":\"world\"}\n", 1, "{\"text\":5,\"status\":\"error\",\"error\":\"the row has no \\\"text\\\"\"}\n{\"text\":\"world\",\"ids\":[2,565,3]}", "2 texts"},
+    {{"tokenize", "--decode", "{GOLDEN}/text/bert"}, "{\"ids\":[9999999]}\n{\"ids\":[-1]}\n{\"ids\":[\"a\"]}\n{}\n", 1, "vocabulary", "4 of them with an error"},
     // verify
     {{"verify", "--help"}, "", 0, "usage: dsdr verify", ""},
     {{"verify", "--gold", "1/2", "--answer", "0.5"}, "", 0, "\"correct\":true,\"status\":\"correct\",\"extracted\":\"0.5\",\"tier\":", ""},
