@@ -95,6 +95,10 @@ static status gather_stops(language_model *lm) {
     if (!lm->stop_tokens) return status_set(STATUS_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < lm->model.config.stop_count; i++) add_stop(lm, lm->model.config.stop[i]);
     for (size_t i = 0; i < count; i++) add_stop(lm, stops[i]);
+    // The config carries them into a saved folder's generation_config.json.
+    model_config *c = &lm->model.config;
+    c->stop_count = lm->stop_count < MODEL_MAX_STOP_TOKENS ? lm->stop_count : MODEL_MAX_STOP_TOKENS;
+    memcpy(c->stop, lm->stop_tokens, c->stop_count * sizeof *c->stop);
     return STATUS_OK;
 }
 
@@ -177,16 +181,18 @@ static status render_raw(const char *template, const char *problem, buffer *out)
     return buffer_append_text(out, template);
 }
 
-// Tokens that the post-processor puts behind a text (an end token) do not belong to a prompt.
+// What the tokenizer puts in front of a text (BOS) belongs to a prompt, once; what it puts behind (an end token) does not.
 static status encode_raw(const language_model *lm, const buffer *text, token_list *tokens) {
-    token_list around = {0};
+    int32_t bos = tokenizer_bos(lm->tokenizer);
+    token_list around = {0}, own = {0};
     status code = tokenizer_encode(lm->tokenizer, "", 0, false, true, &around);
-    size_t first = tokens->count;
-    if (code == STATUS_OK && around.count > 0 && around.ids[0] == tokenizer_bos(lm->tokenizer))
-        code = token_list_append(tokens, around.ids[0]);
-    token_list_free(&around);
-    if (code == STATUS_OK) code = tokenizer_encode(lm->tokenizer, buffer_text(text), text->length, false, false, tokens);
-    if (code != STATUS_OK) tokens->count = first;
+    if (code == STATUS_OK) code = tokenizer_encode(lm->tokenizer, buffer_text(text), text->length, true, false, &own);
+    bool adds = code == STATUS_OK && bos >= 0 && around.count > 0 && around.ids[0] == bos;
+    bool has = own.count > 0 && own.ids[0] == bos;
+    if (code == STATUS_OK) code = token_list_reserve(tokens, tokens->count + own.count + 1);
+    if (code == STATUS_OK && adds && !has) code = token_list_append(tokens, bos);
+    for (size_t i = 0; i < own.count && code == STATUS_OK; i++) code = token_list_append(tokens, own.ids[i]);
+    token_list_free(&around), token_list_free(&own);
     return code;
 }
 

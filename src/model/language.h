@@ -34,10 +34,12 @@ typedef struct prompt_options {
     const char *instruction;     // appended to the problem after a newline under "chat"; NULL or "" for none
 } prompt_options;
 
-// Appends to `tokens` the prompt of a problem: rendered by the chat template (special tokens parsed, nothing added around it), or
-// the raw text with {problem} replaced (special tokens not parsed; what the tokenizer's post-processor puts in front is added,
-// what it puts behind is not). `rendered` (may be NULL) receives the text that was tokenized. *think_open (may be NULL): the
-// prompt ends inside an opened <think>. "chat" for a model without a template is STATUS_INVALID, naming data.prompt_template.
+// Appends to `tokens` the prompt of a problem: rendered by the chat template as one message of the user, the instruction behind
+// the problem, with the opening of the answer; nothing is added around it. Or the raw text with {problem} replaced; what the
+// tokenizer puts in front of a text (BOS) is added unless the text begins with it, what it puts behind is not. Special tokens
+// written out ("<|im_start|>") are those tokens in both. `rendered` (may be NULL) receives the text that was tokenized.
+// *think_open (may be NULL): the prompt ends inside an opened <think>. "chat" for a model without a template is STATUS_INVALID,
+// naming data.prompt_template. On failure `tokens` holds nothing of use.
 status language_model_prompt(language_model *lm, const prompt_options *options, const char *problem, token_list *tokens,
                              buffer *rendered, bool *think_open);
 
