@@ -109,6 +109,19 @@ static void a_template_that_refuses_the_messages_is_quoted(void **state) {
     chat_template_free(t);
 }
 
+static void broken_characters_in_messages_are_replaced(void **state) {
+    (void)state;
+    chat_template *t;
+    buffer out = {0};
+    const chat_message message = {"user", " a\xF0"};
+    assert_ok(chat_template_create(&t, "{{ messages[0].content | trim }}{{ messages[0].content[::-1] }}\xC3", "", ""));
+    assert_ok(chat_render(t, &message, 1, false, &out));
+    assert_string_equal(out.data, "a\xEF\xBF\xBD\xEF\xBF\xBD"
+                                  "a \xEF\xBF\xBD");
+    buffer_free(&out);
+    chat_template_free(t);
+}
+
 static void runaway_templates_are_stopped(void **state) {
     (void)state;
     static const char *const templates[] = {
@@ -131,6 +144,7 @@ int main(void) {
         cmocka_unit_test(every_template_renders_as_transformers_renders_it),
         cmocka_unit_test(a_template_that_is_not_understood_is_quoted),
         cmocka_unit_test(a_template_that_refuses_the_messages_is_quoted),
+        cmocka_unit_test(broken_characters_in_messages_are_replaced),
         cmocka_unit_test(runaway_templates_are_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

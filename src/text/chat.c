@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "text/jinja.h"
+#include "text/unicode.h"
 
 struct chat_template {
     char *source;
@@ -13,23 +14,39 @@ struct chat_template {
     char *bos, *eos;
 };
 
-// Line ends of other systems become \n before anything else, as Jinja has it.
+// Line ends of other systems become \n before anything else, as Jinja has it; broken UTF-8 becomes U+FFFD.
 static char *copy_source(const char *jinja) {
-    char *source = text_copy(jinja, strlen(jinja)), *to = source;
-    for (const char *from = source; from && *from; from++) {
+    buffer valid = {0};
+    if (buffer_reserve(&valid, 1) != STATUS_OK || unicode_repair(&valid, jinja, strlen(jinja)) != STATUS_OK) {
+        buffer_free(&valid);
+        return NULL;
+    }
+    char *to = valid.data;
+    for (const char *from = valid.data; *from; from++) {
         if (*from == '\r' && from[1] == '\n') continue;
         *to++ = *from == '\r' ? '\n' : *from;
     }
-    if (source) *to = 0;
-    return source;
+    *to = 0;
+    return valid.data;
 }
 
 static status put(jinja_pool *pool, jinja_map *map, const char *name, jinja_value value) {
     return jinja_put(pool, map, (text_span){name, strlen(name)}, value);
 }
 
+// A text from outside; the template language relies on valid UTF-8.
 static status put_text(jinja_pool *pool, jinja_map *map, const char *name, const char *text) {
-    return put(pool, map, name, jinja_text(text, strlen(text)));
+    size_t length = strlen(text);
+    if (unicode_is_valid(text, length)) return put(pool, map, name, jinja_text(text, length));
+    buffer valid = {0};
+    status code = unicode_repair(&valid, text, length);
+    char *copy = code == STATUS_OK ? jinja_take(pool, valid.length + 1) : NULL;
+    if (copy) memcpy(copy, valid.data, valid.length);
+    if (code == STATUS_OK)
+        code = copy ? put(pool, map, name, jinja_text(copy, valid.length))
+                    : status_set(STATUS_NO_MEMORY, "no memory for the messages");
+    buffer_free(&valid);
+    return code;
 }
 
 static status describe_messages(jinja_pool *pool, const chat_message *messages, size_t count, jinja_value *out) {
@@ -59,7 +76,7 @@ static status render(const chat_template *t, jinja_pool *pool, const chat_messag
     if (*t->eos) TRY(put_text(pool, map, "eos_token", t->eos));
     for (size_t i = 0; i < variable_count; i++) {
         const chat_variable *v = &variables[i];
-        TRY(put(pool, map, v->name, v->text ? jinja_text(v->text, strlen(v->text)) : jinja_bool(v->truth)));
+        TRY(v->text ? put_text(pool, map, v->name, v->text) : put(pool, map, v->name, jinja_bool(v->truth)));
     }
     return jinja_run(t->root, pool, map, out);
 }

@@ -21,7 +21,7 @@ typedef struct chat_template chat_template;
 
 typedef struct chat_message {
     const char *role;    // "system", "user", "assistant"
-    const char *content; // valid UTF-8
+    const char *content; // broken UTF-8 counts as U+FFFD
 } chat_message;
 
 // A variable for the template: a text if `text` is not NULL, else the truth value.
