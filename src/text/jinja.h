@@ -75,6 +75,8 @@ bool jinja_is(text_span text, const char *word);
 
 bool jinja_is_true(const jinja_value *v);
 bool jinja_equal(const jinja_value *a, const jinja_value *b);
+bool jinja_is_number(const jinja_value *v);
+status jinja_calculate(text_span op, const jinja_value *a, const jinja_value *b, jinja_value *out); // + - * / // % of numbers
 status jinja_compare(const jinja_value *a, const jinja_value *b, int *order); // numbers with numbers, texts with texts
 status jinja_contains(const jinja_value *container, const jinja_value *item, bool *found);
 status jinja_write(const jinja_value *v, buffer *out);      // as {{ v }} prints it

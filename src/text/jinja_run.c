@@ -1,7 +1,6 @@
 // Running a tree of the template language. See jinja.h.
 #include "text/jinja.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,45 +119,6 @@ static status join_lists(run *r, const jinja_list *a, const jinja_list *b, jinja
     return STATUS_OK;
 }
 
-static bool is_number(const jinja_value *v) { return v->kind == JINJA_BOOL || v->kind == JINJA_INT || v->kind == JINJA_FLOAT; }
-static double as_real(const jinja_value *v) {
-    return v->kind == JINJA_FLOAT ? v->real : v->kind == JINJA_BOOL ? v->truth : (double)v->number;
-}
-static int64_t as_int(const jinja_value *v) { return v->kind == JINJA_BOOL ? v->truth : v->number; }
-
-// Python's arithmetic: / gives a real number, // and % round towards minus infinity.
-static status calculate(const jinja_node *node, text_span op, const jinja_value *a, const jinja_value *b, jinja_value *out) {
-    if (a->kind == JINJA_FLOAT || b->kind == JINJA_FLOAT || jinja_is(op, "/")) {
-        double x = as_real(a), y = as_real(b), result;
-        bool divides = op.bytes[0] == '/' || op.bytes[0] == '%';
-        if (divides && y == 0) return status_set(STATUS_INVALID, "line %d: a division by zero", node->line);
-        if (jinja_is(op, "%") || jinja_is(op, "//"))
-            return status_set(STATUS_UNSUPPORTED, "line %d: %.*s of real numbers", node->line, (int)op.length, op.bytes);
-        result = jinja_is(op, "+") ? x + y : jinja_is(op, "-") ? x - y : jinja_is(op, "*") ? x * y : x / y;
-        *out = (jinja_value){.kind = JINJA_FLOAT, .real = result};
-        return STATUS_OK;
-    }
-    int64_t x = as_int(a), y = as_int(b), result = 0;
-    bool over = false;
-    if (jinja_is(op, "+")) {
-        over = __builtin_add_overflow(x, y, &result);
-    } else if (jinja_is(op, "-")) {
-        over = __builtin_sub_overflow(x, y, &result);
-    } else if (jinja_is(op, "*")) {
-        over = __builtin_mul_overflow(x, y, &result);
-    } else {
-        if (y == 0) return status_set(STATUS_INVALID, "line %d: a division by zero", node->line);
-        over = x == INT64_MIN && y == -1;
-        if (!over) {
-            int64_t quotient = x / y, rest = x % y;
-            if (rest && (rest < 0) != (y < 0)) quotient--, rest += y;
-            result = jinja_is(op, "%") ? rest : quotient;
-        }
-    }
-    *out = jinja_int(result);
-    return over ? status_set(STATUS_UNSUPPORTED, "line %d: a number too large", node->line) : STATUS_OK;
-}
-
 static status evaluate_binary(run *r, frame *f, const jinja_node *node, jinja_value *out) {
     jinja_value a, b;
     text_span op = node->text;
@@ -183,7 +143,8 @@ static status evaluate_binary(run *r, frame *f, const jinja_node *node, jinja_va
         *out = jinja_bool((order == 0 && op.length == 2) || (op.bytes[0] == '<' ? order < 0 : order > 0));
         return STATUS_OK;
     }
-    if (is_number(&a) && is_number(&b)) return calculate(node, op, &a, &b, out);
+    if (jinja_is_number(&a) && jinja_is_number(&b))
+        return status_context(jinja_calculate(op, &a, &b, out), "line %d", node->line);
     if (jinja_is(op, "+") && a.kind == JINJA_TEXT && b.kind == JINJA_TEXT) return join_texts(r, &a, &b, out);
     if (jinja_is(op, "+") && a.kind == JINJA_LIST && b.kind == JINJA_LIST) return join_lists(r, a.list, b.list, out);
     bool unsupported = a.kind == JINJA_TEXT && (jinja_is(op, "%") || jinja_is(op, "*"));
@@ -364,8 +325,8 @@ static status evaluate(run *r, frame *f, const jinja_node *node, jinja_value *ou
     case NODE_NEGATIVE: {
         jinja_value zero = jinja_int(0);
         TRY(evaluate(r, f, node->a, &a));
-        if (!is_number(&a)) return status_set(STATUS_INVALID, "line %d: minus %s", node->line, jinja_kind_name(&a));
-        return calculate(node, (text_span){"-", 1}, &zero, &a, out);
+        if (!jinja_is_number(&a)) return status_set(STATUS_INVALID, "line %d: minus %s", node->line, jinja_kind_name(&a));
+        return status_context(jinja_calculate((text_span){"-", 1}, &zero, &a, out), "line %d", node->line);
     }
     case NODE_AND:
     case NODE_OR:

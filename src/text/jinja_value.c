@@ -114,14 +114,14 @@ bool jinja_is_true(const jinja_value *v) {
     }
 }
 
-static bool is_number(const jinja_value *v) { return v->kind == JINJA_BOOL || v->kind == JINJA_INT || v->kind == JINJA_FLOAT; }
+bool jinja_is_number(const jinja_value *v) { return v->kind == JINJA_BOOL || v->kind == JINJA_INT || v->kind == JINJA_FLOAT; }
 static double as_real(const jinja_value *v) {
     return v->kind == JINJA_FLOAT ? v->real : v->kind == JINJA_BOOL ? v->truth : (double)v->number;
 }
 static int64_t as_int(const jinja_value *v) { return v->kind == JINJA_BOOL ? v->truth : v->number; }
 
 bool jinja_equal(const jinja_value *a, const jinja_value *b) {
-    if (is_number(a) && is_number(b))
+    if (jinja_is_number(a) && jinja_is_number(b))
         return a->kind == JINJA_FLOAT || b->kind == JINJA_FLOAT ? as_real(a) == as_real(b) : as_int(a) == as_int(b);
     if (a->kind != b->kind) return false;
     switch (a->kind) {
@@ -149,8 +149,41 @@ bool jinja_equal(const jinja_value *a, const jinja_value *b) {
     }
 }
 
+// Python's arithmetic: / gives a real number, // and % round towards minus infinity.
+status jinja_calculate(text_span op, const jinja_value *a, const jinja_value *b, jinja_value *out) {
+    if (a->kind == JINJA_FLOAT || b->kind == JINJA_FLOAT || jinja_is(op, "/")) {
+        double x = as_real(a), y = as_real(b), result;
+        bool divides = op.bytes[0] == '/' || op.bytes[0] == '%';
+        if (divides && y == 0) return status_set(STATUS_INVALID, "a division by zero");
+        if (jinja_is(op, "%") || jinja_is(op, "//"))
+            return status_set(STATUS_UNSUPPORTED, "%.*s of real numbers", (int)op.length, op.bytes);
+        result = jinja_is(op, "+") ? x + y : jinja_is(op, "-") ? x - y : jinja_is(op, "*") ? x * y : x / y;
+        *out = (jinja_value){.kind = JINJA_FLOAT, .real = result};
+        return STATUS_OK;
+    }
+    int64_t x = as_int(a), y = as_int(b), result = 0;
+    bool over = false;
+    if (jinja_is(op, "+")) {
+        over = __builtin_add_overflow(x, y, &result);
+    } else if (jinja_is(op, "-")) {
+        over = __builtin_sub_overflow(x, y, &result);
+    } else if (jinja_is(op, "*")) {
+        over = __builtin_mul_overflow(x, y, &result);
+    } else {
+        if (y == 0) return status_set(STATUS_INVALID, "a division by zero");
+        over = x == INT64_MIN && y == -1;
+        if (!over) {
+            int64_t quotient = x / y, rest = x % y;
+            if (rest && (rest < 0) != (y < 0)) quotient--, rest += y;
+            result = jinja_is(op, "%") ? rest : quotient;
+        }
+    }
+    *out = jinja_int(result);
+    return over ? status_set(STATUS_UNSUPPORTED, "a number too large") : STATUS_OK;
+}
+
 status jinja_compare(const jinja_value *a, const jinja_value *b, int *order) {
-    if (is_number(a) && is_number(b)) {
+    if (jinja_is_number(a) && jinja_is_number(b)) {
         if (a->kind == JINJA_FLOAT || b->kind == JINJA_FLOAT)
             *order = as_real(a) < as_real(b) ? -1 : as_real(a) > as_real(b);
         else

@@ -77,6 +77,18 @@ status tokenizer_expect_keys(const json_t *object, const char *known, const char
 status tokenizer_get_bool(const json_t *object, const char *key, bool fallback, bool *value, const char *where);
 status tokenizer_get_text(const json_t *object, const char *key, const char **text, size_t *length, const char *where);
 
+status tokenizer_need_text(const json_t *object, const char *key, const char **text, size_t *length, const char *where);
+status tokenizer_get_count(const json_t *object, const char *key, size_t fallback, size_t *value, const char *where);
+status tokenizer_copy_text(char **out, const char *text, size_t length);
+
+// What the name of a pre-tokenizer in a GGUF file stands for, as members of a tokenizer.json; NULL for an unknown name.
+typedef struct tokenizer_recipe {
+    const char *name, *normalizer, *pre_tokenizer;
+    bool ignore_merges;
+} tokenizer_recipe;
+const tokenizer_recipe *tokenizer_find_recipe(const char *name);
+extern const char tokenizer_byte_level_json[]; // the decoder of all of them, and a post-processor that adds nothing
+
 // Adds a token or, where the text is already an added token, replaces its settings. Takes a copy of `text`.
 status tokenizer_add_token(tokenizer *t, added_token token);
 
