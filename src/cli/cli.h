@@ -20,6 +20,8 @@
     C(command_score, "score", "[FILE.jsonl] [key=value ...]", "score groups of responses")                                       \
     C(command_verify, "verify", "[FILE.jsonl] [--gold G --answer A]", "decide whether answers equal their golds")                \
     C(command_tokenize, "tokenize", "MODEL [FILE.jsonl] [--decode]", "turn texts into token ids, or back")                       \
+    C(command_logprobs, "logprobs", "MODEL [FILE.jsonl]", "log-probability and entropy of each token of responses")              \
+    C(command_inspect, "inspect", "MODEL [--json]", "describe a model and say whether it can be trained here")                   \
     C(command_verify_worker, "verify-worker", "", NULL)                                                                          \
     C(command_config, "config", "[CONFIG.yaml] [key=value ...]", "show the resolved settings, with help")
 

@@ -41,7 +41,7 @@ int command_train(int argc, char **argv) {
     if (!rest || !assignments) return cli_finish("train", status_set(STATUS_NO_MEMORY, "out of memory"));
     size_t rest_count = 0, assignment_count = 0;
     settings s = {0};
-    char *folder = NULL, path[4096];
+    char *folder = NULL, *saved = NULL, path[4096];
     screen view;
     progress_view_open(&view.view, stderr);
     trainer_result result = {0};
@@ -55,6 +55,11 @@ int command_train(int argc, char **argv) {
     }
     const char *config = rest_count ? rest[0] : NULL;
     TRY_OR(code, settings_load(&s, config, assignments, assignment_count), done);
+    if (resume && !config && s.trainer.default_local_dir[0]) { // the run's own settings, and what is said beside them
+        saved = run_folder_file(s.trainer.default_local_dir, "config.yaml");
+        settings_free(&s);
+        TRY_OR(code, settings_load(&s, saved, assignments, assignment_count), done);
+    }
     cli_print_notes(&s);
     if (s.trainer.default_local_dir[0]) {
         folder = strdup(s.trainer.default_local_dir);
@@ -81,6 +86,6 @@ int command_train(int argc, char **argv) {
 done:
     progress_view_clear(&view.view);
     settings_free(&s);
-    free(folder), free(rest), free(assignments);
+    free(folder), free(saved), free(rest), free(assignments);
     return cli_finish("train", code);
 }
