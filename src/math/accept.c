@@ -260,9 +260,14 @@ static math_outcome accept_ratio(judge *j, math_node *gold, math_node *answer) {
     if (gold->count != answer->count) return refuse(j, "the ratios have different numbers of parts");
     if (is_clock(gold)) return in_order(j, gold, answer);
     math_outcome outcome = MATH_EQUAL;
-    for (uint32_t i = 1; i < gold->count && outcome == MATH_EQUAL; i++) // a : b = c : d when a d = b c
-        outcome = value_compare(j, tree_binary(j->memory, MATH_PRODUCT, gold->children[0], answer->children[i]),
-                                tree_binary(j->memory, MATH_PRODUCT, gold->children[i], answer->children[0]));
+    for (uint32_t i = 0; i < gold->count; i++) { // a : b = c : d when a d = b c
+        for (uint32_t k = i + 1; k < gold->count && outcome == MATH_EQUAL; k++) {
+            math_node *left = tree_binary(j->memory, MATH_PRODUCT, gold->children[i], answer->children[k]);
+            math_node *right = tree_binary(j->memory, MATH_PRODUCT, gold->children[k], answer->children[i]);
+            if (!left || !right) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+            outcome = value_compare(j, left, right);
+        }
+    }
     return outcome;
 }
 
@@ -367,6 +372,33 @@ static math_outcome accept_relation(judge *j, math_node *gold, math_node *answer
     return in_order(j, g, a);
 }
 
+static bool mentions(const math_node *n, const char *symbol) {
+    if (node_is_symbol(n, symbol)) return true;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (mentions(n->children[i], symbol)) return true;
+    return false;
+}
+
+static void rename_symbol(math_node *n, const char *from, const char *to) {
+    if (node_is_symbol(n, from)) n->name = to;
+    for (uint32_t i = 0; i < n->count; i++) rename_symbol(n->children[i], from, to);
+}
+
+// f(t) = t^2 for f(x) = x^2: the letters of the arguments are free to choose. Renames them in the answer's equation.
+static bool rename_arguments(math_node *equation, const math_node *gold, const math_node *answer) {
+    if (gold->kind != MATH_FUNCTION || answer->kind != MATH_FUNCTION || gold->count != answer->count ||
+        strcmp(gold->name, answer->name) != 0)
+        return false;
+    for (uint32_t i = 0; i < gold->count; i++) {
+        const math_node *to = gold->children[i], *from = answer->children[i];
+        if (to->kind != MATH_SYMBOL || from->kind != MATH_SYMBOL) return false;
+        if (strcmp(to->name, from->name) == 0) continue;
+        if (mentions(equation, to->name)) return false;
+        rename_symbol(equation, from->name, to->name);
+    }
+    return true;
+}
+
 static math_outcome accept_equation(judge *j, math_node *gold, math_node *answer) {
     math_node *name, *value, *other_name, *other_value;
     read_assignment(gold, &name, &value);
@@ -383,6 +415,8 @@ static math_outcome accept_equation(judge *j, math_node *gold, math_node *answer
     math_outcome outcome = refuse(j, "another quantity is given");
     bool same = other_name && tree_compare(name, other_name) == 0;
     if (same || !other_name) outcome = accept_answer(j, value, other_value);
+    if (outcome != MATH_EQUAL && other_name && rename_arguments(answer, name, other_name))
+        outcome = accept_answer(j, value, other_value);
     if (outcome == MATH_EQUAL || !node_has_variables(value) || gold->count != 2 || answer->count != 2) return outcome;
     math_outcome whole =
         value_proportional(j, gold->children[0], gold->children[1], answer->children[0], answer->children[1], false);

@@ -184,7 +184,8 @@ value_state ball_evaluate(const math_node *n, const bindings *given, long prec, 
         return VALUE_KNOWN;
     }
     if (n->kind == MATH_BASED || n->kind == MATH_BINOMIAL || n->kind == MATH_BIG ||
-        (n->kind == MATH_FACTORIAL && n->integer > 1)) {
+        (n->kind == MATH_FACTORIAL && n->integer > 1) ||
+        (n->kind == MATH_FUNCTION && (is_name(n, "gcd") || is_name(n, "lcm") || is_name(n, "mod") || is_name(n, "det")))) {
         fmpq_t q;
         fmpq_init(q);
         value_state state = number_evaluate(n, given, steps, q);
@@ -373,6 +374,24 @@ static bool rational_angle(const math_node *n, size_t *steps, long *denominator)
     return found;
 }
 
+// A part that is not algebraic, as far as is known: at least as large, or as small, as its value.
+static size_pair value_size(const math_node *n, size_pair children, size_t *steps) {
+    acb_t x;
+    mag_t m;
+    acb_init(x), mag_init(m);
+    double bits = 1e9; // beyond every precision
+    if (ball_evaluate(n, NULL, 64, steps, x) == VALUE_KNOWN && acb_is_finite(x)) {
+        acb_get_mag(m, x);
+        double size = acb_is_zero(x) ? 0 : fabs(mag_get_d_log2_approx(m));
+        if (!acb_contains_zero(x) || acb_is_zero(x))
+            bits = size;
+        else if (size < 200)
+            bits = 64 + size; // zero, or lost in rounding; a smaller ball holds something tiny
+    }
+    acb_clear(x), mag_clear(m);
+    return (size_pair){children.u + bits + 2, children.l + 2};
+}
+
 static size_pair sizes(tally *t, const math_node *n, size_t *steps) {
     const size_pair unit = {0, 0}, unknown = {2, 2};
     if (*steps == 0) {
@@ -430,7 +449,8 @@ static size_pair sizes(tally *t, const math_node *n, size_t *steps) {
         fmpq_clear(e);
         if (!known) {
             t->algebraic = false;
-            return (size_pair){s.u + 2, s.l + 2};
+            r = sizes(t, n->children[1], steps);
+            return value_size(n, (size_pair){s.u + r.u, s.l + r.l}, steps);
         }
         if (n->kind == MATH_ROOT) k = p, p = 1;
         if (k > 1) {
@@ -454,7 +474,7 @@ static size_pair sizes(tally *t, const math_node *n, size_t *steps) {
             r = sizes(t, n->children[i], steps);
             s = first ? r : (size_pair){s.u + r.u, s.l + r.l};
         }
-        return n->count ? (size_pair){s.u + 2, s.l + 2} : unknown;
+        return n->count ? value_size(n, s, steps) : unknown;
     }
     default:
         t->algebraic = false;
@@ -463,7 +483,7 @@ static size_pair sizes(tally *t, const math_node *n, size_t *steps) {
             r = sizes(t, n->children[i], steps);
             s = (size_pair){s.u + r.u, s.l + r.l};
         }
-        return s;
+        return value_size(n, s, steps);
     }
 }
 

@@ -1,10 +1,12 @@
 // Does a gold answer accept an answer? Decided exactly where it can be, and called undecided where not.
 //
 // Acceptance is directional: gold `11` accepts `x = 11`, gold `90^\circ` accepts `pi/2`, not the other way round. The tiers, in
-// order: text (same normalized text), rational (exact rationals, the rule for rounded decimals), structure (lists, sets, tuples,
-// intervals, units, choices: which parts are compared with which), ball (Arb balls that prove a difference), modular (rational
-// functions at hashed points modulo a 62-bit prime), sampled (transcendental functions at hashed points to 300 bits). Only the
-// last two can say "equal" without proof; they report the tier `probabilistic`.
+// order: text (same normalized text), choice (multiple choice, yes and no), normal (same tree in normal form), rational (exact
+// rationals, the rule for rounded decimals), structure (which parts of lists, sets, intervals, units are compared with which),
+// ball (Arb balls that prove a difference), polynomial (the same quotient of polynomials), algebraic (closer than two different
+// algebraic numbers of that size can be), modular (rational functions at hashed points modulo a 62-bit prime), sampled (other
+// functions at hashed points). Only the last two, and transcendental constants that agree far beyond what was written, can be
+// called equal without proof; all of them report the tier `probabilistic`.
 #ifndef DSDR_MATH_EQUAL_H
 #define DSDR_MATH_EQUAL_H
 

@@ -59,7 +59,8 @@ typedef enum math_kind {
 #undef X
 } math_kind;
 
-// Relation operators, one byte each in `operators`.
+// Relation operators, one byte each in `operators`. Relations that only have to be told apart (\sim, \parallel, \mid, ...) have
+// letters of their own, see words.c.
 typedef enum math_relation {
     MATH_EQ = '=',
     MATH_NE = '!',
@@ -74,7 +75,6 @@ typedef enum math_relation {
     MATH_CONGRUENT = 'c',
     MATH_TO = 't',
     MATH_IMPLIES = 'i',
-    MATH_OTHER = 'o',
 } math_relation;
 
 typedef struct math_node {

@@ -86,7 +86,7 @@ static size_t separator_at(const lexer *lx, size_t at, bool *plain) {
     if (starts(lx, at, "\\,") || starts(lx, at, "\\ ") || starts(lx, at, "\\;") || starts(lx, at, "\\:")) return 2;
     if (starts(lx, at, ",\\!")) {
         size_t end = at + 3;
-        if (peek(lx, end) == ' ') end++;
+        while (peek(lx, end) == ' ') end++;
         return end - at;
     }
     if (starts(lx, at, "\\!,\\!")) return 5;

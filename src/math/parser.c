@@ -158,6 +158,18 @@ static math_node *mixed_number(parser *p, math_node *whole) {
     return n;
 }
 
+static bool sign_begins(const token *t) {
+    return t->kind == TOKEN_RELATION || t->kind == TOKEN_PLUS || t->kind == TOKEN_TIMES || t->kind == TOKEN_STAR;
+}
+
+static status token_append(const token *t, buffer *out) {
+    if (t->kind == TOKEN_RELATION) return buffer_append_byte(out, (char)t->code);
+    if (t->kind == TOKEN_PLUS) return buffer_append_byte(out, '+');
+    if (t->kind == TOKEN_MINUS) return buffer_append_byte(out, '-');
+    if (t->kind == TOKEN_TIMES || t->kind == TOKEN_STAR) return buffer_append_byte(out, '*');
+    return buffer_append(out, t->text, t->length);
+}
+
 // The text of a subscript, as part of a symbol's name; NULL after a failure.
 static const char *subscripted(parser *p, const char *base) {
     p->at++; // the underscore
@@ -167,6 +179,22 @@ static const char *subscripted(parser *p, const char *base) {
             p->at++;
             sub = tree_named(p->e, MATH_SYMBOL, keep(p, here(p)));
             p->at += 2;
+        } else if (at_open(p, '{') && sign_begins(ahead(p, 1))) { // x_{>0}, x_{+}: the signs are part of the name
+            size_t end = 1;
+            while (end < 8 && ahead(p, end)->kind != TOKEN_END && ahead(p, end)->kind != TOKEN_OPEN &&
+                   !is_close(ahead(p, end), '{'))
+                end++;
+            if (!is_close(ahead(p, end), '{')) {
+                refuse(p, "a subscript that is not understood");
+                return NULL;
+            }
+            buffer signs = {0};
+            status copied = STATUS_OK;
+            for (size_t i = 1; i < end && copied == STATUS_OK; i++) copied = token_append(ahead(p, i), &signs);
+            sub = copied == STATUS_OK ? tree_named(p->e, MATH_SYMBOL, tree_text(p->e, buffer_text(&signs), signs.length)) : NULL;
+            buffer_free(&signs);
+            if (copied != STATUS_OK) p->e->failure = copied;
+            p->at += end + 1;
         } else if (at_open(p, '{'))
             sub = group(p);
         else if (at_kind(p, TOKEN_WORD))
@@ -731,12 +759,12 @@ static math_node *relation_chain(parser *p, math_node *left) {
     char operators[ITEMS_MAX];
     size_t count = 1;
     operands[0] = left;
-    while (at_kind(p, TOKEN_RELATION)) {
+    while (at_kind(p, TOKEN_RELATION) || (at_kind(p, TOKEN_MID) && !p->in_set)) {
         if (count == ITEMS_MAX) {
             p->e->failure = status_set(STATUS_LIMIT, "a chain of more than %d relations", ITEMS_MAX);
             return NULL;
         }
-        operators[count - 1] = (char)here(p)->code;
+        operators[count - 1] = at_kind(p, TOKEN_MID) ? '|' : (char)here(p)->code;
         p->at++;
         operands[count] = expression(p, POWER_RELATION);
         if (!operands[count]) return NULL;
@@ -762,6 +790,19 @@ static math_node *ratio(parser *p, math_node *left) {
     math_node *n = tree_node(p->e, MATH_RATIO, count);
     if (n) memcpy(n->children, parts, count * sizeof *parts);
     return n;
+}
+
+// Whether the bars from here to the end of the brackets cannot be pairs.
+static bool odd_bars(parser *p) {
+    size_t depth = 0, bars = 0;
+    for (size_t i = 0;; i++) {
+        const token *t = ahead(p, i);
+        if (t->kind == TOKEN_OPEN) depth++;
+        if (t->kind == TOKEN_CLOSE && depth-- == 0) break;
+        if (t->kind == TOKEN_BAR && depth == 0) bars++;
+        if (t->kind == TOKEN_END) break;
+    }
+    return bars % 2 == 1;
 }
 
 static bool set_like(const math_node *n) {
@@ -853,6 +894,20 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         p->at++;
         return tree_binary(p->e, MATH_POWER, left, exponent(p));
     }
+    case TOKEN_UNDERSCORE: {
+        math_node *inner = left->kind == MATH_VECTOR ? left->children[0] : left; // \hat{\theta}_2, (a_n)_{n}
+        const char *base = inner->kind == MATH_SYMBOL ? inner->name : "";
+        if (left->kind == MATH_NUMBER || left->kind == MATH_BASED) break;
+        const char *name = subscripted(p, base);
+        if (!name) return NULL;
+        if (inner->kind == MATH_SYMBOL) {
+            inner->name = name;
+            return left;
+        }
+        n = tree_binary(p->e, MATH_FUNCTION, left, tree_named(p->e, MATH_SYMBOL, name));
+        if (n) n->name = "subscript";
+        return n;
+    }
     case TOKEN_BANG:
         if (power > POWER_POSTFIX) break;
         n = tree_unary(p->e, MATH_FACTORIAL, left);
@@ -874,7 +929,14 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         n = tree_unary(p->e, MATH_VECTOR, left);
         if (n) n->name = "prime";
         return n;
+    case TOKEN_MID:
+        if (power >= POWER_RELATION || p->in_set) break;
+        return relation_chain(p, left);
     default:
+        if (t->kind == TOKEN_BAR && p->bars == 0 && !p->in_set && odd_bars(p)) { // E(Y|X)
+            t->kind = TOKEN_MID;
+            return left;
+        }
         if (t->kind == TOKEN_NAME && token_is(t, "U") && set_like(left) && ahead(p, 1)->kind == TOKEN_OPEN) {
             t->kind = TOKEN_CUP;
             return left;

@@ -31,7 +31,8 @@ status phrase_plain(const char *text, size_t length, buffer *out, bool *only_fon
             continue;
         }
         font_kind font = word_font(text + i + 1, end - i - 1);
-        if (font == FONT_NONE && !word_in(words_spacing, text + i + 1, end - i - 1)) *only_fonts = false;
+        if (font == FONT_ALPHABET || (font == FONT_NONE && !word_in(words_spacing, text + i + 1, end - i - 1)))
+            *only_fonts = false;
         TRY(buffer_append_byte(out, ' '));
         i = end - 1;
     }

@@ -94,14 +94,14 @@ static const char *relation_text(int code) {
         return "->";
     case MATH_IMPLIES:
         return "=>";
-    case MATH_OTHER:
-        return "~";
     case MATH_LT:
         return "<";
     case MATH_GT:
         return ">";
-    default:
+    case MATH_EQ:
         return "=";
+    default:
+        return NULL; // a relation without a sign of its own
     }
 }
 
@@ -193,7 +193,11 @@ status math_print_node(const math_node *n, buffer *out) {
         return put_bracketed(n, "{", "}", out);
     case MATH_RELATION:
         for (uint32_t i = 0; i < n->count; i++) {
-            if (i) TRY(buffer_append_text(out, relation_text(n->operators[i - 1])));
+            const char *sign = i ? relation_text(n->operators[i - 1]) : "";
+            if (sign)
+                TRY(buffer_append_text(out, sign));
+            else
+                TRY(buffer_printf(out, " rel%c ", n->operators[i - 1]));
             TRY(put(n->children[i], LEVEL_RATIO, out));
         }
         return STATUS_OK;

@@ -3,7 +3,7 @@
 
 #include "math/lexer.h"
 
-static const char *spelling(const token *t, char scratch[2]) {
+static const char *spelling(const token *t, char scratch[8]) {
     switch (t->kind) {
     case TOKEN_PLUS:
         return "+";
@@ -101,10 +101,14 @@ static const char *spelling(const token *t, char scratch[2]) {
             return "\\to";
         case MATH_IMPLIES:
             return "\\implies";
-        case MATH_OTHER:
-            return "\\sim";
-        default:
+        case MATH_EQ:
+        case MATH_LT:
+        case MATH_GT:
             scratch[0] = (char)t->code;
+            return scratch;
+        default: // a relation that only has to be told apart
+            memcpy(scratch, "\\rel", 4);
+            scratch[4] = (char)t->code;
             return scratch;
         }
     default:
@@ -124,7 +128,7 @@ static status emit(buffer *out, size_t begin, const char *text, size_t length) {
 }
 
 static status emit_token(buffer *out, size_t begin, const lexer *lx, const token *t, int *digits_alone) {
-    char scratch[2] = {0, 0};
+    char scratch[8] = {0};
     const char *fixed = spelling(t, scratch);
     if (fixed) {
         if (t->kind == TOKEN_FRACTION || t->kind == TOKEN_BINOMIAL) *digits_alone = 2;

@@ -8,6 +8,7 @@
 #include "math/judge.h"
 #include "math/modular.h"
 #include "math/number.h"
+#include "math/polynomial.h"
 
 #define VARIABLES_MAX 8
 #define POINTS 6           // of sampled equality
@@ -170,12 +171,17 @@ static math_outcome compare_constants(judge *j, math_node *gold, math_node *answ
         }
         if (!acb_is_finite(d) && precision >= 1024) break;
         if (precision >= 128 && !asked) {
+            bool independent;
+            if (polynomial_compare(j, gold, answer, &independent) == 1) {
+                outcome = judge_says(j, MATH_EQUAL, "polynomial", "%s", "");
+                break;
+            }
             bound = zero_bound_of(gold, answer, &j->steps);
             target = bound.algebraic ? bound.bits : 2 * bound.bits + AGREEMENT_BITS;
             asked = true;
         }
         if (!asked) continue;
-        if (acb_is_exact(d) || below(d, target)) {
+        if (acb_is_exact(d) || ((bound.algebraic || target <= BALL_PRECISION_MAX) && below(d, target))) {
             if (bound.algebraic || (acb_is_exact(d) && acb_is_zero(d)))
                 outcome =
                     judge_says(j, MATH_EQUAL, "algebraic", "two algebraic numbers that differ would differ by 2^-%.0f", target);
@@ -216,6 +222,19 @@ static void add_variable(scene *s, const char *name, math_node *node) {
     fmpq_init(b->value);
 }
 
+// f(\sqrt{n}) and f(n^{1/2}) are one value: a call whose arguments equal those of an earlier one becomes the same tree.
+static void unify_call(judge *j, const scene *s, math_node *n) {
+    for (size_t i = 0; i < s->given.count; i++) {
+        const math_node *other = s->given.items[i].node;
+        if (!other || other->kind != MATH_FUNCTION || other->count != n->count || strcmp(other->name, n->name) != 0) continue;
+        bool same = n->count > 0;
+        for (uint32_t k = 0; k < n->count && same; k++) same = value_compare(j, other->children[k], n->children[k]) == MATH_EQUAL;
+        if (!same) continue;
+        memcpy(n->children, other->children, n->count * sizeof *n->children);
+        return;
+    }
+}
+
 static void find_variables(judge *j, scene *s, math_node *n) {
     if (j->steps == 0) return;
     j->steps--;
@@ -229,11 +248,15 @@ static void find_variables(judge *j, scene *s, math_node *n) {
             add_variable(s, n->name, NULL);
         return;
     case MATH_FUNCTION:
-        if (known_function(n->name) && n->count >= 1 && n->count <= 2) break;
+        if (known_function(n->name) && n->count >= 1 && n->count <= 2) {
+            s->whole |= strcmp(n->name, "gcd") == 0 || strcmp(n->name, "lcm") == 0 || strcmp(n->name, "mod") == 0;
+            break;
+        }
         for (uint32_t i = 0; i < n->count; i++) {
             math_node *argument = normal_form(j->memory, n->children[i]); // f(1+x) and f(x+1) are one value
             if (argument) n->children[i] = argument;
         }
+        unify_call(j, s, n);
         add_variable(s, NULL, n);
         return;
     case MATH_BIG:
@@ -319,8 +342,20 @@ static math_outcome compare_modular(judge *j, const scene *s, const math_node *g
     return judge_says(j, MATH_EQUAL, "probabilistic", "rational functions that agree at 3 points modulo a 62-bit prime");
 }
 
+// Whether no root, power or function inside leaves the real numbers: elsewhere \sqrt{a}\sqrt{b} is not \sqrt{ab}.
+static bool real_throughout(judge *j, const scene *s, const math_node *n) {
+    for (uint32_t i = 0; i < n->count; i++)
+        if (!real_throughout(j, s, n->children[i])) return false;
+    if (n->kind != MATH_ROOT && n->kind != MATH_POWER && n->kind != MATH_FUNCTION && n->kind != MATH_SYMBOL) return true;
+    acb_t x;
+    acb_init(x);
+    bool real = ball_evaluate(n, &s->given, 64, &j->steps, x) == VALUE_KNOWN && acb_is_real(x) && acb_is_finite(x);
+    acb_clear(x);
+    return real;
+}
+
 // One point: 1 agree, 0 proven different, -1 nothing learned.
-static int compare_at(judge *j, const scene *s, const math_node *gold, const math_node *answer, bool real_only) {
+static int compare_at(judge *j, const scene *s, const math_node *gold, const math_node *answer, double needed, bool real_only) {
     acb_t g, a, d;
     acb_init(g), acb_init(a), acb_init(d);
     int result = -1;
@@ -328,7 +363,7 @@ static int compare_at(judge *j, const scene *s, const math_node *gold, const mat
         value_state sg = ball_evaluate(gold, &s->given, precision, &j->steps, g);
         value_state sa = sg == VALUE_KNOWN ? ball_evaluate(answer, &s->given, precision, &j->steps, a) : sg;
         if (sg != VALUE_KNOWN || sa != VALUE_KNOWN) break;
-        if (real_only && (!acb_is_real(g) || !acb_is_real(a))) break;
+        if (real_only && (!real_throughout(j, s, gold) || !real_throughout(j, s, answer))) break;
         if (!acb_is_finite(g) || !acb_is_finite(a)) {
             if (precision >= 512) break;
             continue;
@@ -347,7 +382,7 @@ static int compare_at(judge *j, const scene *s, const math_node *gold, const mat
             if (size > 0 && size < 1e6) scale = size;
             mag_clear(m);
         }
-        if (acb_is_exact(d) || below(d, AGREEMENT_BITS - scale)) {
+        if (acb_is_exact(d) || below(d, needed - scale)) {
             result = 1;
             break;
         }
@@ -356,11 +391,23 @@ static int compare_at(judge *j, const scene *s, const math_node *gold, const mat
     return result;
 }
 
+// The size of the constants in a tree: how far down a difference may hide (x + 2^-500 and x).
+static double constant_bits(judge *j, const math_node *n) {
+    if (!node_has_variables(n))
+        return n->kind == MATH_NUMBER ? (double)(fmpz_bits(fmpq_numref(n->value)) + fmpz_bits(fmpq_denref(n->value)))
+                                      : zero_bound_of(n, n, &j->steps).bits / 2;
+    double bits = 0;
+    for (uint32_t i = 0; i < n->count; i++) bits += constant_bits(j, n->children[i]);
+    return bits;
+}
+
 static math_outcome compare_sampled(judge *j, scene *s, const math_node *gold, const math_node *answer) {
     int agreed = 0;
+    double needed = AGREEMENT_BITS + constant_bits(j, gold) + constant_bits(j, answer);
+    if (needed > 900) needed = 1e9; // differences can still be proven
     for (uint32_t k = 0; k < 2 * POINTS && agreed < POINTS; k++) {
         scene_place(j, s, k, false);
-        int at = compare_at(j, s, gold, answer, false);
+        int at = compare_at(j, s, gold, answer, needed, false);
         if (at == 0) {
             if (s->computed) return judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
             return judge_says(j, MATH_DIFFERENT, "sampled", "the expressions differ at a point");
@@ -370,12 +417,12 @@ static math_outcome compare_sampled(judge *j, scene *s, const math_node *gold, c
     }
     for (uint32_t k = 0; k < POINTS / 2 && agreed >= 3 && !s->whole; k++) {
         scene_place(j, s, 100 + k, true);
-        if (compare_at(j, s, gold, answer, true) == 0 && !s->computed)
+        if (compare_at(j, s, gold, answer, needed, true) == 0 && !s->computed)
             return judge_says(j, MATH_DIFFERENT, "sampled", "the expressions differ at a negative point");
     }
     if (agreed < 3) return judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
     j->probabilistic = true;
-    return judge_says(j, MATH_EQUAL, "probabilistic", "the expressions agree to %d bits at %d points", AGREEMENT_BITS, agreed);
+    return judge_says(j, MATH_EQUAL, "probabilistic", "the expressions agree to %.0f bits at %d points", needed, agreed);
 }
 
 static math_outcome compare_functions(judge *j, math_node *gold, math_node *answer) {
@@ -386,7 +433,12 @@ static math_outcome compare_functions(judge *j, math_node *gold, math_node *answ
     if (s.crowded)
         outcome = judge_says(j, MATH_OVER_LIMIT, "modular", "more than %d variables", VARIABLES_MAX);
     else {
+        bool proven = j->probabilistic, independent;
         outcome = compare_modular(j, &s, gold, answer);
+        if (outcome != MATH_DIFFERENT && polynomial_compare(j, gold, answer, &independent) == 1) { // the certificate
+            j->probabilistic = proven;
+            outcome = judge_says(j, MATH_EQUAL, "polynomial", "%s", "");
+        }
         if (outcome == MATH_UNDECIDED) outcome = compare_sampled(j, &s, gold, answer);
     }
     scene_clear(&s);

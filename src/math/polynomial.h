@@ -1,0 +1,12 @@
+// Certificates: two trees as quotients of polynomials over the rationals. For the files of math/ only.
+#ifndef DSDR_MATH_POLYNOMIAL_H
+#define DSDR_MATH_POLYNOMIAL_H
+
+#include "math/judge.h"
+
+// Every part that is no rational operation (a symbol, pi, \sqrt{3}, \sin x in normal form) is an indeterminate.
+// 1: the two are the same quotient, a proof that they are equal. 0: they are different quotients, a proof that they differ only
+// where `free` is set: every indeterminate was a variable, or a single transcendental constant. -1: too large to say.
+int polynomial_compare(judge *j, math_node *a, math_node *b, bool *free);
+
+#endif
