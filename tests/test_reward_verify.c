@@ -40,8 +40,8 @@ static void each_status_is_told_apart(void **state) {
     check("11", "so \\boxed{\\frac{1}}", VERDICT_UNPARSED);
     check("11", "so \\boxed{\\garbage{}} but $11$", VERDICT_UNPARSED);
     check("11", "so \\boxed{9^{9^{9^{9}}}}", VERDICT_OVER_LIMIT);
-    check("p(x) \\mid f(x)", "so \\boxed{p(x) \\mid f(x)}", VERDICT_CORRECT);
-    check("p(x) \\mid f(x)", "so \\boxed{5}", VERDICT_ERROR);
+    check("\\kappa^{<\\kappa}", "so \\boxed{\\kappa^{<\\kappa}}", VERDICT_CORRECT);
+    check("\\kappa^{<\\kappa}", "so \\boxed{5}", VERDICT_ERROR);
     check("\\int_0^1 x^2 dx", "so \\boxed{\\frac14}", VERDICT_UNDECIDED);
     check("1, 2", "$\\boxed{2}$ and $\\boxed{1}$", VERDICT_CORRECT);
 }
