@@ -3,7 +3,7 @@
 
 #include "math/lexer.h"
 
-static const char *spelling(const token *t, char scratch[8]) {
+static const char *spelling(const token *t, char scratch[2]) {
     switch (t->kind) {
     case TOKEN_PLUS:
         return "+";
@@ -106,10 +106,8 @@ static const char *spelling(const token *t, char scratch[8]) {
         case MATH_GT:
             scratch[0] = (char)t->code;
             return scratch;
-        default: // a relation that only has to be told apart
-            memcpy(scratch, "\\rel", 4);
-            scratch[4] = (char)t->code;
-            return scratch;
+        default:
+            return NULL; // a relation of another kind: its own name
         }
     default:
         return NULL;
@@ -128,7 +126,7 @@ static status emit(buffer *out, size_t begin, const char *text, size_t length) {
 }
 
 static status emit_token(buffer *out, size_t begin, const lexer *lx, const token *t, int *digits_alone) {
-    char scratch[8] = {0};
+    char scratch[2] = {0, 0};
     const char *fixed = spelling(t, scratch);
     if (fixed) {
         if (t->kind == TOKEN_FRACTION || t->kind == TOKEN_BINOMIAL) *digits_alone = 2;
@@ -160,6 +158,7 @@ static status emit_token(buffer *out, size_t begin, const lexer *lx, const token
     case TOKEN_DECORATION:
     case TOKEN_BINARY:
     case TOKEN_CURRENCY:
+    case TOKEN_RELATION:
         if (t->length > 1) TRY(emit(out, begin, "\\", 1));
         return t->length > 1 ? buffer_append(out, t->text, t->length) : emit(out, begin, t->text, t->length);
     default:
