@@ -375,6 +375,157 @@ typedef struct dsdr_objective_figures {
 DSDR_API dsdr_status dsdr_objective_report(const dsdr_objective_sums *sums, const dsdr_objective_scope *scope,
                                            dsdr_objective_figures *out);
 
+// ---- sentence embeddings ---------------------------------------------------------------------------------------------------
+
+// A frozen sentence encoder (eq 4): a BertModel folder of sentence-transformers with mean pooling, such as all-MiniLM-L6-v2.
+typedef struct dsdr_encoder dsdr_encoder;
+
+// threads: 0 for one a core. The encoder computes in float32.
+DSDR_API dsdr_status dsdr_encoder_open(dsdr_encoder **out, const char *folder, int threads);
+DSDR_API void dsdr_encoder_close(dsdr_encoder *encoder);
+DSDR_API size_t dsdr_encoder_width(const dsdr_encoder *encoder); // numbers of an embedding; 0 for NULL
+DSDR_API size_t dsdr_encoder_limit(const dsdr_encoder *encoder); // word pieces of a text, [CLS] and [SEP] included; 0 for NULL
+
+// Longer texts are cut, as sentence-transformers does (the start value); or, with windows, consecutive windows of the limit are
+// averaged.
+DSDR_API dsdr_status dsdr_encoder_set_windows(dsdr_encoder *encoder, bool windows);
+
+// embeddings[count][width] = the texts' embeddings, each the same bits alone and in any company; of length 1 where the folder's
+// modules.json says Normalize. lengths[count] in bytes, NULL: all texts are NUL-terminated. cut[count] = whether a text was
+// longer than the limit; NULL if not wanted. For eqs 4 to 6 replace the row of an empty response by zeros.
+DSDR_API dsdr_status dsdr_encoder_embed(dsdr_encoder *encoder, const char *const *texts, const size_t *lengths, size_t count,
+                                        float *embeddings, bool *cut);
+
+// ---- scoring: verdicts, diversity and credit of a group at once ------------------------------------------------------------
+
+// What training does with the responses to one problem, and `dsdr score` with a row.
+typedef struct dsdr_scorer dsdr_scorer;
+
+typedef struct dsdr_scored {
+    dsdr_verdict verdict;
+    dsdr_formulas *formulas; // S(o); owned
+    dsdr_diversity diversity;
+    dsdr_credit credit;
+} dsdr_scored;
+
+// settings[count] are texts "key=value" with the keys of dsdr's configuration (`dsdr config` lists them): algorithm.dsdr.encoder
+// (a folder), .lambda_d, .sigma_d, .tau, .formula_level, algorithm.adv_eps, reward_model.profile, verify.*, trainer.threads.
+// program: the dsdr binary for verify workers, NULL: judge in this process. An unknown key is DSDR_INVALID ("did you mean").
+DSDR_API dsdr_status dsdr_scorer_open(dsdr_scorer **out, const char *const *settings, size_t count, const char *program);
+DSDR_API void dsdr_scorer_close(dsdr_scorer *scorer);
+
+// scored[G] = the group's rollouts, to be cleared; *summary = (NULL if not wanted). lengths[G] in bytes, NULL: all responses are
+// NUL-terminated. gold is NUL-terminated. There is no overlong penalty: it is a matter of tokens.
+DSDR_API dsdr_status dsdr_scorer_score(dsdr_scorer *scorer, const char *gold, const char *const *responses, const size_t *lengths,
+                                       size_t G, dsdr_scored *scored, dsdr_credit_summary *summary);
+DSDR_API void dsdr_scored_clear(dsdr_scored *scored, size_t G);
+
+// ---- language models -------------------------------------------------------------------------------------------------------
+
+// A causal language model with its tokenizer: Llama, SmolLM2, Qwen2, Qwen3, Mistral without sliding window. What a log-prob is
+// does not depend on how it is computed: a rollout's recorded log-probs and those that dsdr_model_logprobs gives for its tokens
+// are the same bits, in any batch and with any number of threads.
+typedef struct dsdr_model dsdr_model;
+
+typedef enum dsdr_precision {
+    DSDR_PRECISION_AUTO, // bfloat16 where the CPU multiplies it natively
+    DSDR_PRECISION_FLOAT32,
+    DSDR_PRECISION_BFLOAT16, // products in bfloat16, sums in float32
+} dsdr_precision;
+
+typedef struct dsdr_model_options {
+    int threads; // 0: one a core
+    dsdr_precision precision;
+} dsdr_model_options;
+
+DSDR_API dsdr_model_options dsdr_model_defaults(void); // 0, float32
+
+// Opens a Hugging Face folder (config.json, safetensors, tokenizer) or a GGUF file. What its configuration asks for and is not
+// implemented is DSDR_UNSUPPORTED, naming it; a missing, surplus, misshapen or non-finite tensor is refused by name. options
+// NULL: the defaults.
+DSDR_API dsdr_status dsdr_model_open(dsdr_model **out, const char *path, const dsdr_model_options *options);
+DSDR_API void dsdr_model_close(dsdr_model *model);
+
+typedef struct dsdr_model_info {
+    const char *architecture; // as in config.json; it and stop_tokens belong to the model
+    size_t layers, hidden, vocabulary, max_positions;
+    size_t parameters;          // numbers
+    const int32_t *stop_tokens; // [stop_count] end a response
+    size_t stop_count;
+    int32_t bos;        // -1: none
+    bool chat_template; // the model has one
+} dsdr_model_info;
+
+DSDR_API dsdr_status dsdr_model_describe(const dsdr_model *model, dsdr_model_info *out);
+
+// Text to tokens and back, equal to Hugging Face's. Any number of threads may use these two with one model at once.
+//   special       special tokens written out in the text become those tokens
+//   add           what the tokenizer puts around a text (BOS, EOS) is added
+//   skip_special  special tokens are left out of the text
+// *tokens and *text are the caller's. *text is NUL-terminated and exactly the tokens' bytes: a character cut in half stays cut.
+DSDR_API dsdr_status dsdr_model_encode(const dsdr_model *model, const char *text, size_t length, bool special, bool add,
+                                       int32_t **tokens, size_t *count);
+DSDR_API dsdr_status dsdr_model_decode(const dsdr_model *model, const int32_t *tokens, size_t count, bool skip_special,
+                                       char **text, size_t *length);
+
+// The prompt of a problem as training makes it. prompt_template: "chat" or NULL for the model's own chat template, to which
+// `instruction` (NULL: none) goes behind the problem after a newline; or a raw text that contains {problem}. All are
+// NUL-terminated. *think_open (NULL if not wanted) = the prompt ends inside an opened <think>.
+DSDR_API dsdr_status dsdr_model_prompt(dsdr_model *model, const char *prompt_template, const char *instruction,
+                                       const char *problem, int32_t **tokens, size_t *count, bool *think_open);
+
+// A response and room for what the model says of it.
+typedef struct dsdr_sequence {
+    const int32_t *tokens; // [length]
+    size_t length;         // T, at least 1
+    float *logp;           // [length] = log-prob of each token given the prompt and the tokens before
+    float *entropy;        // [length] = entropy of the distribution it was drawn from; NULL if not wanted
+} dsdr_sequence;
+
+// Log-probs and entropies of G responses to one prompt, which is computed once. P at least 1; temperature above 0. Working memory
+// grows to the largest call and is kept until the model is closed.
+DSDR_API dsdr_status dsdr_model_logprobs(dsdr_model *model, const int32_t *prompt, size_t prompt_length, dsdr_sequence *responses,
+                                         size_t G, float temperature);
+
+typedef enum dsdr_finish {
+    DSDR_FINISH_STOP,   // an end token or a stop string
+    DSDR_FINISH_LENGTH, // cut at max_tokens
+} dsdr_finish;
+
+typedef struct dsdr_rollout {
+    size_t length;         // T, the ending token included
+    int32_t *tokens;       // [T]
+    float *logp, *entropy; // [T], of the whole distribution at this temperature, whatever top_k and top_p
+    dsdr_finish finish;
+    char *text;         // without special tokens, cut before a stop string; NUL-terminated, valid UTF-8
+    size_t text_length; // bytes
+} dsdr_rollout;
+
+typedef struct dsdr_sampling {
+    uint64_t seed,
+        serial; // draws are keyed by (seed, serial + number of the prompt, rollout, position): the same call, the same bits
+    float temperature;         // 0: the most likely token; logp and entropy are then those at temperature 1
+    size_t top_k;              // 0: all
+    double top_p;              // 1: all
+    size_t max_tokens;         // of a response
+    const int32_t *end_tokens; // [end_count]; NULL: the model's stop_tokens
+    size_t end_count;
+    const char *const *stop_strings; // [stop_count], NUL-terminated
+    size_t stop_count;
+    size_t rows; // rollouts computed at once: memory and speed, no bit of the result
+    // Called between tokens with the numbers of finished rollouts and of tokens; true stops (DSDR_INTERRUPTED). NULL: none.
+    bool (*watch)(void *context, size_t finished, size_t tokens);
+    void *watch_context;
+} dsdr_sampling;
+
+DSDR_API dsdr_sampling dsdr_sampling_defaults(void); // seed 1, temperature 1, everything else open, 256 tokens, 32 rows
+
+// rollouts[count][G] = G responses to each of `count` prompts, to be cleared; on failure they are empty. A prompt is computed
+// once. how NULL: the defaults. Prompt and max_tokens together have to fit the positions that the model was made for.
+DSDR_API dsdr_status dsdr_model_generate(dsdr_model *model, const int32_t *const *prompts, const size_t *prompt_lengths,
+                                         size_t count, size_t G, const dsdr_sampling *how, dsdr_rollout *rollouts);
+DSDR_API void dsdr_rollouts_clear(dsdr_rollout *rollouts, size_t count); // frees what `count` rollouts own
+
 #ifdef __cplusplus
 }
 #endif

@@ -39,6 +39,10 @@ static inline size_t api_length(const char *text, size_t length) { return length
         (length) = api_length((text), (length));                                                                                 \
     } while (0)
 
+// The lengths of `count` texts in a fresh array (free it); `lengths` NULL: of NUL-terminated ones. STATUS_INVALID for a text that
+// is NULL.
+status api_lengths(const char *const *texts, const size_t *lengths, size_t count, size_t **out);
+
 // The options of verification. STATUS_INVALID for a profile that is none.
 status api_verify_options(const dsdr_verify_options *given, verify_options *out);
 // Takes over what `v` owns.
