@@ -117,6 +117,31 @@ static void a_batch_equals_its_pairs(void **state) {
     dsdr_verify_pool_close(NULL);
 }
 
+static void workers_judge_as_this_process_does(void **state) {
+    (void)state;
+    enum { COUNT = 40 };
+    static char texts[COUNT][64];
+    dsdr_verify_item items[COUNT], again[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(texts[i], sizeof texts[i], i % 5 ? "the answer is \\boxed{%d/6}" : "%d", i);
+        items[i] = (dsdr_verify_item){
+            .gold = "1/3", .gold_length = DSDR_STRING, .text = texts[i], .text_length = DSDR_STRING, .is_answer = i % 2};
+        again[i] = items[i];
+    }
+    dsdr_verify_pool *pool;
+    ASSERT_OK(dsdr_verify_pool_open(&pool, TEST_BINARY_DIR "/dsdr", 2, 20.0, 0));
+    ASSERT_OK(dsdr_verify_batch(pool, NULL, items, COUNT));
+    ASSERT_OK(dsdr_verify_batch(NULL, NULL, again, COUNT));
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(items[i].verdict.status, again[i].verdict.status);
+        assert_string_equal(items[i].verdict.tier, again[i].verdict.tier);
+        dsdr_verdict_clear(&items[i].verdict), dsdr_verdict_clear(&again[i].verdict);
+    }
+    dsdr_verify_pool_close(pool);
+    ASSERT_REFUSED(dsdr_verify_pool_open(&pool, "dsdr", 0, 1, 0), DSDR_INVALID, "at least one worker");
+    ASSERT_REFUSED(dsdr_verify_pool_open(&pool, "dsdr", 1, NAN, 0), DSDR_INVALID, "deadline_seconds");
+}
+
 // ---- comparing -----------------------------------------------------------------------------------------------------------
 
 static void diversity_equals_numpy(void **state) {
@@ -440,6 +465,7 @@ int main(void) {
         cmocka_unit_test(answers_are_judged_as_the_golden_cases_say),
         cmocka_unit_test(responses_are_extracted_and_judged),
         cmocka_unit_test(a_batch_equals_its_pairs),
+        cmocka_unit_test(workers_judge_as_this_process_does),
         cmocka_unit_test(diversity_equals_numpy),
         cmocka_unit_test(formulas_are_found_as_labelled),
         cmocka_unit_test(credit_equals_decimal_arithmetic),
