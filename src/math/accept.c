@@ -20,6 +20,11 @@ static bool all_equations(const math_node *n) {
 static bool is_name(const math_node *n) {
     if (n->kind == MATH_SYMBOL) return node_has_variables(n);
     if (n->kind == MATH_VECTOR || n->kind == MATH_TEXT) return true;
+    if (n->kind == MATH_TUPLE) { // (x, y)
+        for (uint32_t i = 0; i < n->count; i++)
+            if (!is_name(n->children[i])) return false;
+        return n->count > 0;
+    }
     if (n->kind != MATH_FUNCTION) return false;
     static const char *const computed[] = {"sin", "cos", "tan", "cot", "sec", "csc", "ln",   "log",
                                            "exp", "max", "min", "gcd", "lcm", "mod", "pmod", NULL};
@@ -358,6 +363,12 @@ static bool is_region(const math_node *n) {
     }
 }
 
+// x in {1, 2}
+static bool names_members(const math_node *n) {
+    return n->kind == MATH_RELATION && n->count == 2 && n->operators[0] == MATH_IN && is_name(n->children[0]) &&
+           n->children[1]->kind == MATH_SET;
+}
+
 // Two relations other than equations that are no sets of real numbers.
 static math_outcome accept_relation(judge *j, math_node *gold, math_node *answer) {
     if (answer->kind != MATH_RELATION || gold->kind != MATH_RELATION) return refuse(j, "a relation is asked for");
@@ -442,6 +453,8 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
         if (!g || !a) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
         if (g != gold || a != answer) return accept_answer(j, g, a);
     }
+    if (names_members(answer) && !names_members(gold) && !is_region(gold)) return accept_answer(j, gold, answer->children[1]);
+    if (names_members(gold) && !names_members(answer) && !is_region(answer)) return accept_answer(j, gold->children[1], answer);
     if (is_region(gold) || is_region(answer)) {
         math_outcome outcome = region_compare(j, gold, answer);
         if (outcome != MATH_UNPARSED) return outcome;

@@ -300,8 +300,10 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
     }
     const char *text = lx->text + open + 1;
     size_t length = close - open - 2, letters = 0, others = 0;
-    while (length && is_space(text[0])) text++, length--;
-    while (length && is_space(text[length - 1])) length--;
+    while (length && (is_space(text[0]) || text[0] == '~')) text++, length--;
+    while (length && (is_space(text[length - 1]) || text[length - 1] == '~')) length--;
+    size_t run = 0; // the letters that it begins with
+    while (run < length && is_letter(text[run])) run++;
     for (size_t i = 0; i < length; i++) {
         if (is_letter(text[i]) || (unsigned char)text[i] >= 0x80)
             letters++;
@@ -324,6 +326,12 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
         if (word_is_language(text, length)) return word_token(t, text, length);
         t.kind = TOKEN_NAME, t.text = text, t.length = (uint32_t)length;
         return t;
+    }
+    bool unit = !words && run > 0 && (memchr(text, '/', length) || word_is_language(text, run));
+    for (size_t i = 0; i < length && unit; i++) unit = is_letter(text[i]) || memchr("/^0123456789 .~-{}", text[i], 19) != NULL;
+    if (unit) { // \mathrm{km/h}
+        lx->position = close;
+        return word_token(t, text, length);
     }
     lx->position = open; // \mathbf{x + 1}, \text{12}: the group itself
     return lexer_next(lx);

@@ -235,18 +235,23 @@ math_node *normal_form(math_expression *e, math_node *n) {
         return normal_collection(e, n);
     case MATH_SET:
         return n->count ? normal_collection(e, n) : n;
-    case MATH_WITH_UNIT:
-        return n->children[0];
     default:
         return n;
     }
+}
+
+// Units are no part of a formula.
+static math_node *without_units(math_node *n) {
+    while (n->kind == MATH_WITH_UNIT) n = n->children[0];
+    for (uint32_t i = 0; i < n->count; i++) n->children[i] = without_units(n->children[i]);
+    return n;
 }
 
 status math_normalize(math_expression *expression) {
     // Making one denominator adds nodes: the limit was checked while reading, what follows adds at most a few per node.
     size_t limit = expression->limits.nodes;
     expression->limits.nodes = limit > SIZE_MAX / 8 ? SIZE_MAX : 8 * limit;
-    math_node *root = normal_form(expression, expression->root);
+    math_node *root = normal_form(expression, without_units(expression->root));
     expression->limits.nodes = limit;
     if (!root)
         return expression->failure != STATUS_OK ? expression->failure

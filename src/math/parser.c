@@ -1,6 +1,6 @@
 // The parser: operator precedence by binding powers (Pratt 1973), over the whole token array.
 //
-//   modulus 5 < relations 10 < ratio 15 < union, intersection, difference 20 < units 25 < + - plus-minus 30 < times, / 40
+//   modulus 5 < relations 10 < units 12 < ratio 15 < union, intersection, difference 20 < + - plus-minus 30 < times, / 40
 //   < implicit product 45 < unary minus 50 < ^ 60 (right to left) < ! degree % prime 65 < subscript 70
 //
 // A function without parentheses takes the implicit product up to the next function. INT/INT in front of a factor is a
@@ -19,7 +19,7 @@ enum {
     POWER_RELATION = 10,
     POWER_RATIO = 15,
     POWER_UNION = 20,
-    POWER_UNIT = 25,
+    POWER_UNIT = 12,
     POWER_SUM = 30,
     POWER_PRODUCT = 40,
     POWER_IMPLICIT = 45,
@@ -550,7 +550,9 @@ static const char *words(parser *p, bool unit) {
     status code = STATUS_OK;
     while (code == STATUS_OK) {
         token *t = here(p);
-        bool word = t->kind == TOKEN_WORD || (t->kind == TOKEN_NAME && t->length == 1 && text.length && !unit && t->space) ||
+        bool behind_slash = unit && text.length && text.data[text.length - 1] == '/' && t->kind == TOKEN_NAME;
+        bool word = t->kind == TOKEN_WORD || behind_slash ||
+                    (t->kind == TOKEN_NAME && t->length == 1 && text.length && !unit && t->space) ||
                     (t->kind == TOKEN_RELATION && t->code == MATH_IN && t->space && !unit && text.length);
         if (!word) break;
         if (text.length && text.data[text.length - 1] != '/') code = buffer_append_byte(&text, ' ');
@@ -578,7 +580,9 @@ static const char *words(parser *p, bool unit) {
                 p->at += 4;
             }
         }
-        if (unit && code == STATUS_OK && at_kind(p, TOKEN_DIVIDE) && ahead(p, 1)->kind == TOKEN_WORD) {
+        if (unit && code == STATUS_OK && at_kind(p, TOKEN_DIVIDE) &&
+            (ahead(p, 1)->kind == TOKEN_WORD ||
+             (ahead(p, 1)->kind == TOKEN_NAME && memchr("hsmgl", ahead(p, 1)->text[0], 5)))) { // km/h
             code = buffer_append_byte(&text, '/');
             p->at++;
         }

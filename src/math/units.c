@@ -85,6 +85,7 @@ void unit_read(const char *text, unit *out) {
     out->key[0] = 0, out->known = true;
     fmpq_init(out->factor);
     fmpq_one(out->factor);
+    if (strncmp(text, "a.m", 3) == 0 || strncmp(text, "p.m", 3) == 0) text = text[0] == 'a' ? "am" : "pm";
     bool under = false; // behind "per" or a slash
     int prefix = 0;     // square, cubic
     struct {
