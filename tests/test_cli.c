@@ -68,6 +68,23 @@ static const cli_case cases[] = {
     {{"tokenize", "--decode", "--skip-special", "{GOLDEN}/text/bert"}, "{\"ids\":[2,544,565,3]}\n", 0, "\"text\":\"hello world\"}\n", ""},
     {{"tokenize", "{GOLDEN}/text/bert"}, "{\"text\":5}\n{\"text\":\"world\"}\n", 1, "{\"text\":5,\"status\":\"error\",\"error\":\"the row has no \\\"text\\\"\"}\n{\"text\":\"world\",\"ids\":[2,565,3]}", "2 texts"},
     {{"tokenize", "--decode", "{GOLDEN}/text/bert"}, "{\"ids\":[9999999]}\n{\"ids\":[-1]}\n{\"ids\":[\"a\"]}\n{}\n", 1, "vocabulary", "4 of them with an error"},
+    // logprobs; the numbers are those of transformers in float64
+    {{"logprobs"}, "", 2, "", "no model: dsdr logprobs MODEL"},
+    {{"logprobs", "{TMP}/nowhere"}, "", 2, "", "nowhere"},
+    {{"logprobs", "{GOLDEN}/model/tiny_lm.gguf", "-", "more"}, "", 2, "", "more is a second one"},
+    {{"logprobs", "{GOLDEN}/model/tiny_lm.gguf", "trainer.lr=1"}, "", 2, "", "trainer.lr=1 has no meaning here"},
+    {{"logprobs", "{GOLDEN}/model/tiny_lm.gguf", "precision=float8"}, "", 2, "", "float8"},
+    {{"logprobs", "{GOLDEN}/model/tiny_lm", "--threads", "1"}, "{\"prompt\":\"What is 6 + 6?\",\"response\":\" It is 12.\",\"k\":[1]}\n", 0, "\"k\":[1],\"ids\":[223,43,86,262,223,19,20,16],\"logp\":[-6.8579", "1 responses"},
+    {{"logprobs", "{GOLDEN}/model/tiny_lm.gguf", "precision=bfloat16", "threads=2"}, "{\"prompt\":\"What is 6 + 6?\",\"response\":\" It is 12.\"}\n", 0, "\"ids\":[223,43,86,262,223,19,20,16],\"logp\":[-6.8", ""},
+    {{"logprobs", "{GOLDEN}/model/tiny_lm"}, "{\"prompt\":\"a\",\"response\":\"\"}\n{\"prompt\":\"\",\"response\":\"a\"}\n{\"prompt\":\"a\"}\n", 1, "{\"prompt\":\"a\",\"response\":\"\",\"ids\":[],\"logp\":[],\"entropy\":[]}\n{\"prompt\":\"\",\"response\":\"a\",\"status\":\"error\",\"error\":\"the prompt is empty; a prompt needs at least one token\"}\n", "2 of them with an error"},
+    // inspect
+    {{"inspect"}, "", 2, "", "one model, as in"},
+    {{"inspect", "{TMP}/nowhere"}, "", 2, "", "nowhere"},
+    {{"inspect", "{GOLDEN}/model/tiny_lm.gguf"}, "", 0, "  types              BF16 15, F32 5\n", ""},
+    {{"inspect", "--json", "{GOLDEN}/model/tiny_lm"}, "", 0, "\"training\":{\"possible\":true}", ""},
+    {{"inspect", "--json", "{GOLDEN}/model/tiny_llama"}, "", 0, "\"training\":{\"possible\":false,\"reason\":", ""},
+    {{"inspect", "{GOLDEN}/weights/types.gguf"}, "", 2, "  possible           no\n", "general.architecture"},
+    {{"inspect", "{GOLDEN}/model/tiny_bert"}, "", 0, "encoder\n  width              32\n", ""},
     // verify
     {{"verify", "--help"}, "", 0, "usage: dsdr verify", ""},
     {{"verify", "--gold", "1/2", "--answer", "0.5"}, "", 0, "\"correct\":true,\"status\":\"correct\",\"extracted\":\"0.5\",\"tier\":", ""},

@@ -70,34 +70,43 @@ static status check_tied_head(const weights_file *file, const parameter_table *t
     return code;
 }
 
-static status read_parameters(const weights_file *file, const model_config *c, const parameter_table *table, float *out) {
+static const char *stored_name(const parameter *p, bool gguf) { return gguf ? p->gguf_name : p->name; }
+
+// Every tensor of the table is there in its shape, and no other one is.
+static status check_tensors(const weights_file *file, const model_config *c, const parameter_table *table) {
     bool gguf = weights_file_format(file) == WEIGHTS_GGUF;
-    size_t used = 0;
     for (size_t i = 0; i < table->count; i++) {
-        const parameter *p = &table->items[i];
-        const char *name = gguf ? p->gguf_name : p->name;
+        const char *name = stored_name(&table->items[i], gguf);
         const weights_tensor *t = weights_find(file, name);
         if (!t) return status_set(STATUS_INVALID, "%s: tensor \"%s\" is missing", weights_file_path(file), name);
-        TRY(check_shape(t, p));
-        TRY(weights_check_finite(t));
-        TRY(weights_read_f32(t, 0, p->count, out + p->offset));
-        if (gguf && p->rotated_heads && strcmp(c->architecture, "LlamaForCausalLM") == 0) TRY(unpermute(out + p->offset, p));
-        used++;
+        TRY(check_shape(t, &table->items[i]));
     }
     size_t allowed = 0;
     for (size_t i = 0; i < weights_count(file); i++) {
         const char *name = weights_at(file, i)->name;
         bool known = false;
-        for (size_t k = 0; k < table->count && !known; k++)
-            known = strcmp(name, gguf ? table->items[k].gguf_name : table->items[k].name) == 0;
+        for (size_t k = 0; k < table->count && !known; k++) known = strcmp(name, stored_name(&table->items[k], gguf)) == 0;
         if (known) continue;
         if (!is_surplus_allowed(c, name))
             return status_set(STATUS_UNSUPPORTED, "%s: tensor \"%s\" is not part of a %s as its config describes it",
                               weights_file_path(file), name, c->architecture);
         allowed++;
     }
-    if (used + allowed != weights_count(file))
+    if (table->count + allowed != weights_count(file))
         return status_set(STATUS_INVALID, "%s: a tensor is stored twice", weights_file_path(file));
+    return STATUS_OK;
+}
+
+static status read_parameters(const weights_file *file, const model_config *c, const parameter_table *table, float *out) {
+    bool gguf = weights_file_format(file) == WEIGHTS_GGUF;
+    TRY(check_tensors(file, c, table));
+    for (size_t i = 0; i < table->count; i++) {
+        const parameter *p = &table->items[i];
+        const weights_tensor *t = weights_find(file, stored_name(p, gguf));
+        TRY(weights_check_finite(t));
+        TRY(weights_read_f32(t, 0, p->count, out + p->offset));
+        if (gguf && p->rotated_heads && strcmp(c->architecture, "LlamaForCausalLM") == 0) TRY(unpermute(out + p->offset, p));
+    }
     return c->tied && !gguf ? check_tied_head(file, table, out) : STATUS_OK;
 }
 
@@ -152,6 +161,18 @@ static void place(model *m, linear *l, size_t out, size_t in) {
     if (m->trainable) l->backward = arena_take(&m->packed_memory, bytes);
 }
 
+static size_t packed_weights_bytes(const model_config *c, const matmul *products, bool trainable) {
+    size_t q = c->heads * c->head_width, kv = c->kv_heads * c->head_width;
+    size_t per_layer = linear_bytes(products, q + 2 * kv, c->hidden) + linear_bytes(products, c->hidden, q) +
+                       linear_bytes(products, 2 * c->feed_forward, c->hidden) +
+                       linear_bytes(products, c->hidden, c->feed_forward);
+    return (per_layer * c->layers + linear_bytes(products, c->vocabulary, c->hidden)) * (trainable ? 2 : 1);
+}
+
+size_t model_bytes(const model_config *config, const parameter_table *table, const matmul *products, bool trainable) {
+    return table->total * sizeof(float) + packed_weights_bytes(config, products, trainable);
+}
+
 // Everything but the values: table, memory, places of the packed weights.
 static status build(model *m, matmul *products, bool trainable) {
     const model_config *c = &m->config;
@@ -159,10 +180,7 @@ static status build(model *m, matmul *products, bool trainable) {
     m->trainable = trainable;
     TRY(parameter_table_create(&m->table, c));
     size_t q = c->heads * c->head_width, kv = c->kv_heads * c->head_width;
-    size_t per_layer = linear_bytes(products, q + 2 * kv, c->hidden) + linear_bytes(products, c->hidden, q) +
-                       linear_bytes(products, 2 * c->feed_forward, c->hidden) +
-                       linear_bytes(products, c->hidden, c->feed_forward);
-    size_t packed = (per_layer * c->layers + linear_bytes(products, c->vocabulary, c->hidden)) * (trainable ? 2 : 1);
+    size_t packed = packed_weights_bytes(c, products, trainable);
     size_t small = arena_size(c->layers * sizeof *m->layers) + arena_size(c->head_width / 2 * sizeof(float));
     TRY(arena_create(&m->parameter_memory, arena_size(m->table.total * sizeof(float)), "the parameters"));
     TRY(arena_create(&m->packed_memory, packed + small, "the packed weights"));
@@ -191,16 +209,25 @@ status model_pack(model *m) {
     return linear_pack(m->products, &m->head, m->parameters + m->table.head);
 }
 
+// The config of an opened file or folder.
+static status config_of(model_config *c, const weights_file *file, const char *path) {
+    return weights_file_format(file) == WEIGHTS_GGUF ? model_config_from_gguf(c, file) : read_config(c, path);
+}
+
+status model_check(const weights_file *file, const char *path, model_config *config, parameter_table *table) {
+    *table = (parameter_table){0};
+    TRY(config_of(config, file, path));
+    TRY(parameter_table_create(table, config));
+    status code = check_tensors(file, config, table);
+    if (code != STATUS_OK) parameter_table_free(table);
+    return code;
+}
+
 status model_load(model *m, matmul *products, const char *path, bool trainable) {
     *m = (model){0};
     weights_file *file = NULL;
     status code = weights_open(&file, path);
-    if (code == STATUS_OK) {
-        if (weights_file_format(file) == WEIGHTS_GGUF)
-            code = model_config_from_gguf(&m->config, file);
-        else
-            code = read_config(&m->config, path);
-    }
+    if (code == STATUS_OK) code = config_of(&m->config, file, path);
     if (code == STATUS_OK) code = build(m, products, trainable);
     if (code == STATUS_OK) code = read_parameters(file, &m->config, &m->table, m->parameters);
     weights_close(file);

@@ -31,6 +31,13 @@ typedef struct model {
 // On failure *m is empty and model_free is harmless.
 status model_load(model *m, matmul *products, const char *path, bool trainable);
 
+// Looks at an opened model without loading it: its config, its table of parameters, and that every tensor has its name and shape.
+// On failure *table is empty.
+status model_check(const weights_file *file, const char *path, model_config *config, parameter_table *table);
+
+// What a loaded model holds in memory: parameters and their packed copies.
+size_t model_bytes(const model_config *config, const parameter_table *table, const matmul *products, bool trainable);
+
 // An untrained model: matrices and embedding from N(0, 0.02^2), keyed by `seed`, tensor and element; gains 1, biases 0.
 status model_init(model *m, matmul *products, const model_config *config, uint64_t seed, bool trainable);
 void model_free(model *m);
