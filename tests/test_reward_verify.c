@@ -139,8 +139,7 @@ static void equal_answers_share_a_key(void **state) {
     buffer_free(&first), buffer_free(&other);
 }
 
-// --- Workers
-// -----------------------------------------------------------------------------------------------------------------------
+// ---- workers ------------------------------------------------------------
 
 static verify_item item_of(const char *gold, const char *text) {
     return (verify_item){.gold = gold, .gold_length = strlen(gold), .text = text, .text_length = strlen(text)};

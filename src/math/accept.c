@@ -377,9 +377,9 @@ static math_outcome accept_relation(judge *j, math_node *gold, math_node *answer
     if (g->count != a->count || memcmp(g->operators, a->operators, g->count - 1) != 0)
         return refuse(j, "the relations are of different kinds");
     if (g->count == 2 && strchr("<l", g->operators[0]))
-        return value_proportional(j, g->children[0], g->children[1], a->children[0], a->children[1], true);
+        return functions_proportional(j, g->children[0], g->children[1], a->children[0], a->children[1], true);
     if (g->count == 2 && g->operators[0] == MATH_NE)
-        return value_proportional(j, g->children[0], g->children[1], a->children[0], a->children[1], false);
+        return functions_proportional(j, g->children[0], g->children[1], a->children[0], a->children[1], false);
     return in_order(j, g, a);
 }
 
@@ -419,7 +419,7 @@ static math_outcome accept_equation(judge *j, math_node *gold, math_node *answer
             if (equation && gold->count == answer->count) return in_order(j, gold, answer);
             return refuse(j, "an equation is asked for");
         }
-        return value_proportional(j, gold->children[0], gold->children[1], answer->children[0], answer->children[1], false);
+        return functions_proportional(j, gold->children[0], gold->children[1], answer->children[0], answer->children[1], false);
     }
     if (!equation) return accept_answer(j, value, answer);
     read_assignment(answer, &other_name, &other_value);
@@ -430,7 +430,7 @@ static math_outcome accept_equation(judge *j, math_node *gold, math_node *answer
         outcome = accept_answer(j, value, other_value);
     if (outcome == MATH_EQUAL || !node_has_variables(value) || gold->count != 2 || answer->count != 2) return outcome;
     math_outcome whole =
-        value_proportional(j, gold->children[0], gold->children[1], answer->children[0], answer->children[1], false);
+        functions_proportional(j, gold->children[0], gold->children[1], answer->children[0], answer->children[1], false);
     return whole == MATH_EQUAL || outcome == MATH_DIFFERENT ? whole : outcome;
 }
 

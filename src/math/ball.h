@@ -8,10 +8,14 @@
 #include "math/number.h"
 
 #define BALL_PRECISION_MAX 4096 // bits
+#define BALL_AGREEMENT_BITS 300 // to which values agree, beyond the size of what was written, before they are called equal
 
 // A ball that holds the value of the tree. VALUE_OTHER: the tree holds something that is no number here (a free symbol, words, an
 // unknown function). *steps counts down with the precision.
 value_state ball_evaluate(const math_node *n, const bindings *given, long precision, size_t *steps, acb_t out);
+
+// Whether |x| < 2^-bits for every x of the ball.
+bool ball_below(const acb_t x, double bits);
 
 // How small a - b can be. For trees without free symbols: if `algebraic`, then a - b is 0 or |a - b| >= 2^-bits (Burnikel, Funke,
 // Mehlhorn, Schirra, Schmitt, "A separation bound for real algebraic expressions", 2001/2009: numerator and denominator bounds u,

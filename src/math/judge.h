@@ -23,9 +23,12 @@ math_outcome judge_says(judge *j, math_outcome outcome, const char *tier, const 
 // value.c: two scalars. Where the expressions cannot be computed, equal only if they are the same tree in normal form.
 math_outcome value_compare(judge *j, math_node *gold, math_node *answer);
 
-// value.c: whether gold_left - gold_right is a constant multiple of answer_left - answer_right, a positive one if `positive`.
-math_outcome value_proportional(judge *j, math_node *gold_left, math_node *gold_right, math_node *answer_left,
-                                math_node *answer_right, bool positive);
+// functions.c: the same for two expressions with variables.
+math_outcome functions_compare(judge *j, math_node *gold, math_node *answer);
+
+// functions.c: whether gold_left - gold_right is a constant multiple of answer_left - answer_right, a positive one if `positive`.
+math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *gold_right, math_node *answer_left,
+                                    math_node *answer_right, bool positive);
 
 // value.c: the order of two real constants: -1, 0, 1; 2 when not known.
 int value_order(judge *j, const math_node *a, const math_node *b);
@@ -37,6 +40,8 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer);
 // is no such set.
 math_outcome region_compare(judge *j, math_node *gold, math_node *answer);
 
+bool name_is_constant(const char *name); // pi, e, i, infinity
+bool name_is_function(const char *name); // one that can be computed: sin, log, gcd, ...
 bool node_is_infinity(const math_node *n, int *sign);
 bool node_has_variables(const math_node *n);                        // symbols other than pi, e, i, infinity
 bool node_is_decimal(const math_node *n, int *places, int *digits); // one decimal literal, signed or not

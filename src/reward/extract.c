@@ -59,8 +59,7 @@ static span behind_thought(span s, bool think_open, bool *closed) {
     return end == SIZE_MAX ? s : (span){s.text + end, s.length - end};
 }
 
-// --- Boxes
-// -------------------------------------------------------------------------------------------------------------------------
+// ---- boxes ------------------------------------------------------------
 
 typedef struct box {
     size_t begin, end; // of the whole: from the backslash to behind the closing brace
@@ -251,8 +250,7 @@ bool answer_has_box(const char *text, size_t length) {
     return false;
 }
 
-// --- Other places
-// ------------------------------------------------------------------------------------------------------------------
+// ---- other places ------------------------------------------------------------
 
 // A number at `at`, thousands commas included; its end, or `at` itself.
 static size_t number_end(span s, size_t at) {

@@ -70,8 +70,7 @@ static void put_u64(unsigned char *p, uint64_t v) {
 
 static uint64_t get_u64(const unsigned char *p) { return (uint64_t)get_u32(p) | (uint64_t)get_u32(p + 4) << 32; }
 
-// --- The helper
-// --------------------------------------------------------------------------------------------------------------------
+// ---- the helper ------------------------------------------------------------
 
 static bool read_all(int descriptor, void *bytes, size_t count) {
     for (size_t done = 0; done < count;) {
@@ -150,8 +149,7 @@ int worker_main(int descriptor) {
     return code;
 }
 
-// --- The pool
-// ----------------------------------------------------------------------------------------------------------------------
+// ---- the pool ------------------------------------------------------------
 
 static void stop_helper(helper *h) {
     if (h->pid > 0) {

@@ -1,0 +1,169 @@
+// Brackets of the parser: lists, tuples, sets, intervals, absolute values, matrices and systems. See parser.h.
+#include <string.h>
+
+#include "math/parser.h"
+
+// The items up to something that is no separator. One item without separator is returned as it is.
+math_node *parser_list(parser *p) {
+    math_node *items[ITEMS_MAX];
+    size_t count = 0;
+    int separator = 0;
+    for (;;) {
+        if (count == ITEMS_MAX) {
+            p->e->failure = status_set(STATUS_LIMIT, "a list of more than %d members", ITEMS_MAX);
+            return NULL;
+        }
+        math_node *item = parser_expression(p, 0);
+        if (!item) return NULL;
+        items[count++] = item;
+        token_kind kind = here(p)->kind;
+        if (kind == TOKEN_COMMA || kind == TOKEN_SEMICOLON) {
+            p->at++;
+            if (!separator) separator = ',';
+            if (at_kind(p, TOKEN_AND) || at_kind(p, TOKEN_OR)) {
+                separator = at_kind(p, TOKEN_AND) ? 'a' : 'o';
+                p->at++;
+            }
+        } else if (kind == TOKEN_AND || kind == TOKEN_OR) {
+            separator = kind == TOKEN_AND ? 'a' : 'o';
+            p->at++;
+        } else
+            break;
+    }
+    if (count == 1) return items[0];
+    math_node *n = tree_node(p->e, MATH_LIST, count);
+    if (!n) return NULL;
+    memcpy(n->children, items, count * sizeof *items);
+    n->integer = separator;
+    return n;
+}
+
+// Everything between an opening token and its closing one.
+math_node *parser_group(parser *p) {
+    int open = here(p)->code;
+    int bars = p->bars;
+    bool in_set = p->in_set, stop = p->stop_function;
+    p->at++;
+    p->bars = 0, p->stop_function = false, p->in_set = open == 'S' || open == '{';
+    math_node *inside = NULL, *n = NULL;
+    if (at_kind(p, TOKEN_CLOSE)) {
+        if (open != 'S' || here(p)->code != 'S') return parser_refuse(p, "empty brackets");
+        p->at++;
+        p->bars = bars, p->in_set = in_set, p->stop_function = stop;
+        return tree_node(p->e, MATH_SET, 0);
+    }
+    inside = parser_list(p);
+    if (!inside) return NULL;
+    if (p->in_set && (at_kind(p, TOKEN_BAR) || at_kind(p, TOKEN_MID) || at_kind(p, TOKEN_COLON))) {
+        p->at++, p->in_set = false;
+        math_node *condition = parser_list(p);
+        inside = tree_binary(p->e, MATH_SUCH_THAT, inside, condition);
+        if (!inside) return NULL;
+    }
+    p->bars = bars, p->in_set = in_set, p->stop_function = stop;
+    if (!at_kind(p, TOKEN_CLOSE)) return parser_refuse(p, "a closing bracket is missing");
+    int close = here(p)->code;
+    p->at++;
+    bool several = inside->kind == MATH_LIST && !inside->grouped;
+    if ((open == '(' && close == '[') || (open == '[' && close == '(')) {
+        if (!several || inside->count != 2) return parser_refuse(p, "brackets do not match");
+        n = tree_binary(p->e, MATH_INTERVAL, inside->children[0], inside->children[1]);
+        if (n) n->open_left = open == '(', n->open_right = close == '(';
+        return n;
+    }
+    if (open != close) return parser_refuse(p, "brackets do not match");
+    if (open == 'F' || open == 'C')
+        return several ? parser_refuse(p, "a list in floor or ceiling")
+                       : tree_unary(p->e, open == 'F' ? MATH_FLOOR : MATH_CEILING, inside);
+    if (inside->kind == MATH_SUCH_THAT && (open == 'S' || open == '{')) return inside;
+    if (several) {
+        inside->kind = open == '(' || open == '<' ? MATH_TUPLE : open == '[' ? MATH_BRACKETS : MATH_SET;
+        return inside;
+    }
+    if (open == 'S') return tree_unary(p->e, MATH_SET, inside);
+    if (open == '<') return tree_unary(p->e, MATH_TUPLE, inside);
+    inside->grouped = true;
+    return inside;
+}
+
+math_node *parser_absolute(parser *p, token_kind kind) {
+    bool in_set = p->in_set, stop = p->stop_function;
+    p->at++;
+    p->bars++, p->in_set = false, p->stop_function = false;
+    math_node *inside = parser_expression(p, 0);
+    p->bars--, p->in_set = in_set, p->stop_function = stop;
+    if (!inside) return NULL;
+    if (kind == TOKEN_BAR && at_kind(p, TOKEN_DOUBLE_BAR))
+        here(p)->kind = TOKEN_BAR; // two closing bars in a row: one is left
+    else if (at_kind(p, kind))
+        p->at++;
+    else
+        return parser_refuse(p, "a closing bar is missing");
+    if (kind == TOKEN_BAR) return tree_unary(p->e, MATH_ABSOLUTE, inside);
+    math_node *n = tree_unary(p->e, MATH_VECTOR, inside);
+    if (n) n->name = "norm";
+    return n;
+}
+
+static bool env_is(const token *t, const char *const *names) {
+    for (; *names; names++)
+        if (token_is(t, *names)) return true;
+    return false;
+}
+
+static const char *const env_matrix[] = {"pmatrix", "bmatrix", "Bmatrix", "matrix", "smallmatrix",
+                                         "array",   "vmatrix", "Vmatrix", NULL};
+static const char *const env_rows[] = {"cases",   "align",    "align*",   "aligned",   "alignat",  "gather",
+                                       "gather*", "gathered", "equation", "equation*", "eqnarray", "eqnarray*",
+                                       "split",   "dcases",   "multline", NULL};
+
+math_node *parser_environment(parser *p) {
+    token name = *here(p);
+    bool matrix = env_is(&name, env_matrix);
+    if (!matrix && !env_is(&name, env_rows)) return parser_refuse(p, "an unknown environment");
+    math_node *cells[ITEMS_MAX];
+    size_t count = 0, rows = 0, columns = 0, column = 0;
+    int bars = p->bars;
+    bool in_set = p->in_set, stop = p->stop_function;
+    p->bars = 0, p->in_set = false, p->stop_function = false;
+    p->at++;
+    for (;;) {
+        if (at_kind(p, TOKEN_FINISH) && column == 0 && rows) break;
+        if (count == ITEMS_MAX) {
+            p->e->failure = status_set(STATUS_LIMIT, "a matrix of more than %d elements", ITEMS_MAX);
+            return NULL;
+        }
+        math_node *cell =
+            matrix || token_is(&name, "cases") || token_is(&name, "dcases") ? parser_expression(p, 0) : parser_list(p);
+        if (!cell) return NULL;
+        cells[count++] = cell, column++;
+        while (!matrix && (at_kind(p, TOKEN_COMMA) || at_kind(p, TOKEN_SEMICOLON))) p->at++;
+        if (at_kind(p, TOKEN_AMPERSAND)) {
+            p->at++;
+            continue;
+        }
+        if (!at_kind(p, TOKEN_ROW) && !at_kind(p, TOKEN_FINISH)) return parser_refuse(p, "a row of a matrix does not end");
+        rows++;
+        if (rows > 1 && column != columns) return parser_refuse(p, "rows of different lengths");
+        columns = column, column = 0;
+        if (at_kind(p, TOKEN_FINISH)) break;
+        p->at++;
+    }
+    p->bars = bars, p->in_set = in_set, p->stop_function = stop;
+    if (here(p)->length != name.length || memcmp(here(p)->text, name.text, name.length) != 0)
+        return parser_refuse(p, "an environment ends under another name");
+    p->at++;
+    if (!matrix && columns == 1 && rows == 1) return cells[0];
+    math_node *n = tree_node(p->e, matrix || columns > 1 ? MATH_MATRIX : MATH_LIST, count);
+    if (!n) return NULL;
+    memcpy(n->children, cells, count * sizeof *cells);
+    n->integer = n->kind == MATH_MATRIX ? (int)rows : 'a';
+    if (!matrix && columns > 1) n->name = "cases";
+    if (token_is(&name, "vmatrix")) {
+        n = tree_unary(p->e, MATH_FUNCTION, n);
+        if (n) n->name = "det";
+    }
+    return n;
+}
+
+bool parser_is_aligned(const token *t) { return env_is(t, env_rows) && !token_is(t, "cases") && !token_is(t, "dcases"); }

@@ -1,0 +1,341 @@
+// Operands of the parser: arguments of commands, mixed numbers, symbols and calls, functions, big operators, words. See parser.h.
+#include <string.h>
+
+#include "math/literal.h"
+#include "math/parser.h"
+
+// What \frac, \binom and decorations take: a group, or one token, of a number its first digit.
+math_node *parser_argument(parser *p, bool one_digit) {
+    token *t = here(p);
+    if (t->kind == TOKEN_OPEN && t->code == '{') return parser_group(p);
+    if (t->kind == TOKEN_NUMBER) {
+        if (one_digit && t->length > 1 && t->text[0] != '.' && !memchr(t->text, '.', t->length)) {
+            math_node *n = literal_node(p->e, t->text, 1);
+            t->text++, t->length--, t->space = false;
+            return n;
+        }
+        p->at++;
+        return literal_node(p->e, t->text, t->length);
+    }
+    if (t->kind == TOKEN_NAME) { // one symbol: no subscript, no call
+        p->at++;
+        return tree_named(p->e, MATH_SYMBOL, parser_keep(p, t));
+    }
+    if (!parser_starts_operand(p, t)) return parser_refuse(p, "an argument is missing");
+    return parser_prefix(p);
+}
+
+bool parser_integer_literal(const math_node *n) {
+    return n->kind == MATH_NUMBER && n->places < 0 && fmpz_is_one(fmpq_denref(n->value));
+}
+
+// INT followed by a fraction of integer literals smaller than one is a mixed number. `whole` was read, p stands behind it.
+math_node *parser_mixed_number(parser *p, math_node *whole) {
+    if (!parser_integer_literal(whole)) return whole;
+    token *t = here(p);
+    size_t mark = p->at;
+    math_node *top = NULL, *bottom = NULL;
+    if (t->kind == TOKEN_FRACTION) {
+        token *a = ahead(p, 1), first = *a; // argument() may cut a digit off either number: both are kept to read them again
+        if (a->kind != TOKEN_NUMBER &&
+            !(a->kind == TOKEN_OPEN && ahead(p, 2)->kind == TOKEN_NUMBER && is_close(ahead(p, 3), '{')))
+            return whole;
+        p->at++;
+        top = parser_argument(p, true);
+        token *b = here(p), second = *b;
+        bool plausible =
+            b->kind == TOKEN_NUMBER || (b->kind == TOKEN_OPEN && ahead(p, 1)->kind == TOKEN_NUMBER && is_close(ahead(p, 2), '{'));
+        bottom = top && plausible ? parser_argument(p, true) : NULL;
+        bool mixed = top && bottom && parser_integer_literal(top) && parser_integer_literal(bottom) &&
+                     fmpq_cmp(top->value, bottom->value) < 0 && !fmpq_is_zero(top->value);
+        if (!mixed) {
+            *b = second, *a = first;
+            p->at = mark;
+            return whole;
+        }
+    } else if (t->kind == TOKEN_NUMBER && t->space && ahead(p, 1)->kind == TOKEN_DIVIDE && ahead(p, 2)->kind == TOKEN_NUMBER) {
+        top = literal_node(p->e, t->text, t->length);
+        bottom = literal_node(p->e, ahead(p, 2)->text, ahead(p, 2)->length);
+        if (!top || !bottom) return NULL;
+        if (!parser_integer_literal(top) || !parser_integer_literal(bottom) || fmpq_cmp(top->value, bottom->value) >= 0 ||
+            fmpq_is_zero(top->value))
+            return whole;
+        p->at += 3;
+    } else
+        return whole;
+    fmpq_t value;
+    fmpq_init(value);
+    fmpq_div(value, top->value, bottom->value);
+    fmpq_add(value, value, whole->value);
+    math_node *n = tree_number(p->e, value);
+    fmpq_clear(value);
+    return n;
+}
+
+static bool sign_begins(const token *t) {
+    return t->kind == TOKEN_RELATION || t->kind == TOKEN_PLUS || t->kind == TOKEN_TIMES || t->kind == TOKEN_STAR;
+}
+
+static status token_append(const token *t, buffer *out) {
+    if (t->kind == TOKEN_RELATION) return buffer_append_byte(out, (char)t->code);
+    if (t->kind == TOKEN_PLUS) return buffer_append_byte(out, '+');
+    if (t->kind == TOKEN_MINUS) return buffer_append_byte(out, '-');
+    if (t->kind == TOKEN_TIMES || t->kind == TOKEN_STAR) return buffer_append_byte(out, '*');
+    return buffer_append(out, t->text, t->length);
+}
+
+// The text of a subscript, as part of a symbol's name; NULL after a failure.
+const char *parser_subscript(parser *p, const char *base) {
+    p->at++; // the underscore
+    math_node *sub = at_kind(p, TOKEN_NUMBER) || at_kind(p, TOKEN_NAME) ? parser_argument(p, false) : NULL;
+    if (!sub) {
+        if (at_open(p, '{') && ahead(p, 1)->kind == TOKEN_WORD && is_close(ahead(p, 2), '{')) {
+            p->at++;
+            sub = tree_named(p->e, MATH_SYMBOL, parser_keep(p, here(p)));
+            p->at += 2;
+        } else if (at_open(p, '{') && sign_begins(ahead(p, 1))) { // x_{>0}, x_{+}: the signs are part of the name
+            size_t end = 1;
+            while (end < 8 && ahead(p, end)->kind != TOKEN_END && ahead(p, end)->kind != TOKEN_OPEN &&
+                   !is_close(ahead(p, end), '{'))
+                end++;
+            if (!is_close(ahead(p, end), '{')) {
+                parser_refuse(p, "a subscript that is not understood");
+                return NULL;
+            }
+            buffer signs = {0};
+            status copied = STATUS_OK;
+            for (size_t i = 1; i < end && copied == STATUS_OK; i++) copied = token_append(ahead(p, i), &signs);
+            sub = copied == STATUS_OK ? tree_named(p->e, MATH_SYMBOL, tree_text(p->e, buffer_text(&signs), signs.length)) : NULL;
+            buffer_free(&signs);
+            if (copied != STATUS_OK) p->e->failure = copied;
+            p->at += end + 1;
+        } else if (at_open(p, '{'))
+            sub = parser_group(p);
+        else if (at_kind(p, TOKEN_WORD))
+            sub = tree_named(p->e, MATH_SYMBOL, parser_keep(p, here(p))), p->at++;
+    }
+    if (!sub) {
+        parser_refuse(p, "a subscript is missing");
+        return NULL;
+    }
+    buffer name = {0};
+    status code = buffer_printf(&name, sub->kind == MATH_NUMBER || sub->kind == MATH_SYMBOL ? "%s_" : "%s_{", base);
+    if (code == STATUS_OK) code = math_print_node(sub, &name);
+    if (code == STATUS_OK && sub->kind != MATH_NUMBER && sub->kind != MATH_SYMBOL) code = buffer_append_byte(&name, '}');
+    const char *kept = code == STATUS_OK ? tree_text(p->e, name.data, name.length) : NULL;
+    if (code != STATUS_OK) p->e->failure = code;
+    buffer_free(&name);
+    return kept;
+}
+
+// Whether name( is a call: always for f, g, h, primed and long names; for other letters where the argument looks like one.
+static bool is_call(parser *p, const char *name) {
+    if (!at_open(p, '(')) return false;
+    if (strcmp(name, "e") == 0 || strcmp(name, "i") == 0 || strcmp(name, "pi") == 0 || strcmp(name, "infinity") == 0 ||
+        strncmp(name, "mathbb", 6) == 0)
+        return false;
+    char first = name[0];
+    bool letter = name[1] == 0 || name[1] == '_' || name[1] == '\'';
+    if (strchr(name, '\'') || (letter && strchr("fghFGH", first))) return true;
+    static const char *const greek[] = {"alpha", "beta",  "gamma", "delta", "theta",   "lambda", "mu",
+                                        "rho",   "sigma", "tau",   "omega", "epsilon", NULL};
+    bool is_greek = false;
+    for (size_t i = 0; greek[i]; i++) is_greek |= strncmp(greek[i], name, strlen(greek[i])) == 0;
+    if (!letter && !is_greek) return true; // rank(A), Gamma(x), phi(n)
+    size_t depth = 0, i = 0;
+    bool comma = false;
+    for (;; i++) {
+        const token *t = ahead(p, i);
+        if (t->kind == TOKEN_END) return false;
+        if (t->kind == TOKEN_OPEN) depth++;
+        if (t->kind == TOKEN_CLOSE && --depth == 0) break;
+        if (t->kind == TOKEN_COMMA && depth == 1) comma = true;
+    }
+    if (comma) return true;
+    return i == 2 && (ahead(p, 1)->kind == TOKEN_NAME || (first >= 'A' && first <= 'Z' && letter));
+}
+
+math_node *parser_call(parser *p, const char *name) {
+    math_node *inside = parser_group(p);
+    if (!inside) return NULL;
+    bool many = inside->kind == MATH_TUPLE || inside->kind == MATH_SET;
+    math_node *n = tree_node(p->e, MATH_FUNCTION, many ? inside->count : 1);
+    if (!n) return NULL;
+    if (many)
+        memcpy(n->children, inside->children, inside->count * sizeof *n->children);
+    else
+        n->children[0] = inside;
+    n->name = name;
+    return n;
+}
+
+math_node *parser_name(parser *p) {
+    token *t = here(p);
+    const char *name = parser_keep(p, t);
+    p->at++;
+    if (!name) return NULL;
+    while (at_kind(p, TOKEN_UNDERSCORE) || at_kind(p, TOKEN_PRIME)) {
+        if (at_kind(p, TOKEN_UNDERSCORE)) {
+            name = parser_subscript(p, name);
+            if (!name) return NULL;
+        } else {
+            size_t length = strlen(name);
+            char *primed = tree_take(p->e, length + 2);
+            if (!primed) return NULL;
+            memcpy(primed, name, length), primed[length] = '\'';
+            name = primed;
+            p->at++;
+        }
+    }
+    if (is_call(p, name)) return parser_call(p, name);
+    if (strcmp(name, "emptyset") == 0) return tree_node(p->e, MATH_SET, 0);
+    return tree_named(p->e, MATH_SYMBOL, name);
+}
+
+math_node *parser_function(parser *p) {
+    token *t = here(p);
+    const char *name = parser_keep(p, t);
+    math_node *base = NULL, *power = NULL;
+    p->at++;
+    if (!name) return NULL;
+    bool logarithm = strcmp(name, "log") == 0;
+    while ((at_kind(p, TOKEN_UNDERSCORE) && !base) || (at_kind(p, TOKEN_CARET) && !power)) {
+        if (at_kind(p, TOKEN_CARET)) {
+            p->at++;
+            power = parser_argument(p, false);
+            if (!power) {
+                if (p->failed || !at_kind(p, TOKEN_MINUS)) return parser_refuse(p, "an exponent is missing");
+            }
+        } else if (logarithm) {
+            p->at++;
+            base = parser_argument(p, true);
+            if (!base) return NULL;
+        } else {
+            name = parser_subscript(p, name);
+            if (!name) return NULL;
+        }
+    }
+    math_node *arguments = NULL;
+    if (at_open(p, '(') || at_open(p, '[') || at_open(p, '{') || at_open(p, 'S')) {
+        arguments = parser_group(p);
+    } else if (at_kind(p, TOKEN_BAR)) {
+        arguments = parser_absolute(p, TOKEN_BAR);
+    } else {
+        bool saved = p->stop_function;
+        p->stop_function = true;
+        if (!parser_starts_operand(p, here(p)) && !at_kind(p, TOKEN_MINUS) && !at_kind(p, TOKEN_FUNCTION)) {
+            p->stop_function = saved;
+            return parser_refuse(p, "a function without argument");
+        }
+        arguments = parser_expression(p, POWER_IMPLICIT - 1);
+        p->stop_function = saved;
+    }
+    if (!arguments) return NULL;
+    long inverse;
+    if (power && node_small_integer(power, &inverse) && inverse == -1) { // \sin^{-1} x
+        static const char *const invertible[] = {"sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", NULL};
+        for (size_t i = 0; invertible[i]; i++) {
+            if (strcmp(invertible[i], name) != 0) continue;
+            char *arc = tree_take(p->e, strlen(name) + 4);
+            if (!arc) return NULL;
+            memcpy(arc, "arc", 3), memcpy(arc + 3, name, strlen(name));
+            name = arc, power = NULL;
+            break;
+        }
+    }
+    math_node *n = NULL;
+    if (strcmp(name, "abs") == 0)
+        n = tree_unary(p->e, MATH_ABSOLUTE, arguments);
+    else if (strcmp(name, "floor") == 0)
+        n = tree_unary(p->e, MATH_FLOOR, arguments);
+    else if (strcmp(name, "ceil") == 0)
+        n = tree_unary(p->e, MATH_CEILING, arguments);
+    else if (strcmp(name, "factorial") == 0) {
+        n = tree_unary(p->e, MATH_FACTORIAL, arguments);
+        if (n) n->integer = 1;
+    } else if (base)
+        n = tree_binary(p->e, MATH_FUNCTION, arguments, base);
+    else if ((arguments->kind == MATH_TUPLE || arguments->kind == MATH_SET) && arguments->count) {
+        n = tree_node(p->e, MATH_FUNCTION, arguments->count);
+        if (n) memcpy(n->children, arguments->children, arguments->count * sizeof *n->children);
+    } else
+        n = tree_unary(p->e, MATH_FUNCTION, arguments);
+    if (n && n->kind == MATH_FUNCTION) n->name = name;
+    return power ? tree_binary(p->e, MATH_POWER, n, power) : n;
+}
+
+math_node *parser_big(parser *p) {
+    const char *name = parser_keep(p, here(p));
+    math_node *lower = NULL, *upper = NULL;
+    p->at++;
+    while (at_kind(p, TOKEN_UNDERSCORE) || at_kind(p, TOKEN_CARET)) {
+        bool below = at_kind(p, TOKEN_UNDERSCORE);
+        p->at++;
+        bool negative = at_kind(p, TOKEN_MINUS);
+        if (negative) p->at++;
+        math_node *bound = parser_argument(p, true);
+        if (negative) bound = tree_unary(p->e, MATH_NEGATE, bound);
+        if (!bound) return NULL;
+        if (below)
+            lower = bound;
+        else
+            upper = bound;
+    }
+    math_node *body = parser_expression(p, POWER_PRODUCT - 1);
+    math_node *n = body ? tree_node(p->e, MATH_BIG, 3) : NULL;
+    if (n && !lower) lower = tree_node(p->e, MATH_NONE, 0);
+    if (n && !upper) upper = tree_node(p->e, MATH_NONE, 0);
+    if (!n || !lower || !upper) return NULL;
+    n->name = name;
+    n->children[0] = lower, n->children[1] = upper, n->children[2] = body;
+    return n;
+}
+
+// Words that follow each other, joined by single spaces in lower case; with ^2 and /s behind them.
+const char *parser_words(parser *p, bool unit) {
+    buffer text = {0};
+    status code = STATUS_OK;
+    while (code == STATUS_OK) {
+        token *t = here(p);
+        bool behind_slash = unit && text.length && text.data[text.length - 1] == '/' && t->kind == TOKEN_NAME;
+        bool word = t->kind == TOKEN_WORD || behind_slash ||
+                    (t->kind == TOKEN_NAME && t->length == 1 && text.length && !unit && t->space) ||
+                    (t->kind == TOKEN_RELATION && t->code == MATH_IN && t->space && !unit && text.length);
+        if (!word) break;
+        if (text.length && text.data[text.length - 1] != '/') code = buffer_append_byte(&text, ' ');
+        if (t->kind == TOKEN_RELATION) code = buffer_append_text(&text, "in");
+        bool space = false;
+        for (size_t i = 0; i < t->length && code == STATUS_OK && t->kind != TOKEN_RELATION; i++) {
+            unsigned char c = (unsigned char)t->text[i];
+            if (c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '~') {
+                space = true;
+                continue;
+            }
+            if (space) code = buffer_append_byte(&text, ' ');
+            space = false;
+            if (c == '$' || c == '\\' || c < 32) continue;
+            if (code == STATUS_OK) code = buffer_append_byte(&text, (char)(c >= 'A' && c <= 'Z' ? c + 32 : c));
+        }
+        p->at++;
+        if (unit && code == STATUS_OK && at_kind(p, TOKEN_CARET)) {
+            token *a = ahead(p, 1), *b = ahead(p, 2);
+            if (a->kind == TOKEN_NUMBER && a->length == 1) {
+                code = buffer_printf(&text, "^%c", a->text[0]);
+                p->at += 2;
+            } else if (a->kind == TOKEN_OPEN && b->kind == TOKEN_NUMBER && b->length == 1 && is_close(ahead(p, 3), '{')) {
+                code = buffer_printf(&text, "^%c", b->text[0]);
+                p->at += 4;
+            }
+        }
+        if (unit && code == STATUS_OK && at_kind(p, TOKEN_DIVIDE) &&
+            (ahead(p, 1)->kind == TOKEN_WORD ||
+             (ahead(p, 1)->kind == TOKEN_NAME && memchr("hsmgl", ahead(p, 1)->text[0], 5)))) { // km/h
+            code = buffer_append_byte(&text, '/');
+            p->at++;
+        }
+    }
+    const char *kept = code == STATUS_OK ? tree_text(p->e, text.data ? text.data : "", text.length) : NULL;
+    if (code != STATUS_OK) p->e->failure = code;
+    buffer_free(&text);
+    return kept;
+}
