@@ -28,7 +28,8 @@
 //
 // Threads: functions without a handle may be called from any number of threads at once. A handle is for one call at a time,
 // unless its function says otherwise; different handles are independent. dsdr_message() belongs to the calling thread.
-// The library prints nothing, never ends the process, and reads no environment variable but those of OpenMP and oneDNN.
+// The library prints nothing, never ends the process, and reads no environment variable but HOME (for "~" in paths of settings)
+// and those of OpenMP and oneDNN.
 //
 // Fill option structs from their defaults function and change fields after: later versions may add some. While the major
 // version is 0, programs have to be compiled again for each minor version.
