@@ -100,6 +100,15 @@ static void verl_rows_are_understood(void **state) {
         strstr(status_message(), "line 1: \"prompt\" is a list of 2 messages; understood is one message with the role \"user\""));
 }
 
+static void a_plain_prompt_is_a_problem_too(void **state) {
+    (void)state;
+    problem_set set;
+    assert_int_equal(open_with(&set, write_file("prompt.jsonl", "{\"prompt\": \"why?\", \"answer\": \"x\"}\n"), NULL, NULL),
+                     STATUS_OK);
+    assert_problem(&set.problems[0], "prompt.jsonl:1", "prompt", "why?", "x");
+    problem_set_free(&set);
+}
+
 static void keys_can_be_named(void **state) {
     (void)state;
     const char *path =
@@ -487,6 +496,7 @@ int main(void) {
         cmocka_unit_test(rows_give_text_answer_id_and_source),
         cmocka_unit_test(numbers_are_kept_as_written),
         cmocka_unit_test(verl_rows_are_understood),
+        cmocka_unit_test(a_plain_prompt_is_a_problem_too),
         cmocka_unit_test(keys_can_be_named),
         cmocka_unit_test(bad_files_are_refused_with_file_and_line),
         cmocka_unit_test(files_are_read_in_order_and_ids_made_unique),

@@ -157,8 +157,8 @@ status problem_from_row(const json_t *row, const char *line, size_t line_length,
     const char *prompt_key = options && options->prompt_key ? options->prompt_key : "problem";
     const char *answer_key = options && options->answer_key ? options->answer_key : "answer";
     const json_t *text = find_value(row, prompt_key), *answer = find_value(row, answer_key);
-    if (!text && !(options && options->prompt_key) && json_is_array(json_object_get(row, "prompt"))) {
-        prompt_key = "prompt"; // verl's row shape
+    if (!text && !(options && options->prompt_key) && json_object_get(row, "prompt")) {
+        prompt_key = "prompt"; // verl's name for it
         text = json_object_get(row, prompt_key);
     }
     if (!answer && !(options && options->answer_key) && find_value(row, "reward_model.ground_truth")) {

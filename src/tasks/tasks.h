@@ -15,7 +15,7 @@
 #include "records/records.h"
 
 typedef struct problem_options {
-    const char *prompt_key; // data.prompt_key; NULL: `problem`, or verl's `prompt` of one user message
+    const char *prompt_key; // data.prompt_key; NULL: `problem`, else verl's `prompt`
     const char *answer_key; // data.answer_key; NULL: `answer`, or verl's `reward_model.ground_truth`
 } problem_options;
 

@@ -71,9 +71,10 @@ status safetensors_parse(weights_file *file, const weights_part *part) {
     if (size < 9 || header == 0 || (header <= size - 8 && bytes[8] != '{'))
         return status_set(STATUS_INVALID, "%s: neither a safetensors nor a GGUF file", path);
     if (header > size - 8)
-        return status_set(STATUS_INVALID,
-                          "%s: the header should have %llu bytes but the file ends after %zu (truncated, or no safetensors file)",
-                          path, (unsigned long long)header, size - 8);
+        return status_set(
+            STATUS_INVALID,
+            "%s: the header should have %llu bytes but the file ends after %zu (truncated, or neither safetensors nor GGUF)",
+            path, (unsigned long long)header, size - 8);
     if (header > HEADER_LIMIT)
         return status_set(STATUS_INVALID, "%s: a header of %llu bytes is beyond the format's limit of %d", path,
                           (unsigned long long)header, HEADER_LIMIT);
