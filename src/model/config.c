@@ -144,11 +144,12 @@ static status read_stop_tokens(model_config *c, const json_t *value, const char 
 
 static status read_rope(model_config *c, const json_t *object, const char *name) {
     TRY(read_number(object, name, "rope_theta", &c->rope_theta, 10000.0));
-    // transformers 5 writes one object "rope_parameters"; before it, "rope_theta" and "rope_scaling"
-    const json_t *scaling = json_object_get(object, "rope_parameters");
-    const char *field = "rope_parameters";
-    if (!json_is_object(scaling)) scaling = json_object_get(object, "rope_scaling"), field = "rope_scaling";
+    // transformers 5 writes one object "rope_parameters"; before it, "rope_theta" and "rope_scaling", which it still prefers
+    const json_t *scaling = json_object_get(object, "rope_scaling"), *parameters = json_object_get(object, "rope_parameters");
+    const char *field = "rope_scaling";
+    if (!scaling || json_is_null(scaling)) scaling = parameters, field = "rope_parameters";
     if (!scaling || json_is_null(scaling)) return STATUS_OK;
+    if (json_is_object(parameters)) TRY(read_number(parameters, name, "rope_theta", &c->rope_theta, c->rope_theta));
     if (!json_is_object(scaling)) return status_set(STATUS_INVALID, "%s: \"%s\" must be an object", name, field);
     TRY(read_number(scaling, name, "rope_theta", &c->rope_theta, c->rope_theta));
     const char *kind = json_string_value(json_object_get(scaling, "rope_type"));
@@ -226,10 +227,10 @@ status model_config_from_json(model_config *c, const json_t *object, const char 
     double dropout;
     TRY(read_number(object, name, "attention_dropout", &dropout, 0));
     if (dropout != 0) return refuse(name, "attention_dropout", "is not 0");
-    // A Mistral config that does not mention the window has one of 4096; null says that there is none.
+    // A Mistral config that does not mention the window has one of 4096; null says that there is none. Qwen's is off by a switch.
     const json_t *window = json_object_get(object, "sliding_window");
-    if (mistral ? !json_is_null(window) : json_is_integer(window) && is_true(object, "use_sliding_window", false))
-        return refuse(name, "sliding_window", "is set");
+    bool windowed = window && !json_is_null(window) && (llama || is_true(object, "use_sliding_window", false));
+    if (mistral ? !json_is_null(window) : windowed) return refuse(name, "sliding_window", "is set");
     const json_t *layer_types = json_object_get(object, "layer_types");
     size_t i;
     const json_t *item;
@@ -356,7 +357,8 @@ status model_config_from_gguf(model_config *c, const weights_file *file) {
 
 status model_config_check(const model_config *c, const char *name) {
     if (c->heads % c->kv_heads != 0)
-        return status_set(STATUS_INVALID, "%s: %zu heads are not a multiple of %zu key/value heads", name, c->heads, c->kv_heads);
+        return status_set(STATUS_INVALID, "%s: %zu attention heads are not a multiple of %zu key/value heads", name, c->heads,
+                          c->kv_heads);
     if (c->head_width % 2 != 0) return status_set(STATUS_INVALID, "%s: the head width %zu is odd", name, c->head_width);
     if (c->head_width > MODEL_MAX_HEAD_WIDTH)
         return status_set(STATUS_UNSUPPORTED, "%s: the head width %zu is above %d", name, c->head_width, MODEL_MAX_HEAD_WIDTH);

@@ -155,7 +155,8 @@ static status open_chat(language_model *lm) {
     if (!jinja)
         return status_set(STATUS_INVALID, "%s has no chat template; set data.prompt_template to a text that contains {problem}",
                           lm->path);
-    return chat_template_create(&lm->chat, jinja, tokenizer_bos_text(lm->tokenizer), tokenizer_eos_text(lm->tokenizer));
+    status code = chat_template_create(&lm->chat, jinja, tokenizer_bos_text(lm->tokenizer), tokenizer_eos_text(lm->tokenizer));
+    return status_context(code, "%s", lm->path);
 }
 
 static status render_chat(language_model *lm, const char *instruction, const char *problem, buffer *out) {
