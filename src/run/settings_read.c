@@ -68,11 +68,10 @@ const char *written_value(const written *w, char *text, size_t size) {
         snprintf(text, size, "null");
         break;
     case WRITTEN_MAP:
-        snprintf(text, size, "{}");
-        break;
     case WRITTEN_TEXT: {
+        const char *whole = w->text ? w->text : "{}";
         int room = (int)size - 8;
-        snprintf(text, size, (int)strlen(w->text) > room ? "%.*s..." : "%.*s", room, w->text);
+        snprintf(text, size, (int)strlen(whole) > room ? "%.*s..." : "%.*s", room, whole);
         break;
     }
     case WRITTEN_LIST: {
@@ -402,9 +401,9 @@ status written_read_assignment(written_list *list, const char *text) {
         w->shape = WRITTEN_LIST;
         return read_assigned_list(w, value, text);
     }
-    if (*value == '{') {
+    if (*value == '{') { // a mapping for keys that have one, else a text such as {problem}
         w->shape = WRITTEN_MAP;
-        return STATUS_OK;
+        return (w->text = strdup(value)) ? STATUS_OK : no_memory();
     }
     if (*value == '\'' || *value == '"') {
         buffer quoted = {0};

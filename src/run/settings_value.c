@@ -161,7 +161,8 @@ status setting_assign(settings *s, size_t entry, const written *w) {
         if (good) *(setting_PAIR *)value = (setting_PAIR){{numbers[0], numbers[1]}}, number_count = 2;
         break;
     case SETTING_TEXT:
-        if (!scalar) break;
+        good = scalar || (w->shape == WRITTEN_MAP && w->text);
+        if (!good) break;
         *(setting_TEXT *)value = holds_path(e->key) ? expand_home(w->text) : strdup(w->text);
         if (!*(setting_TEXT *)value) return no_memory();
         break;
