@@ -112,6 +112,9 @@ static void rows_come_back_as_they_were_given(void **state) {
     int64_t last;
     OK(record_last_step(r, &last));
     assert_int_equal(last, 2);
+    bool evaluated[3];
+    for (int step = 0; step < 3; step++) OK(record_has_evaluation(r, step, &evaluated[step]));
+    assert_true(!evaluated[0] && !evaluated[1] && evaluated[2]);
     record_close(r);
     char *text = dump(database("a.db"));
     assert_non_null(strstr(text, "run|model|small|\n"));

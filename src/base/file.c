@@ -147,12 +147,13 @@ status folder_create(const char *path) {
         char saved = *at;
         *at = 0;
         if (mkdir(partial, 0777) != 0 && errno != EEXIST)
-            code = status_set(STATUS_IO, "cannot create folder %s: %s", partial, strerror(errno));
+            code = status_set(errno == ENOTDIR ? STATUS_INVALID : STATUS_IO, "cannot create folder %s: %s", partial,
+                              strerror(errno));
         *at = saved;
         if (saved == 0) break;
     }
     free(partial);
-    if (code == STATUS_OK && !folder_exists(path)) code = status_set(STATUS_IO, "%s exists and is not a folder", path);
+    if (code == STATUS_OK && !folder_exists(path)) code = status_set(STATUS_INVALID, "%s exists and is not a folder", path);
     return code;
 }
 

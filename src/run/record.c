@@ -41,7 +41,8 @@ static const char *const step_tables[] = {"metrics", "rollouts", "formulas", "ev
     S(EVALUATION, "INSERT INTO evaluations VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                                     \
     S(SUMMARY, "INSERT INTO evaluation_summary VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(step, source, metric) DO UPDATE "  \
                "SET value = excluded.value, low = excluded.low, high = excluded.high, n = excluded.n")                           \
-    S(LAST, "SELECT max(step) FROM metrics")
+    S(LAST, "SELECT max(step) FROM metrics")                                                                                     \
+    S(EVALUATED, "SELECT 1 FROM evaluations WHERE step = ?1 LIMIT 1")
 
 enum {
 #define S(name, sql) STATEMENT_##name,
@@ -357,6 +358,16 @@ status record_last_step(record *r, int64_t *step) {
     else if (sqlite3_column_type(statement, 0) != SQLITE_NULL)
         *step = sqlite3_column_int64(statement, 0);
     sqlite3_reset(statement);
+    return code;
+}
+
+status record_has_evaluation(record *r, int64_t step, bool *has) {
+    binding b = bind_start(r, STATEMENT_EVALUATED);
+    bind_int(&b, step);
+    int result = b.code == STATUS_OK ? sqlite3_step(b.statement) : SQLITE_DONE;
+    *has = result == SQLITE_ROW;
+    status code = result == SQLITE_ROW || result == SQLITE_DONE ? b.code : refuse(r, "look for an evaluation");
+    sqlite3_reset(b.statement);
     return code;
 }
 

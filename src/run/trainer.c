@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "run/folder.h"
 #include "run/lock.h"
+#include "run/open_model.h"
 #include "run/options.h"
 #include "run/task_defaults.h"
 #include "run/trainer_parts.h"
@@ -40,35 +41,11 @@ static status add(trainer *t, const char *name, double value) { return run_metri
 
 // ---- opening -------------------------------------------------------------------------------------------------------------
 
-// Products of this model's shapes must give a row the same bits in any batch; where oneDNN's do not, our own kernel does.
-static status open_products(trainer *t) {
-    const model_config *c = &t->lm.model.config;
-    size_t q = c->heads * c->head_width, kv = c->kv_heads * c->head_width;
-    const size_t shapes[][2] = {
-        {q + 2 * kv, c->hidden}, {c->hidden, q}, {2 * c->feed_forward, c->hidden}, {c->hidden, c->feed_forward}};
-    bool invariant = true;
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes && invariant; i++)
-        TRY(matmul_self_test(t->products, shapes[i][0], shapes[i][1], 256, &invariant));
-    if (invariant) return STATUS_OK;
-    trainer_say(t,
-                "note: %s does not give a row the same bits in every batch on this machine; using the fixed-order kernel, which "
-                "is slower",
-                matmul_description(t->products));
-    return status_set(STATUS_UNSUPPORTED, "fixed order");
-}
-
 static status open_model(trainer *t) {
     const settings *s = t->s;
-    precision p = options_precision(s);
-    TRY(matmul_create(&t->products, p, options_threads(s), false));
-    TRY(language_model_open(&t->lm, t->products, s->model.path, true));
-    if (open_products(t) != STATUS_OK) {
-        language_model_close(&t->lm);
-        matmul_free(t->products);
-        t->products = NULL;
-        TRY(matmul_create(&t->products, p, options_threads(s), true));
-        TRY(language_model_open(&t->lm, t->products, s->model.path, true));
-    }
+    TRY(run_open_model(&t->products, &t->lm, s, s->model.path, true));
+    if (matmul_is_fixed_order(t->products))
+        trainer_say(t, "note: oneDNN's products depend on the batch here; using the fixed-order kernel, which is slower");
     if (s->actor.use_kl_loss && s->actor.kl_loss_coef != 0) {
         TRY(language_model_open(&t->reference, t->products, s->model.path, false));
         t->has_reference = true;
@@ -76,9 +53,11 @@ static status open_model(trainer *t) {
     return STATUS_OK;
 }
 
-// Tokenizes all prompts; what is left out for its length is no part of an epoch.
+// Tokenizes all prompts, so that one that cannot be used shows before anything is written; what is left out for its length is
+// no part of an epoch.
 static status open_prompts(trainer *t) {
     TRY(prompt_set_create(&t->prompts, &t->lm, t->s, &t->train));
+    if (t->validation.count > 0) TRY(prompt_set_create(&t->validation_prompts, &t->lm, t->s, &t->validation));
     t->kept = calloc(t->train.count, sizeof *t->kept);
     t->order = calloc(t->train.count, sizeof *t->order);
     if (!t->kept || !t->order) return status_set(STATUS_NO_MEMORY, "out of memory");
@@ -104,12 +83,16 @@ static status check_golds(const trainer *t) {
     return STATUS_OK;
 }
 
-static status open_data(trainer *t) {
+static status open_problems(trainer *t) {
     const settings *s = t->s;
     problem_options keys = options_problems(s);
     TRY(problem_set_open(&t->train, (const char *const *)s->data.train_files.items, s->data.train_files.count, &keys));
-    if (s->data.val_files.count > 0)
-        TRY(problem_set_open(&t->validation, (const char *const *)s->data.val_files.items, s->data.val_files.count, &keys));
+    if (s->data.val_files.count == 0) return STATUS_OK;
+    return problem_set_open(&t->validation, (const char *const *)s->data.val_files.items, s->data.val_files.count, &keys);
+}
+
+static status open_data(trainer *t) {
+    const settings *s = t->s;
     TRY(open_prompts(t));
     uint64_t steps = (uint64_t)t->kept_count * (uint64_t)s->trainer.total_epochs / (uint64_t)s->data.train_batch_size;
     t->total_steps = s->trainer.total_training_steps > 0 ? s->trainer.total_training_steps : steps > 0 ? (int64_t)steps : 1;
@@ -140,8 +123,9 @@ enum { DECODE_ROWS = 128 };
 static status open_memory(trainer *t) {
     const settings *s = t->s;
     size_t rollouts = (size_t)(s->data.train_batch_size * s->rollout.n), longest_prompt = t->prompts.longest;
+    size_t held_out = t->validation_prompts.longest;
     generator_options generation = {.rows = rollouts < DECODE_ROWS ? rollouts : DECODE_ROWS,
-                                    .longest_prompt = longest_prompt,
+                                    .longest_prompt = held_out > longest_prompt ? held_out : longest_prompt,
                                     .longest_response = (size_t)s->data.max_response_length};
     TRY(generator_create(&t->generator, &t->lm.model, t->lm.tokenizer, &generation));
     packed_options packed = {.leaf_rows = (size_t)s->trainer.leaf_rows,
@@ -173,13 +157,8 @@ static status note_run(trainer *t) {
                                                                       : "dsdr");
 }
 
-// The folder of a new run, with its settings and an empty record.
-static status start_folder(trainer *t) {
+static status fill_folder(trainer *t) {
     const char *folder = t->options->folder;
-    unsigned long long checkpoints =
-        t->s->trainer.max_actor_ckpt_to_keep > 0 ? (unsigned long long)t->s->trainer.max_actor_ckpt_to_keep + 1 : 2;
-    TRY(run_folder_check_space(folder, checkpoints * checkpoint_bytes(&t->lm.model)));
-    TRY(run_folder_create(folder));
     char *config = run_folder_file(folder, "config.yaml"), *database = run_folder_file(folder, "run.db");
     buffer yaml = {0};
     status code = config && database ? settings_write_yaml(&yaml, t->s) : status_set(STATUS_NO_MEMORY, "out of memory");
@@ -189,6 +168,24 @@ static status start_folder(trainer *t) {
     buffer_free(&yaml);
     free(config), free(database);
     return code;
+}
+
+// The folder of a new run, with its settings and an empty record. A failure takes away what this call has made.
+static status start_folder(trainer *t) {
+    const char *folder = t->options->folder;
+    unsigned long long checkpoints =
+        t->s->trainer.max_actor_ckpt_to_keep > 0 ? (unsigned long long)t->s->trainer.max_actor_ckpt_to_keep + 1 : 2;
+    TRY(run_folder_check_space(folder, checkpoints * checkpoint_bytes(&t->lm.model)));
+    bool existed = folder_exists(folder);
+    TRY(run_folder_create(folder));
+    status code = fill_folder(t);
+    if (code == STATUS_OK || existed) return code;
+    char message[2048];
+    snprintf(message, sizeof message, "%s", status_message());
+    record_close(t->record);
+    t->record = NULL;
+    folder_remove(folder);
+    return status_set(code, "%s", message);
 }
 
 // Goes back to the last complete checkpoint, or to the start where there is none.
@@ -209,7 +206,8 @@ static status continue_folder(trainer *t) {
     TRY(record_resume(t->record, step, when));
     TRY(run_folder_clean(folder, step));
     TRY(note_run(t));
-    return trainer_say(t, "continuing %s after step %lld", folder, (long long)(step >= 0 ? step : 0));
+    if (step < 0) return trainer_say(t, "%s has no checkpoint yet: starting over", folder);
+    return trainer_say(t, "continuing %s after step %lld", folder, (long long)step);
 }
 
 static status check_saved_settings(trainer *t) {
@@ -312,17 +310,15 @@ static status train_step(trainer *t) {
 
 // ---- evaluating and saving -----------------------------------------------------------------------------------------------
 
+// STATUS_INTERRUPTED when it was asked to stop; then nothing of this evaluation is recorded.
 static status validate(trainer *t, double *accuracy) {
     *accuracy = NAN;
     if (t->validation.count == 0) return STATUS_OK;
     TRY(record_begin_step(t->record, t->state.step));
     status code = trainer_evaluate(t, accuracy);
     if (code == STATUS_OK) code = record_commit_step(t->record);
-    if (code != STATUS_OK) {
-        record_abandon_step(t->record);
-        return code;
-    }
-    return STATUS_OK;
+    if (code != STATUS_OK) record_abandon_step(t->record);
+    return code;
 }
 
 static status save(trainer *t) {
@@ -332,24 +328,43 @@ static status save(trainer *t) {
 
 static bool every(long long frequency, int64_t step) { return frequency > 0 && step % frequency == 0; }
 
+// The evaluation that belongs to the present step and was not made: before the first step, or when a run was interrupted in
+// it. So that an interrupted run has every evaluation that an undisturbed one has.
+static status catch_up(trainer *t, trainer_result *result) {
+    const settings *s = t->s;
+    bool first = t->state.step == 0, done,
+         wanted = first ? s->trainer.val_before_train : every(s->trainer.test_freq, t->state.step);
+    if (!wanted && t->state.step < t->total_steps) return STATUS_OK;
+    TRY(record_has_evaluation(t->record, t->state.step, &done));
+    return done ? STATUS_OK : validate(t, first ? &result->accuracy_before : &result->accuracy_after);
+}
+
+static status interrupted(const trainer *t) {
+    if (t->state.step == 0) return status_set(STATUS_INTERRUPTED, "interrupted before the first step; start with --resume");
+    return status_set(STATUS_INTERRUPTED, "interrupted; saved step %lld, continue with --resume", (long long)t->state.step);
+}
+
 static status train(trainer *t, trainer_result *result) {
     const settings *s = t->s;
     double start = trainer_clock();
-    if (t->state.step == 0 && s->trainer.val_before_train && s->trainer.total_training_steps != 0)
-        TRY(validate(t, &result->accuracy_before));
+    status code = catch_up(t, result);
+    if (code == STATUS_INTERRUPTED) return interrupted(t);
+    TRY(code);
     double training_start = trainer_clock();
     bool finished = t->state.step >= t->total_steps;
     while (!finished) {
         TRY(train_step(t));
         bool out_of_time = s->trainer.max_seconds > 0 && trainer_clock() - training_start >= s->trainer.max_seconds;
         bool stop = asked_to_stop(t);
-        finished = stop || out_of_time || t->state.step >= t->total_steps;
-        if (!stop && (every(s->trainer.test_freq, t->state.step) || finished)) TRY(validate(t, &result->accuracy_after));
-        if (every(s->trainer.save_freq, t->state.step) || finished) TRY(save(t));
+        finished = out_of_time || t->state.step >= t->total_steps;
+        if (!stop && (every(s->trainer.test_freq, t->state.step) || finished)) {
+            code = validate(t, &result->accuracy_after);
+            if (code == STATUS_INTERRUPTED) stop = true;
+            if (!stop) TRY(code);
+        }
+        if (every(s->trainer.save_freq, t->state.step) || finished || stop) TRY(save(t));
         result->steps = t->state.step;
-        if (stop && t->state.step < t->total_steps)
-            return status_set(STATUS_INTERRUPTED, "interrupted; saved step %lld, continue with --resume",
-                              (long long)t->state.step);
+        if (stop && (!finished || t->validation.count > 0)) return interrupted(t);
     }
     result->steps = t->state.step;
     result->seconds = trainer_clock() - start;
@@ -388,7 +403,7 @@ static void close_trainer(trainer *t) {
     arena_free(&t->moments_memory), arena_free(&t->gradient_memory);
     packed_free(&t->pass);
     generator_free(t->generator);
-    prompt_set_free(&t->prompts);
+    prompt_set_free(&t->prompts), prompt_set_free(&t->validation_prompts);
     free(t->kept), free(t->order);
     problem_set_free(&t->train), problem_set_free(&t->validation);
     language_model_close(&t->reference), language_model_close(&t->lm);
@@ -396,6 +411,7 @@ static void close_trainer(trainer *t) {
 }
 
 static status run(trainer *t, bool resume, trainer_result *result) {
+    TRY(open_problems(t));
     TRY(open_model(t));
     TRY(open_data(t));
     TRY(open_memory(t));

@@ -28,7 +28,7 @@ typedef struct trainer_result {
 } trainer_result;
 
 // Trains as the settings say, from the start or from the last complete checkpoint. On failure the run's folder holds what was
-// complete; a run that failed before its first step leaves no folder. STATUS_INTERRUPTED after saving, when asked to stop.
+// complete; bad input is found before there is one. STATUS_INTERRUPTED after saving, when asked to stop.
 status trainer_run(settings *s, const trainer_options *options, trainer_result *result);
 
 #endif

@@ -45,7 +45,7 @@ typedef struct trainer {
     uint32_t *order; // of the epoch `order_epoch`
     uint64_t order_epoch;
     bool has_order;
-    prompt_set prompts; // of `train`
+    prompt_set prompts, validation_prompts;
     uint32_t *kept;     // [kept_count] problems whose prompts fit: what an epoch goes over
     size_t kept_count;
     bool think_open;

@@ -11,6 +11,9 @@ status trainer_evaluate(trainer *t, double *accuracy) {
                                   .lm = &t->lm,
                                   .scorer = &t->scorer,
                                   .problems = &t->validation,
+                                  .prompts = &t->validation_prompts,
+                                  .generator = t->generator,
+                                  .stop = t->options->stop,
                                   .step = t->state.step,
                                   .record = t->record,
                                   .progress = t->options->progress};
