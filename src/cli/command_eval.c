@@ -250,7 +250,7 @@ static status evaluate(const request *r, settings *s, file_writer *writer, progr
         fprintf(stderr, "note: oneDNN's products depend on the batch here; using the fixed-order kernel, which is slower\n");
     tell_golds(&problems);
     TRY_OR(code, scorer_open(&judge, s, matmul_threads(products), r->diversity, cli_own_path(self, sizeof self)), cleanup);
-    signals_catch();
+    signals_catch("\ninterrupted: leaving after this token; once more leaves at once\n");
     evaluation_options options = {.settings = s,
                                   .lm = &lm,
                                   .scorer = &judge,

@@ -73,7 +73,7 @@ int command_train(int argc, char **argv) {
         code = status_set(STATUS_NO_MEMORY, "out of memory");
         goto done;
     }
-    signals_catch();
+    signals_catch("\ninterrupted: finishing the step and saving; once more leaves at once\n");
     const trainer_options trainer = {.resume = resume,
                                      .allow_change = allow_change,
                                      .folder = folder,

@@ -5,23 +5,22 @@
 #include <unistd.h>
 
 volatile sig_atomic_t signals_stop = 0;
+static const char *volatile first_message = "";
 
 // Only what is allowed in a signal handler: a flag, write(2) and _exit(2).
 static void on_signal(int number) {
     (void)number;
     static const char again[] = "\ninterrupted again: leaving at once\n";
-    static const char first[] = "\ninterrupted: finishing the step and saving; once more leaves at once\n";
-    if (signals_stop) {
-        if (write(STDERR_FILENO, again, sizeof again - 1) < 0) { /* nothing can be done about it */
-        }
-        _exit(3);
-    }
+    bool second = signals_stop;
     signals_stop = 1;
-    if (write(STDERR_FILENO, first, sizeof first - 1) < 0) { /* as above */
+    const char *message = second ? again : first_message;
+    if (write(STDERR_FILENO, message, strlen(message)) < 0) { /* nothing can be done about it */
     }
+    if (second) _exit(1); // 3 would say that the last step is saved
 }
 
-void signals_catch(void) {
+void signals_catch(const char *message) {
+    first_message = message;
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_signal;

@@ -5,8 +5,9 @@
 #include <signal.h>
 #include <stdbool.h>
 
-// From here on the first signal only sets the flag below.
-void signals_catch(void);
+// From here on the first signal only prints `message`, a constant line that says what happens next, and sets the flag below. A
+// second one leaves at once with exit code 1.
+void signals_catch(const char *message);
 
 // Zero until a signal came; hand this address to library code that looks at it between steps.
 extern volatile sig_atomic_t signals_stop;
