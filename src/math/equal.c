@@ -23,9 +23,13 @@ static math_outcome say(math_verdict *out, math_outcome outcome, const char *tie
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
 
+// White space and the stars of bold Markdown.
 static void trim(const char **text, size_t *length) {
     while (*length && is_blank((*text)[0])) ++*text, --*length;
     while (*length && is_blank((*text)[*length - 1])) --*length;
+    if (*length < 5 || memcmp(*text, "**", 2) != 0 || memcmp(*text + *length - 2, "**", 2) != 0) return;
+    *text += 2, *length -= 4;
+    trim(text, length);
 }
 
 // An answer in its several readings.

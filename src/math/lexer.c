@@ -314,7 +314,10 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
         lx->position = close;
         return lexer_next(lx);
     }
-    if (words && letters) {
+    bool quantity = words && length && (is_digit(text[0]) || (text[0] == '-' && length > 1 && is_digit(text[1])));
+    for (size_t i = 0; i < length && quantity; i++)
+        quantity = is_letter(text[i]) || is_digit(text[i]) || memchr(" .,-/~%", text[i], 7) != NULL;
+    if (words && letters && !quantity) { // \text{12 cm} is read as if it stood outside
         lx->position = close;
         return word_token(t, text, length);
     }

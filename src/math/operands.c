@@ -215,6 +215,12 @@ math_node *parser_function(parser *p) {
             if (!name) return NULL;
         }
     }
+    if (logarithm && !base && !power && at_kind(p, TOKEN_NUMBER) && !here(p)->space &&
+        (token_is(here(p), "2") || token_is(here(p), "10")) && ahead(p, 1)->kind == TOKEN_OPEN && ahead(p, 1)->code == '(' &&
+        !ahead(p, 1)->space) { // log2(8)
+        base = parser_argument(p, false);
+        if (!base) return NULL;
+    }
     math_node *arguments = NULL;
     if (at_open(p, '(') || at_open(p, '[') || at_open(p, '{') || at_open(p, 'S')) {
         arguments = parser_group(p);
