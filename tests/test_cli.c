@@ -21,6 +21,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/jsonl.h"
 
 extern char **environ;
 
@@ -77,6 +78,36 @@ static const cli_case cases[] = {
     {{"logprobs", "{GOLDEN}/model/tiny_lm", "--threads", "1"}, "{\"prompt\":\"What is 6 + 6?\",\"response\":\" It is 12.\",\"k\":[1]}\n", 0, "\"k\":[1],\"ids\":[223,43,86,262,223,19,20,16],\"logp\":[-6.8579", "1 responses"},
     {{"logprobs", "{GOLDEN}/model/tiny_lm.gguf", "precision=bfloat16", "threads=2"}, "{\"prompt\":\"What is 6 + 6?\",\"response\":\" It is 12.\"}\n", 0, "\"ids\":[223,43,86,262,223,19,20,16],\"logp\":[-6.8", ""},
     {{"logprobs", "{GOLDEN}/model/tiny_lm"}, "{\"prompt\":\"a\",\"response\":\"\"}\n{\"prompt\":\"\",\"response\":\"a\"}\n{\"prompt\":\"a\"}\n", 1, "{\"prompt\":\"a\",\"response\":\"\",\"ids\":[],\"logp\":[],\"entropy\":[]}\n{\"prompt\":\"\",\"response\":\"a\",\"status\":\"error\",\"error\":\"the prompt is empty; a prompt needs at least one token\"}\n", "2 of them with an error"},
+    // eval; tiny_lm adds rightly when greedy, as transformers says too
+    {{"eval", "--help"}, "", 0, "usage: dsdr eval MODEL DATA", ""},
+    {{"eval"}, "", 2, "", "no model: dsdr eval MODEL"},
+    {{"eval", "{GOLDEN}/model/tiny_lm"}, "", 2, "", "no problems"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "missing.jsonl"}, "", 2, "", "missing.jsonl"},
+    {{"eval", "{TMP}/nowhere", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt"}, "", 2, "", "nowhere"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "builtin:additon/test"}, "", 2, "", "did you mean addition?"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "temprature=1"}, "", 2, "", "did you mean temperature?"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "n=0"}, "", 2, "", "actor_rollout_ref.rollout.val_kwargs.n is 0"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "--otput=x"}, "", 2, "", "did you mean --output?"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "builtin:word_arithmetic/test?count=2"}, "", 2, "", "the model was made for 128 positions"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "max_response_length=500"}, "", 2, "", "set data.max_response_length to at most"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "prompt_template=\"{problem}\\n\"", "max_response_length=12", "precision=float32"}, "", 0, "  Pass@1     100.00%   88.43% to 100.00%\n", "30 responses"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "prompt_template=\"{problem}\\n\"", "max_response_length=12", "threads=1", "--json"}, "", 0, "\"accuracy\":{\"value\":1.0,\"low\":0.8842966917", ""},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "prompt_template=\"{problem}\\n\"", "max_response_length=12", "n=3", "temperature=1"}, "", 0, "  Maj@3 ", "90 responses"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "builtin:addition/test?count=3", "n=2"}, "", 0, "addition, 3 problems\n", "one sample a problem was taken"},
+    // generate; the texts are those of transformers
+    {{"generate", "--help"}, "", 0, "usage: dsdr generate MODEL", ""},
+    {{"generate"}, "", 2, "", "no model: dsdr generate MODEL"},
+    {{"generate", "{GOLDEN}/model/tiny_lm", "hello"}, "", 2, "", "there is also hello"},
+    {{"generate", "{TMP}/nowhere", "--prompt", "hi"}, "", 2, "", "nowhere"},
+    {{"generate", "{GOLDEN}/model/tiny_lm", "--raw"}, "", 2, "", "--raw completes one text"},
+    {{"generate", "{GOLDEN}/model/tiny_lm", "--prompt", "hi", "--temperature", "hot"}, "", 2, "", "--temperature is hot"},
+    {{"generate", "{GOLDEN}/model/tiny_lm", "--prompt", "hi", "--max-tokens", "0"}, "", 2, "", "--max-tokens is 0"},
+    {{"generate", "{GOLDEN}/model/tiny_lm", "--prompt", "hi", "--precision", "float8"}, "", 2, "", "float8"},
+    {{"generate", "{GOLDEN}/model/tiny_lm", "--raw", "--prompt", "What is 8 + 6?\n", "--max-tokens", "20"}, "", 0, "8 + 6 = \\boxed{14}\n", ""},
+    {{"generate", "{GOLDEN}/model/tiny_lm", "--raw", "--prompt", "What is 8 + 6?\n", "--stop", "6 = "}, "", 0, "8 + \n", ""},
+    {{"generate", "{GOLDEN}/model/tiny_lm", "--prompt", "What is 3 + 5?", "--max-tokens", "20"}, "", 0, " + 5 + 6 = \\boxed{11}\n", ""},
+    {{"generate", "{GOLDEN}/model/tiny_lm", "--system", "Add.", "--prompt", "What is 3 + 5?", "--max-tokens", "20"}, "", 0, " + 6 + 6 + 6 + 6 + 6 + 6 + \n", ""},
+    {{"generate", "{GOLDEN}/model/tiny_lm", "--max-tokens", "20"}, "What is 3 + 5?\nhello\n/new\nhello", 0, " + 5 + 6 = \\boxed{11}\n1 + 6 + 9 + 6 + 6 = \\boxed{111\n + 6 + 6 + 6 + 6 + 6 + 6 + \n", ""},
     // inspect
     {{"inspect"}, "", 2, "", "one model, as in"},
     {{"inspect", "{TMP}/nowhere"}, "", 2, "", "nowhere"},
@@ -297,12 +328,56 @@ static void printed_settings_are_a_file_that_loads(void **state) {
     buffer_free(&errors);
 }
 
+static void an_evaluation_writes_one_row_a_response_or_nothing(void **state) {
+    (void)state;
+#define ROWS "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "--output={TMP}/rows.jsonl"
+    static const cli_case whole = {{"eval", ROWS, "prompt_template=\"{problem}\\n\"", "max_response_length=12", "n=2", "temperature=1"},
+                                   "", 0, NULL, NULL};
+    static const cli_case failing = {{"eval", ROWS, "max_response_length=500"}, "", 2, NULL, NULL};
+#undef ROWS
+    buffer output = {0}, errors = {0};
+    char path[128], unfinished[160];
+    snprintf(path, sizeof path, "%s/rows.jsonl", temporary);
+    snprintf(unfinished, sizeof unfinished, "%s.tmp", path);
+    assert_int_equal(run_binary(&failing, &output, &errors), 2);
+    assert_false(file_exists(path) || file_exists(unfinished));
+    assert_int_equal(run_binary(&whole, &output, &errors), 0);
+    jsonl_reader reader;
+    assert_int_equal(jsonl_open(&reader, path), STATUS_OK);
+    json_t *row;
+    for (long long i = 0; i < 60; i++) {
+        assert_int_equal(jsonl_next(&reader, &row), STATUS_OK);
+        assert_non_null(row);
+        const char *id, *response, *gold, *verdict;
+        json_int_t sample, length;
+        int correct;
+        char expected[32];
+        assert_int_equal(json_unpack(row, "{s:s, s:I, s:s, s:s, s:b, s:s, s:I}", "id", &id, "sample", &sample, "response", &response, "gold",
+                                     &gold, "correct", &correct, "status", &verdict, "length", &length),
+                         0);
+        snprintf(expected, sizeof expected, "test-%lld", i / 2);
+        assert_string_equal(id, expected);
+        assert_int_equal(sample, i % 2);
+        snprintf(expected, sizeof expected, "\\boxed{%s}", gold);
+        assert_int_equal(correct, strstr(response, expected) != NULL);
+        assert_string_equal(verdict, correct ? "correct" : strstr(response, "\\boxed{") ? "wrong" : "no_answer");
+        assert_true(length > 0 && length <= 12);
+        json_decref(row);
+    }
+    assert_int_equal(jsonl_next(&reader, &row), STATUS_OK);
+    assert_null(row);
+    jsonl_close(&reader);
+    buffer_free(&output);
+    buffer_free(&errors);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_case_exits_and_answers_as_the_table_says),
         cmocka_unit_test(rows_come_back_one_for_one_and_in_order),
         cmocka_unit_test(a_row_is_answered_before_the_next_one_is_sent),
         cmocka_unit_test(printed_settings_are_a_file_that_loads),
+        cmocka_unit_test(an_evaluation_writes_one_row_a_response_or_nothing),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -121,7 +121,7 @@ static void estimates_are_those_of_direct_counting(void **state) {
     (void)state;
     static bench b;
     const char *more[] = {"actor_rollout_ref.rollout.val_kwargs.n=6"};
-    bench_open(&b, test_rows, 1, 2, more, 1);
+    bench_open(&b, test_rows, 1, 1, more, 1);
     assert_ok(bench_run(&b, (evaluation_options){0}));
     const evaluation *e = &b.result;
     assert_int_equal(e->n, 6);
@@ -168,7 +168,7 @@ static void estimates_are_those_of_direct_counting(void **state) {
 static void one_sample_has_the_interval_of_a_proportion(void **state) {
     (void)state;
     static bench b;
-    bench_open(&b, test_rows, 1, 2, NULL, 0);
+    bench_open(&b, test_rows, 1, 1, NULL, 0);
     assert_ok(bench_run(&b, (evaluation_options){0}));
     uint64_t right = 0;
     for (size_t i = 0; i < 30; i++) right += b.heard.all[i].status == VERDICT_CORRECT;
@@ -187,7 +187,7 @@ static void overall_is_the_mean_of_the_sources(void **state) {
     static bench b;
     const char *const both[] = {MODEL "/test.jsonl", MODEL "/train.jsonl"};
     const char *more[] = {"actor_rollout_ref.rollout.val_kwargs.n=4"};
-    bench_open(&b, both, 2, 2, more, 1);
+    bench_open(&b, both, 2, 1, more, 1);
     assert_ok(bench_run(&b, (evaluation_options){0}));
     const evaluation *e = &b.result;
     assert_int_equal(e->source_count, 2);
@@ -241,9 +241,9 @@ static void draws_are_keyed_by_step_and_problem(void **state) {
     (void)state;
     static bench a, b;
     const char *more[] = {"actor_rollout_ref.rollout.val_kwargs.n=3"};
-    bench_open(&a, test_rows, 1, 2, more, 1);
+    bench_open(&a, test_rows, 1, 1, more, 1);
     assert_ok(bench_run(&a, (evaluation_options){.step = 1}));
-    bench_open(&b, test_rows, 1, 2, more, 1);
+    bench_open(&b, test_rows, 1, 1, more, 1);
     b.problems.count = 10;
     assert_ok(bench_run(&b, (evaluation_options){.step = 1}));
     assert_int_equal(b.heard.count, 30);
@@ -259,8 +259,8 @@ static void a_greedy_evaluation_takes_one_sample(void **state) {
     static bench a, b;
     const char *cold[] = {"actor_rollout_ref.rollout.val_kwargs.n=4", "actor_rollout_ref.rollout.val_kwargs.temperature=0"};
     const char *off[] = {"actor_rollout_ref.rollout.val_kwargs.n=4", "actor_rollout_ref.rollout.val_kwargs.do_sample=false"};
-    bench_open(&a, test_rows, 1, 2, cold, 2);
-    bench_open(&b, test_rows, 1, 2, off, 2);
+    bench_open(&a, test_rows, 1, 1, cold, 2);
+    bench_open(&b, test_rows, 1, 1, off, 2);
     assert_ok(bench_run(&a, (evaluation_options){0}));
     assert_ok(bench_run(&b, (evaluation_options){.step = 5}));
     assert_int_equal(a.result.n, 1);
@@ -280,7 +280,7 @@ static void rows_go_into_the_record(void **state) {
     snprintf(file, sizeof file, "%s/run.db", path);
     record *r;
     const char *more[] = {"actor_rollout_ref.rollout.val_kwargs.n=2"};
-    bench_open(&b, test_rows, 1, 2, more, 1);
+    bench_open(&b, test_rows, 1, 1, more, 1);
     assert_ok(record_create(&r, file));
     assert_int_equal(bench_run(&b, (evaluation_options){.record = r}), STATUS_FAILED); // outside a step
     assert_ok(record_begin_step(r, 3));
@@ -313,7 +313,7 @@ static void an_evaluation_can_be_interrupted(void **state) {
     (void)state;
     static bench b;
     static const volatile sig_atomic_t stop = 1;
-    bench_open(&b, test_rows, 1, 2, NULL, 0);
+    bench_open(&b, test_rows, 1, 1, NULL, 0);
     assert_int_equal(bench_run(&b, (evaluation_options){.stop = &stop}), STATUS_INTERRUPTED);
     assert_null(b.result.sources);
     assert_ok(bench_run(&b, (evaluation_options){0}));
@@ -392,7 +392,7 @@ static void countdown_answers_are_evaluated(void **state) {
     (void)state;
     static bench b;
     const char *const task[] = {"builtin:countdown/test?count=4"};
-    bench_open(&b, task, 1, 2, NULL, 0);
+    bench_open(&b, task, 1, 1, NULL, 0);
     assert_ok(bench_run(&b, (evaluation_options){0}));
     assert_int_equal(b.heard.count, 4);
     assert_int_equal(b.result.overall.verdicts[VERDICT_ERROR], 0);

@@ -1,4 +1,5 @@
 // dsdr eval: accuracy of a model on files of problems, with intervals; see run/evaluate.h for the estimates.
+#include <ctype.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -40,43 +41,59 @@ static const char detail[] =
 
 static const char sampling_section[] = "actor_rollout_ref.rollout.val_kwargs.";
 
-// The whole key for an assignment by its last part: of the sampling of evaluations, else where only one key ends so. Others stay
-// as they are. NULL when memory is out.
-static char *whole_assignment(const char *given) {
+static const char *last_part(const char *key) { return strrchr(key, '.') + 1; }
+
+// The table's entry for a key given by its last part: of the sampling of evaluations, else where only one key ends so; NULL for
+// none.
+static const setting_entry *find_by_last_part(const char *given, size_t length) {
     char key[256];
-    size_t length = strcspn(given, "=");
-    buffer out = {0};
-    const char *match = NULL;
-    if (length < 128 && given[length] == '=') {
-        snprintf(key, sizeof key, "%s%.*s", sampling_section, (int)length, given);
-        size_t entry = settings_find(key), matches = 0;
-        if (entry < SETTING_COUNT) match = settings_table[entry].key;
-        for (size_t i = 0; i < SETTING_COUNT && !match; i++) {
-            size_t whole = strlen(settings_table[i].key);
-            if (whole <= length || settings_table[i].key[whole - length - 1] != '.' ||
-                strncmp(settings_table[i].key + whole - length, given, length))
-                continue;
-            entry = i, matches++;
-        }
-        if (!match && matches == 1) match = settings_table[entry].key;
+    const setting_entry *found = NULL;
+    size_t matches = 0;
+    if (length >= 128) return NULL;
+    snprintf(key, sizeof key, "%s%.*s", sampling_section, (int)length, given);
+    if (settings_find(key) < SETTING_COUNT) return &settings_table[settings_find(key)];
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        size_t whole = strlen(settings_table[i].key);
+        if (whole <= length || settings_table[i].key[whole - length - 1] != '.' ||
+            strncmp(settings_table[i].key + whole - length, given, length))
+            continue;
+        found = &settings_table[i], matches++;
     }
-    status code = buffer_append_text(&out, match ? match : "");
-    if (code == STATUS_OK) code = buffer_append_text(&out, match ? given + length : given);
-    return code == STATUS_OK ? out.data : NULL;
+    return matches == 1 ? found : NULL;
+}
+
+// Appends the assignment with its whole key. A word without dots that is no last part is an error with "did you mean"; everything
+// else is left to the settings.
+static status write_assignment(buffer *out, const char *given) {
+    size_t length = strcspn(given, "="), distance = length / 3 + 1;
+    const setting_entry *entry = given[length] == '=' ? find_by_last_part(given, length) : NULL;
+    char word[128];
+    const char *best = NULL;
+    snprintf(word, sizeof word, "%.*s", (int)length, given);
+    if (!entry && given[length] == '=' && isalpha((unsigned char)*given) && !strchr(word, '.') && length < sizeof word) {
+        for (size_t i = 0; i < SETTING_COUNT; i++) {
+            size_t d = text_distance(word, last_part(settings_table[i].key));
+            if (d < distance) distance = d, best = last_part(settings_table[i].key);
+        }
+        if (best) return status_set(STATUS_INVALID, "%s is not a setting; did you mean %s?", word, best);
+    }
+    TRY(buffer_append_text(out, entry ? entry->key : ""));
+    return buffer_append_text(out, entry ? given + length : given);
 }
 
 // Settings from --config and the command line. Without a configuration a temperature is meant, so do_sample is true.
 static status load_settings(settings *s, const char *config, const char *const *given, size_t count) {
-    char **assignments = calloc(count + 2, sizeof *assignments);
-    size_t used = 0;
-    status code = assignments ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory");
-    if (code == STATUS_OK && !config) assignments[used++] = whole_assignment("do_sample=true");
-    for (size_t i = 0; i < count && code == STATUS_OK; i++) assignments[used++] = whole_assignment(given[i]);
-    for (size_t i = 0; i < used; i++)
-        if (!assignments[i]) code = status_set(STATUS_NO_MEMORY, "out of memory");
-    if (code == STATUS_OK) code = settings_load(s, config, (const char *const *)assignments, used);
-    for (size_t i = 0; i < used; i++) free(assignments[i]);
-    free(assignments);
+    buffer *texts = calloc(count + 1, sizeof *texts);
+    const char **assignments = calloc(count + 1, sizeof *assignments);
+    status code = texts && assignments ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i <= count && code == STATUS_OK; i++) {
+        code = write_assignment(&texts[i], i > 0 ? given[i - 1] : "do_sample=true");
+        assignments[i] = buffer_text(&texts[i]);
+    }
+    size_t first = config ? 1 : 0;
+    if (code == STATUS_OK) code = settings_load(s, config, assignments + first, count + 1 - first);
+    for (size_t i = 0; texts && i <= count; i++) buffer_free(&texts[i]);
+    free(texts), free(assignments);
     return code;
 }
 
@@ -259,7 +276,10 @@ static status evaluate(const request *r, settings *s, file_writer *writer, progr
                                   .progress = {progress_view_report, view},
                                   .response = writer ? write_response : NULL,
                                   .response_context = writer};
-    TRY_OR(code, evaluation_run(&e, &options), cleanup);
+    code = evaluation_run(&e, &options);
+    if (code == STATUS_INTERRUPTED) // nothing was saved, which exit code 3 would say
+        code = status_set(STATUS_FAILED, "interrupted; nothing was written");
+    if (code != STATUS_OK) goto cleanup;
     if (writer) TRY_OR(code, file_commit(writer), cleanup);
     progress_view_clear(view);
     if (r->json)

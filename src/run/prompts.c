@@ -45,11 +45,16 @@ static status check_room(const prompt_set *p, const language_model *lm, const se
     if (p->left_out == p->count)
         return status_set(STATUS_INVALID, "every prompt is longer than data.max_prompt_length, which is %lld; raise it",
                           s->data.max_prompt_length);
+    if (room > 0 && p->longest >= room)
+        return status_set(STATUS_INVALID,
+                          "the longest prompt has %zu tokens, but the model was made for %zu positions, response included; set "
+                          "data.max_prompt_length lower, with data.filter_overlong_prompts or data.truncation",
+                          p->longest, room);
     if (room > 0 && p->longest + response > room)
         return status_set(STATUS_INVALID,
                           "the longest prompt has %zu tokens and data.max_response_length is %zu, but the model was made for %zu "
-                          "positions; set data.max_response_length to at most %zu, or data.max_prompt_length lower",
-                          p->longest, response, room, room > p->longest ? room - p->longest : 0);
+                          "positions; set data.max_response_length to at most %zu",
+                          p->longest, response, room, room - p->longest);
     return STATUS_OK;
 }
 
