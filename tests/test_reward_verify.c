@@ -183,6 +183,35 @@ static void workers_judge_as_this_process_does(void **state) {
     free(here), free(there), free(texts);
 }
 
+static void every_tier_keeps_its_name_on_the_way(void **state) {
+    (void)state;
+    const char *const pairs[][2] = {{"5", "\\boxed{5}"},
+                                    {"1/2", "\\boxed{0.5}"},
+                                    {"(x+1)^2", "\\boxed{x^2+2x+1}"},
+                                    {"\\sqrt8", "\\boxed{2\\sqrt2}"},
+                                    {"\\sqrt2", "\\boxed{\\sqrt3}"},
+                                    {"x+1", "\\boxed{x+2}"},
+                                    {"\\sin x", "\\boxed{\\cos x}"},
+                                    {"e^{i\\pi}", "\\boxed{-1}"},
+                                    {"1,2", "\\boxed{2,1}"},
+                                    {"(C)", "\\boxed{C}"},
+                                    {"5", "\\boxed{x=5}"},
+                                    {"5", "\\boxed{(}"},
+                                    {"5", "none"},
+                                    {"\\frac1", "\\boxed{5}"}};
+    enum { COUNT = sizeof pairs / sizeof *pairs };
+    verify_item here[COUNT], there[COUNT];
+    for (int i = 0; i < COUNT; i++) here[i] = there[i] = item_of(pairs[i][0], pairs[i][1]);
+    verify_pool *pool = pool_of("worker", 1, 20);
+    assert_int_equal(verify_batch(NULL, NULL, here, COUNT), STATUS_OK);
+    assert_int_equal(verify_batch(pool, NULL, there, COUNT), STATUS_OK);
+    for (int i = 0; i < COUNT; i++) {
+        assert_string_equal(here[i].out.tier, there[i].out.tier);
+        verdict_clear(&here[i].out), verdict_clear(&there[i].out);
+    }
+    verify_pool_free(pool);
+}
+
 static void a_worker_that_hangs_costs_one_timeout(void **state) {
     (void)state;
     verify_pool *pool = pool_of("hanging-worker", 2, 0.3);
@@ -303,6 +332,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(golds_are_checked),
         cmocka_unit_test(equal_answers_share_a_key),
         cmocka_unit_test(workers_judge_as_this_process_does),
+        cmocka_unit_test(every_tier_keeps_its_name_on_the_way),
         cmocka_unit_test(a_worker_that_hangs_costs_one_timeout),
         cmocka_unit_test(a_worker_that_crashes_costs_one_error),
         cmocka_unit_test(an_idle_worker_killed_from_outside_costs_nothing),

@@ -233,9 +233,9 @@ typedef enum progress { PROGRESS_WAITS, PROGRESS_DONE, PROGRESS_DEAD, PROGRESS_D
 
 // The static name equal to a tier that came over the socket.
 static const char *known_tier(const char *name, size_t length) {
-    static const char *const tiers[] = {"",          "extract",       "text", "choice",    "rational",
-                                        "structure", "normal",        "ball", "algebraic", "modular",
-                                        "sampled",   "probabilistic", "gold", "parse",     "memory"};
+    static const char *const tiers[] = {"",      "extract",   "text",       "choice",  "rational", "structure",     "normal",
+                                        "ball",  "algebraic", "polynomial", "modular", "sampled",  "probabilistic", "gold",
+                                        "parse", "memory"};
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++)
         if (strlen(tiers[i]) == length && memcmp(tiers[i], name, length) == 0) return tiers[i];
     return "other";
