@@ -32,6 +32,10 @@ SAME(SETTING_FORMULA_RAW, FORMULA_RAW);
 SAME(SETTING_FORMULA_L1, FORMULA_L1);
 SAME(SETTING_FORMULA_L2, FORMULA_L2);
 
+const char *options_method(const settings *s) {
+    return s->algorithm.method == SETTING_METHOD_GRPO ? "grpo" : s->algorithm.method == SETTING_METHOD_DAPO ? "dapo" : "dsdr";
+}
+
 problem_options options_problems(const settings *s) {
     return (problem_options){.prompt_key = *s->data.prompt_key ? s->data.prompt_key : NULL,
                              .answer_key = *s->data.answer_key ? s->data.answer_key : NULL};

@@ -22,6 +22,7 @@ objective_options options_objective(const settings *s);
 optimizer_options options_optimizer(const settings *s);
 schedule_options options_schedule(const settings *s, int64_t total_training_steps);
 
+const char *options_method(const settings *s);  // as the method is written
 int options_threads(const settings *s);         // trainer.threads, or one a core
 precision options_precision(const settings *s); // trainer.precision; auto is bfloat16 where the CPU multiplies it natively
 

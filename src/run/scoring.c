@@ -4,12 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/random.h"
 #include "run/options.h"
 #include "tasks/countdown.h"
 
 enum { ENCODER_ROWS = 2048 };
 static const size_t worker_memory = (size_t)1 << 30;
+
+status scorer_check_encoder(const settings *settings) {
+    if (folder_exists(settings->dsdr.encoder)) return STATUS_OK;
+    return status_set(STATUS_INVALID,
+                      "algorithm.dsdr.encoder is %s, and there is no such folder; scripts/fetch_models.sh brings the default "
+                      "one, algorithm.method=grpo or dapo needs none",
+                      settings->dsdr.encoder);
+}
 
 status scorer_open(scorer *s, const settings *settings, int threads, bool diversity, const char *helper) {
     *s = (scorer){.settings = settings, .verify = options_verify(settings)};
@@ -23,7 +32,12 @@ status scorer_open(scorer *s, const settings *settings, int threads, bool divers
         TRY(verify_pool_create(&options, &s->pool));
     }
     if (!diversity) return STATUS_OK;
-    status code = matmul_create(&s->products, PRECISION_FLOAT32, threads, false);
+    status code = scorer_check_encoder(settings);
+    if (code != STATUS_OK) {
+        scorer_close(s);
+        return code;
+    }
+    code = matmul_create(&s->products, PRECISION_FLOAT32, threads, false);
     if (code == STATUS_OK) code = encoder_open(&s->encoder, s->products, settings->dsdr.encoder, ENCODER_ROWS);
     if (code != STATUS_OK) {
         scorer_close(s);

@@ -30,6 +30,9 @@ typedef struct scorer {
 status scorer_open(scorer *s, const settings *settings, int threads, bool diversity, const char *helper);
 void scorer_close(scorer *s);
 
+// That the folder of the encoder exists: to be known before a large model is loaded.
+status scorer_check_encoder(const settings *settings);
+
 // verdicts[i] for each rollout of all groups in order; free `extracted` with verdict_clear. Problems of the countdown task are
 // judged by evaluating their answers. think_open: prompts end inside an opened <think>.
 status scorer_judge(scorer *s, const group *groups, size_t count, bool think_open, verdict *verdicts);

@@ -151,10 +151,7 @@ static status note_run(trainer *t) {
     TRY(record_set(t->record, "precision", precision_name(matmul_precision(t->products))));
     TRY(record_set(t->record, "threads", number));
     TRY(record_set(t->record, "model", t->s->model.path));
-    return record_set(t->record, "method",
-                      t->s->algorithm.method == SETTING_METHOD_GRPO   ? "grpo"
-                      : t->s->algorithm.method == SETTING_METHOD_DAPO ? "dapo"
-                                                                      : "dsdr");
+    return record_set(t->record, "method", options_method(t->s));
 }
 
 static status fill_folder(trainer *t) {
@@ -170,21 +167,25 @@ static status fill_folder(trainer *t) {
     return code;
 }
 
-// The folder of a new run, with its settings and an empty record. A failure takes away what this call has made.
-static status start_folder(trainer *t) {
-    const char *folder = t->options->folder;
+// The folder of a new run, where there is room for its checkpoints.
+static status make_folder(const trainer *t) {
     unsigned long long checkpoints =
         t->s->trainer.max_actor_ckpt_to_keep > 0 ? (unsigned long long)t->s->trainer.max_actor_ckpt_to_keep + 1 : 2;
-    TRY(run_folder_check_space(folder, checkpoints * checkpoint_bytes(&t->lm.model)));
-    bool existed = folder_exists(folder);
-    TRY(run_folder_create(folder));
+    TRY(run_folder_check_space(t->options->folder, checkpoints * checkpoint_bytes(&t->lm.model)));
+    return run_folder_create(t->options->folder);
+}
+
+// Settings and an empty record, in a folder that this process has locked. A failure takes away a folder that was made for them.
+static status start_folder(trainer *t, bool made) {
+    if (run_folder_holds_run(t->options->folder))
+        return status_set(STATUS_INVALID, "%s: another process has just begun a run there", t->options->folder);
     status code = fill_folder(t);
-    if (code == STATUS_OK || existed) return code;
+    if (code == STATUS_OK || !made) return code;
     char message[2048];
     snprintf(message, sizeof message, "%s", status_message());
     record_close(t->record);
     t->record = NULL;
-    folder_remove(folder);
+    folder_remove(t->options->folder);
     return status_set(code, "%s", message);
 }
 
@@ -412,13 +413,15 @@ static void close_trainer(trainer *t) {
 
 static status run(trainer *t, bool resume, trainer_result *result) {
     TRY(open_problems(t));
+    if (options_need_diversity(t->s)) TRY(scorer_check_encoder(t->s));
     TRY(open_model(t));
     TRY(open_data(t));
     TRY(open_memory(t));
-    if (!resume) TRY(start_folder(t));
+    bool made = !folder_exists(t->options->folder);
+    if (!resume) TRY(make_folder(t));
     run_lock lock;
     TRY(run_lock_take(&lock, t->options->folder));
-    status code = resume ? continue_folder(t) : STATUS_OK;
+    status code = resume ? continue_folder(t) : start_folder(t, made);
     if (code == STATUS_OK) introduce(t);
     if (code == STATUS_OK)
         code = run_logger_open(&t->logger, &t->s->trainer.logger, t->options->folder, t->state.step, t->options->line,
