@@ -11,12 +11,14 @@
 #include "run/scoring.h"
 
 static const char detail[] =
-    "Rows {\"gold\", \"responses\": [TEXT, ...]} become rows with \"responses\": [{\"correct\", \"status\", \"answer\", "
-    "\"formulas\",\n"
-    "\"d_emb\", \"d_eq\", \"d\", \"dbar\", \"reward\", \"advantage\", \"coupling\"}], other keys copied. A row is one group; "
-    "`formulas` is the\n"
-    "set that d_eq compares. Settings are those of training: algorithm.dsdr.lambda_d, .sigma_d, .tau, .encoder, .formula_level,\n"
-    "algorithm.adv_eps, algorithm.adv_std, reward_model.profile, verify.*; method dsdr unless algorithm.method says otherwise.\n";
+    "Rows of FILE (none or -: standard input) are groups {\"gold\", \"responses\": [TEXT, ...]}; each comes back with "
+    "\"responses\":\n"
+    "[{\"correct\", \"status\", \"answer\", \"formulas\", \"d_emb\", \"d_eq\", \"d\", \"dbar\", \"reward\", \"advantage\", "
+    "\"coupling\"}].\n"
+    "`formulas` is the set that d_eq compares. Settings are those of training: algorithm.dsdr.lambda_d, .sigma_d, .tau, "
+    ".encoder,\n"
+    ".formula_level, algorithm.adv_eps, algorithm.adv_std, reward_model.profile, verify.*; method dsdr unless algorithm.method\n"
+    "says otherwise.\n";
 
 typedef struct score_context {
     settings *s;
@@ -114,7 +116,8 @@ static status score_rows(void *context, json_t **rows, size_t count) {
 
 int command_score(int argc, char **argv) {
     bool help = false;
-    const cli_usage usage = {"score", "[FILE.jsonl] [key=value ...]", "score groups of responses", detail, NULL, 0};
+    const cli_usage usage = {
+        "score", "[FILE.jsonl] [key=value ...]", "Scores groups of responses as training does.", detail, NULL, 0};
     const char **rest = calloc((size_t)argc + 1, sizeof *rest), **assignments = calloc((size_t)argc + 1, sizeof *assignments);
     size_t rest_count = 0, assignment_count = 0;
     settings s = {0};

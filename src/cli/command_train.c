@@ -7,15 +7,22 @@
 #include "cli/cli.h"
 #include "cli/signals.h"
 #include "run/folder.h"
+#include "run/options.h"
 #include "run/trainer.h"
 
 static const char detail[] =
-    "Trains the model of actor_rollout_ref.model.path on data.train_files by reinforcement learning with verifiable rewards.\n"
-    "Settings are verl's keys, in CONFIG.yaml and as key=value; `dsdr config` lists them. Without CONFIG.yaml this is enough:\n"
+    "Settings are verl's keys and a few more, in CONFIG.yaml and as key=value; `dsdr config` shows them all, examples/ has a\n"
+    "CONFIG.yaml for each method. Without one this is enough:\n"
     "    dsdr train data.train_files=my.jsonl actor_rollout_ref.model.path=DIR\n"
+    "DIR is a Hugging Face folder or a GGUF file; rows of my.jsonl hold \"problem\" and \"answer\" (data.prompt_key and\n"
+    "data.answer_key name others). The default method, dsdr, needs the sentence encoder of algorithm.dsdr.encoder, which\n"
+    "scripts/fetch_models.sh brings to models/; algorithm.method=grpo and dapo need none.\n"
+    "\n"
     "The run's folder (trainer.default_local_dir, else runs/CONFIG-TIME) receives run.db, config.yaml and global_step_N/, each "
     "a\n"
-    "complete Hugging Face folder. SIGINT and SIGTERM finish the step and save; a second one leaves at once.\n";
+    "complete Hugging Face folder. SIGINT and SIGTERM finish the step, save and exit with 3; a second one leaves at once. To go\n"
+    "on, with the run's own settings and what is said beside them:\n"
+    "    dsdr train --resume trainer.default_local_dir=RUN\n";
 
 typedef struct screen {
     progress_view view;
@@ -36,7 +43,12 @@ int command_train(int argc, char **argv) {
          .present = &resume},
         {.name = "--allow-change", .help = "with --resume: accept changed settings that alter results", .present = &allow_change},
     };
-    const cli_usage usage = {"train", "[CONFIG.yaml] [key=value ...]", "train a model", detail, options, 2};
+    const cli_usage usage = {"train",
+                             "[CONFIG.yaml] [key=value ...]",
+                             "Trains a language model by reinforcement learning with verifiable rewards.",
+                             detail,
+                             options,
+                             2};
     const char **rest = calloc((size_t)argc + 1, sizeof *rest), **assignments = calloc((size_t)argc + 1, sizeof *assignments);
     if (!rest || !assignments) return cli_finish("train", status_set(STATUS_NO_MEMORY, "out of memory"));
     size_t rest_count = 0, assignment_count = 0;
@@ -67,7 +79,7 @@ int command_train(int argc, char **argv) {
         code = status_set(STATUS_INVALID, "--resume needs trainer.default_local_dir=FOLDER, the run to continue");
         goto done;
     } else {
-        folder = run_folder_default(config, "dsdr", time(NULL));
+        folder = run_folder_default(config, options_method(&s), time(NULL));
     }
     if (!folder) {
         code = status_set(STATUS_NO_MEMORY, "out of memory");

@@ -28,7 +28,8 @@ static void print_help(FILE *stream) {
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (commands[i].help) fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].help);
     fprintf(stream, "\n  dsdr COMMAND --help shows the arguments of a command; dsdr --version shows the version.\n"
-                    "  Exit codes: 0 done, 1 failed while running, 2 wrong usage or bad input, 3 interrupted and saved.\n");
+                    "  Exit codes: 0 done, 1 failed while running or a row with an error, 2 wrong usage or bad input, 3 "
+                    "interrupted and saved.\n");
 }
 
 static int unknown_command(const char *name) {
