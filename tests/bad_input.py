@@ -223,7 +223,7 @@ def model_cases():
     (folder / "chat_template.jinja").unlink()
     train("a model without a chat template", str(folder), "data.prompt_template", data__prompt_template="chat", **{model: folder})
     dsdr = {"algorithm__method": "dsdr"}
-    train("a missing encoder", "algorithm.dsdr.encoder", "nowhere", algorithm__dsdr__encoder="nowhere", **dsdr)
+    train("a missing encoder", "algorithm.dsdr.encoder is nowhere", "scripts/fetch_models.sh", algorithm__dsdr__encoder="nowhere", **dsdr)
     folder = edit_tensors("encoder_nan", put_number("encoder.layer.0.output.dense.weight", float("nan")), ENCODER)
     train("an encoder with a NaN", "algorithm.dsdr.encoder", "encoder.layer.0.output.dense.weight", algorithm__dsdr__encoder=folder, **dsdr)
     train("an encoder that is a language model", "algorithm.dsdr.encoder", str(MODEL), algorithm__dsdr__encoder=MODEL, **dsdr)
