@@ -180,27 +180,22 @@ static size_t query_place(const encoder *e, const encoder_window *w, size_t head
 static void spread_block(encoder *e, size_t block, const float *bias) {
     const encoder_config *c = &e->config;
     const encoder_window *w = &e->windows[e->window_of_block[block]];
-    size_t width = c->head_width, first = block * ATTENTION_LANES - w->first_key, end = first + ATTENTION_LANES;
-    if (end > w->count) end = w->count;
+    size_t width = c->head_width, stride = 3 * c->hidden, first = block * ATTENTION_LANES - w->first_key;
+    size_t count = w->count - first < ATTENTION_LANES ? w->count - first : ATTENTION_LANES;
     attention_shape shape = tile_shape(c);
-    float query[ENCODER_MAX_HEAD_WIDTH], key[ENCODER_MAX_HEAD_WIDTH], value[ENCODER_MAX_HEAD_WIDTH];
-    for (size_t t = first; t < end; t++) {
-        const float *row = e->qkv + (w->first_row + t) * 3 * c->hidden;
-        for (size_t head = 0; head < c->heads; head++) {
-            const float *q = row + head * width, *k = q + c->hidden, *v = k + c->hidden;
-            const float *q_bias = bias + head * width, *k_bias = q_bias + c->hidden, *v_bias = k_bias + c->hidden;
-            for (size_t d = 0; d < width; d++) query[d] = q[d] + q_bias[d];
-            for (size_t d = 0; d < width; d++) key[d] = k[d] + k_bias[d];
-            for (size_t d = 0; d < width; d++) value[d] = v[d] + v_bias[d];
-            memcpy(e->queries + query_place(e, w, head, t), query, width * sizeof(float));
-            attention_run run = head_run(e, w, head);
-            attention_store(&shape, &run, t, key, value);
-        }
+    float *rows = e->qkv + (w->first_row + first) * stride;
+    for (size_t t = 0; t < count; t++) bias_forward(rows + t * stride, bias, 1, stride);
+    for (size_t head = 0; head < c->heads; head++) {
+        const float *q = rows + head * width;
+        for (size_t t = 0; t < count; t++)
+            memcpy(e->queries + query_place(e, w, head, first + t), q + t * stride, width * sizeof(float));
+        attention_run run = head_run(e, w, head);
+        attention_store_block(&shape, &run, first, count, q + c->hidden, q + 2 * c->hidden, stride);
     }
     // The last tile of a window is filled with zero queries; their outputs are not read.
     size_t surplus = (ENCODER_QUERY_TILE - w->count % ENCODER_QUERY_TILE) % ENCODER_QUERY_TILE;
-    for (size_t head = 0; end == w->count && head < c->heads; head++)
-        memset(e->queries + query_place(e, w, head, end), 0, surplus * width * sizeof(float));
+    for (size_t head = 0; first + count == w->count && head < c->heads; head++)
+        memset(e->queries + query_place(e, w, head, w->count), 0, surplus * width * sizeof(float));
 }
 
 // The outputs of attention of one block of tokens, back in rows, as the operand of the next product.

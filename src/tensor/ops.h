@@ -102,6 +102,10 @@ static inline size_t attention_value_floats(const attention_shape *s, size_t cap
 
 // Stores key[K*D] and value[K*D] of token `index` of the run.
 void attention_store(const attention_shape *s, const attention_run *run, size_t index, const float *key, const float *value);
+// The same for the `count` <= 16 tokens from `first` on, a multiple of 16, whose keys and values are rows `stride` numbers apart;
+// what lies behind them in the block is overwritten.
+void attention_store_block(const attention_shape *s, const attention_run *run, size_t first, size_t count, const float *keys,
+                           const float *values, size_t stride);
 
 // What one query row sees: all `prefix_count` tokens of `prefix`, then the first `own_count` tokens of `own` (its own included).
 typedef struct attention_row {

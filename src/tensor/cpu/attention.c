@@ -28,6 +28,29 @@ void attention_store(const attention_shape *s, const attention_run *run, size_t 
     }
 }
 
+void attention_store_block(const attention_shape *s, const attention_run *run, size_t first, size_t count, const float *keys,
+                           const float *values, size_t stride) {
+    size_t width = s->width, value_stride = attention_round(width);
+    for (size_t h = 0; h < s->kv_heads; h++) {
+        float *block = run->keys + (h * run->capacity + first) * width;
+        for (size_t d = 0; d < width; d += LANES) {
+            size_t n = smaller(LANES, width - d);
+            f32x16 rows[LANES];
+            for (size_t j = 0; j < LANES; j++)
+                rows[j] = j >= count   ? vector_all(0.0f)
+                          : n == LANES ? vector_load(keys + j * stride + h * width + d)
+                                       : vector_load_part(keys + j * stride + h * width + d, n, 0.0f);
+            vector_transpose(rows);
+            for (size_t i = 0; i < n; i++) vector_store(block + (d + i) * LANES, rows[i]);
+        }
+        for (size_t j = 0; j < count; j++) {
+            float *to = run->values + (h * run->capacity + first + j) * value_stride;
+            memcpy(to, values + j * stride + h * width, width * sizeof(float));
+            for (size_t d = width; d < value_stride; d++) to[d] = 0.0f;
+        }
+    }
+}
+
 // ---- products with blocks of keys ----------------------------------------------------------------------------------------
 
 // out[h][v * 16 ..] = x[h] . block v, for `heads` rows x and `vectors` blocks [D][16] that follow one another.
@@ -135,7 +158,7 @@ static f32x16 scale_scores(float *score, size_t count, float scale, f32x16 top) 
 
 static f32x16 exponentials(float *score, size_t count, float largest, f32x16 sum) {
     for (size_t j = 0; j < count; j += LANES) {
-        f32x16 e = vector_exp(vector_load(score + j) - vector_all(largest));
+        f32x16 e = vector_exp_negative(vector_load(score + j) - vector_all(largest));
         vector_store(score + j, e);
         sum += e;
     }

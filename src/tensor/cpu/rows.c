@@ -267,7 +267,7 @@ VECTOR_INLINE f32x16 vector_gelu(f32x16 x) {
     p = p * t + vector_all(1.421413741f);
     p = p * t + vector_all(-0.284496736f);
     p = p * t + vector_all(0.254829592f);
-    f32x16 far = x * (vector_all(0.5f) * p * t * vector_exp(x * x * vector_all(-0.5f)));
+    f32x16 far = x * (vector_all(0.5f) * p * t * vector_exp_negative(x * x * vector_all(-0.5f)));
     return vector_select((i32x16)(x > vector_all(0.0f)), x - far, far);
 }
 
