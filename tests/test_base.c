@@ -89,7 +89,7 @@ static void json_lines_survive_bad_bytes_and_report_bad_json(void **state) {
     char path[] = "/tmp/dsdr-test-XXXXXX";
     int descriptor = mkstemp(path);
     static const char text[] =
-        "\n{\"a\": \"x\\u0000y\\ud800z\xFF\", \"n\": 0.1}\r\n[1]\n{\"a\": }\n{\"b\": 123456789012345678901234567890}";
+        "\xEF\xBB\xBF\n{\"a\": \"x\\u0000y\\ud800z\xFF\", \"n\": 0.1}\r\n[1]\n{\"a\": }\n{\"b\": 123456789012345678901234567890}";
     assert_int_equal(write(descriptor, text, sizeof text - 1), sizeof text - 1);
     close(descriptor);
     jsonl_reader reader;

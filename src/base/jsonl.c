@@ -90,6 +90,8 @@ status jsonl_next(jsonl_reader *reader, json_t **row) {
         reader->line_number++;
         size_t length = (size_t)got;
         while (length > 0 && (reader->line[length - 1] == '\n' || reader->line[length - 1] == '\r')) length--;
+        if (reader->line_number == 1 && length >= 3 && memcmp(reader->line, "\xEF\xBB\xBF", 3) == 0) // a byte order mark
+            memmove(reader->line, reader->line + 3, length -= 3);
         reader->line[length] = 0;
         reader->line_length = length;
         if (strspn(reader->line, " \t") == length) continue;
