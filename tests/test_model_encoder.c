@@ -58,6 +58,21 @@ static encoder *open_encoder(matmul **products, precision p, int threads, const 
     return e;
 }
 
+// As a program opens it that promises bits: on the fixed-order kernel where oneDNN's products depend on the batch.
+static encoder *open_invariant(matmul **products, precision p, int threads, const char *path, size_t rows) {
+    encoder *e = open_encoder(products, p, threads, path, rows);
+    bool invariant;
+    assert_ok(encoder_self_test(e, &invariant));
+    if (invariant) return e;
+    encoder_close(e);
+    matmul_free(*products);
+    assert_ok(matmul_create(products, p, threads, true));
+    assert_ok(encoder_open(&e, *products, path, rows));
+    assert_ok(encoder_self_test(e, &invariant));
+    assert_true(invariant);
+    return e;
+}
+
 // A copy of the tiny encoder's folder with one file replaced; content NULL: left out.
 static char *changed_folder(const char *name, const char *file, const char *content) {
     static const char *const files[] = {"config.json",           "model.safetensors", "modules.json", "sentence_bert_config.json",
@@ -151,10 +166,7 @@ static void bits_do_not_depend_on_the_company(void **state) {
     fixture f = fixture_open();
     for (int p = 0; p < 2; p++) {
         matmul *products;
-        encoder *e = open_encoder(&products, p ? PRECISION_BFLOAT16 : PRECISION_FLOAT32, 1, folder, 4096);
-        bool invariant;
-        assert_ok(encoder_self_test(e, &invariant));
-        assert_true(invariant);
+        encoder *e = open_invariant(&products, p ? PRECISION_BFLOAT16 : PRECISION_FLOAT32, 1, folder, 4096);
         float *all = calloc(f.count * WIDTH, sizeof(float)), *other = calloc(f.count * WIDTH, sizeof(float));
         assert_ok(encoder_embed(e, f.texts, f.lengths, f.count, all, NULL));
         for (size_t i = 0; i < f.count; i++) {
@@ -165,7 +177,7 @@ static void bits_do_not_depend_on_the_company(void **state) {
         matmul_free(products);
         static const int threads[] = {2, 3, 5, 16};
         for (size_t k = 0; k < sizeof threads / sizeof *threads; k++) {
-            e = open_encoder(&products, p ? PRECISION_BFLOAT16 : PRECISION_FLOAT32, threads[k], folder, 1 + 50 * k);
+            e = open_invariant(&products, p ? PRECISION_BFLOAT16 : PRECISION_FLOAT32, threads[k], folder, 1 + 50 * k);
             const char **texts = calloc(f.count, sizeof *texts);
             size_t *lengths = calloc(f.count, sizeof *lengths), *from = calloc(f.count, sizeof *from);
             for (size_t i = 0; i < f.count; i++) from[i] = i;
