@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 SECONDS_EACH ?= 30
 
-.PHONY: help setup build test demo bench asan fuzz check-data format clean
+.PHONY: help setup build test demo asan fuzz check-data format clean
 
 help:        ## this list
 	@echo "make demo    set up, build, download two small models, train one of them, show what it learned (about 10 minutes)"
@@ -20,9 +20,6 @@ test: build  ## every test; the last line counts them
 
 demo: build  ## train SmolLM2-135M with DSDR on word problems, evaluate before and after
 	@scripts/demo.sh
-
-bench: build ## time each part beside its ceiling and its peers
-	@bench/run.sh
 
 asan: setup  ## the test suite under AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/build.sh asan

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "model/model.h"
 #include "records/records.h"
 
 #define assert_ok(expression)                                                                                                    \
@@ -20,6 +21,19 @@
         status code_ = (expression);                                                                                             \
         if (code_ != STATUS_OK) fail_msg("%s: %s", #expression, status_message());                                               \
     } while (0)
+
+// Loads a model as the program does: on the fixed-order kernel where oneDNN's products depend on the batch or the threads.
+static inline void fixture_model(model *m, matmul **products, const char *path, precision p, int threads, bool trainable) {
+    bool invariant;
+    assert_ok(matmul_create(products, p, threads, false));
+    assert_ok(model_load(m, *products, path, trainable));
+    assert_ok(model_self_test(m, &invariant));
+    if (invariant) return;
+    model_free(m);
+    matmul_free(*products);
+    assert_ok(matmul_create(products, p, threads, true));
+    assert_ok(model_load(m, *products, path, trainable));
+}
 
 static inline json_t *fixture_json(const char *model, const char *file) {
     char path[512];

@@ -17,8 +17,7 @@ typedef struct fixture {
 static void fixture_open(fixture *f, const char *family, precision p, int threads) {
     char path[512];
     snprintf(path, sizeof path, "%s/golden/model/%s", TEST_SOURCE_DIR, family);
-    assert_ok(matmul_create(&f->products, p, threads, false));
-    assert_ok(model_load(&f->m, f->products, path, true));
+    fixture_model(&f->m, &f->products, path, p, threads, true);
     snprintf(path, sizeof path, "%s/golden/model/%s/objective.safetensors", TEST_SOURCE_DIR, family);
     assert_ok(weights_open(&f->gradients, path));
     f->objective = fixture_json(family, "objective.json");

@@ -12,8 +12,7 @@ static const packed_options common = {
 static void load(model *m, matmul **products, const char *family, precision p, int threads, bool trainable) {
     char path[512];
     snprintf(path, sizeof path, "%s/golden/model/%s", TEST_SOURCE_DIR, family);
-    assert_ok(matmul_create(products, p, threads, false));
-    assert_ok(model_load(m, *products, path, trainable));
+    fixture_model(m, products, path, p, threads, trainable);
 }
 
 typedef struct recorder {
@@ -173,6 +172,8 @@ static void sampling_rows_have_the_bits_of_training_rows(void **state) {
 
 static void products_pass_their_self_test(void **state) {
     (void)state;
+    const char *limit = getenv("ONEDNN_MAX_CPU_ISA");
+    if (limit && strcmp(limit, "ALL") != 0) return; // the claim is about the full instruction set; other ones fall back
     for (int p = 0; p < 2; p++)
         for (int threads = 1; threads <= 3; threads++) {
             matmul *products;

@@ -1,4 +1,4 @@
-// reward/diversity and reward/overlong: METHOD eqs 4 to 10 against NumPy (scripts/fixtures/reward_diversity.py), and the cases
+// reward/diversity: METHOD eqs 4 to 10 against NumPy (scripts/fixtures/reward_diversity.py), and the cases
 // that the equations leave open.
 #include <math.h>
 #include <setjmp.h>
@@ -13,7 +13,6 @@
 
 #include "base/jsonl.h"
 #include "reward/diversity.h"
-#include "reward/overlong.h"
 
 #define NEAR(value, expected, tolerance) assert_true(fabs((value) - (expected)) <= (tolerance))
 
@@ -138,26 +137,12 @@ static void sets_grow_and_find_their_formulas(void **state) {
     assert_false(formula_level_parse("l3", &level));
 }
 
-static void overlong_responses_lose_reward_step_by_step(void **state) {
-    (void)state;
-    // DAPO's own setting: 20480 tokens of which 4096 are the buffer.
-    assert_true(overlong_penalty(16384, 20480, 4096, 1) == 0);
-    assert_true(overlong_penalty(100, 20480, 4096, 1) == 0);
-    assert_true(overlong_penalty(18432, 20480, 4096, 1) == -0.5);
-    assert_true(overlong_penalty(20480, 20480, 4096, 1) == -1);
-    assert_true(overlong_penalty(20480, 20480, 4096, 0.5) == -0.5);
-    assert_true(overlong_penalty(16385, 20480, 4096, 1) == -1.0 / 4096);
-    assert_true(overlong_penalty(30, 30, 0, 1) == 0);
-    assert_true(overlong_penalty(15, 30, 30, 1) == -0.5);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_equal_numpy),
         cmocka_unit_test(zero_rows_and_lone_responses_are_not_different),
         cmocka_unit_test(distances_stay_in_their_range),
         cmocka_unit_test(sets_grow_and_find_their_formulas),
-        cmocka_unit_test(overlong_responses_lose_reward_step_by_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

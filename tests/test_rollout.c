@@ -12,8 +12,7 @@ enum { GROUPS = 7, SIZE = 5, LONGEST = 40 };
 static void open_model(model *m, matmul **products, precision p, int threads) {
     char path[512];
     snprintf(path, sizeof path, "%s/golden/model/tiny_llama", TEST_SOURCE_DIR);
-    assert_ok(matmul_create(products, p, threads, false));
-    assert_ok(model_load(m, *products, path, false));
+    fixture_model(m, products, path, p, threads, false);
 }
 
 static void fill_prompts(group_set *set) {

@@ -56,7 +56,7 @@ size_t cli_take_assignments(const char **rest, size_t rest_count, const char **a
 // Prints "dsdr COMMAND: MESSAGE" on stderr for a failure and returns its exit code; returns 0 for STATUS_OK.
 int cli_finish(const char *command, status code);
 
-// The path of this program, for the verification workers; NULL where the system does not tell.
+// A path at which this program can be started again, even after its file was replaced; NULL where the system has none.
 const char *cli_own_path(char *path, size_t size);
 
 // Prints the notes of settings on stderr.

@@ -109,5 +109,5 @@ const char *cli_own_path(char *path, size_t size) {
     ssize_t length = readlink("/proc/self/exe", path, size - 1);
     if (length <= 0) return NULL;
     path[length] = 0;
-    return path;
+    return access(path, X_OK) == 0 ? path : "/proc/self/exe"; // the file was replaced while this program ran
 }

@@ -198,6 +198,19 @@ static status build(model *m, matmul *products, bool trainable) {
     return m->head.forward ? STATUS_OK : status_set(STATUS_FAILED, "the packed weights do not fit their plan");
 }
 
+status model_self_test(const model *m, bool *invariant) {
+    enum { ROWS = 256, HEAD_ROWS = 16 };
+    const model_config *c = &m->config;
+    size_t q = c->heads * c->head_width, qkv = q + 2 * c->kv_heads * c->head_width;
+    const size_t shapes[][2] = {{qkv, c->hidden}, {c->hidden, q}, {2 * c->feed_forward, c->hidden}, {c->hidden, c->feed_forward}};
+    *invariant = true;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes && *invariant; i++) {
+        TRY(matmul_self_test(m->products, shapes[i][0], shapes[i][1], ROWS, invariant));
+        if (m->trainable && *invariant) TRY(matmul_self_test(m->products, shapes[i][1], shapes[i][0], ROWS, invariant));
+    }
+    return *invariant ? matmul_self_test(m->products, c->vocabulary, c->hidden, HEAD_ROWS, invariant) : STATUS_OK;
+}
+
 status model_pack(model *m) {
     for (size_t l = 0; l < m->config.layers; l++) {
         const layer_offsets *o = &m->table.layers[l];

@@ -42,6 +42,10 @@ size_t model_bytes(const model_config *config, const parameter_table *table, con
 status model_init(model *m, matmul *products, const model_config *config, uint64_t seed, bool trainable);
 void model_free(model *m);
 
+// Whether products of this model's shapes, forward and backward, have the same bits in any batch and on any number of threads
+// (matmul_self_test). Where they have not, the model must be loaded on the fixed-order kernel.
+status model_self_test(const model *m, bool *invariant);
+
 // Packs all matrices from `parameters` again.
 status model_pack(model *m);
 

@@ -20,30 +20,37 @@ status scorer_check_encoder(const settings *settings) {
                       settings->dsdr.encoder);
 }
 
-status scorer_open(scorer *s, const settings *settings, int threads, bool diversity, const char *helper) {
-    *s = (scorer){.settings = settings, .verify = options_verify(settings)};
+// The encoder on oneDNN, or on the fixed-order kernel where oneDNN's products depend on the batch.
+static status open_encoder(scorer *s, int threads, bool fixed_order) {
+    bool invariant = true;
+    TRY(matmul_create(&s->products, PRECISION_FLOAT32, threads, fixed_order));
+    status code = encoder_open(&s->encoder, s->products, s->settings->dsdr.encoder, ENCODER_ROWS);
+    if (code == STATUS_OK) code = encoder_self_test(s->encoder, &invariant);
+    if (code == STATUS_OK && invariant) return STATUS_OK;
+    encoder_close(s->encoder);
+    matmul_free(s->products);
+    s->encoder = NULL, s->products = NULL;
+    return code == STATUS_OK ? open_encoder(s, threads, true) : status_context(code, "algorithm.dsdr.encoder");
+}
+
+status scorer_open(scorer *s, const settings *given, int threads, bool with_diversity, const char *helper) {
+    *s = (scorer){.settings = given, .verify = options_verify(given)};
     if (helper) {
         const char *argv[] = {helper, "verify-worker", NULL};
         verify_pool_options options = {.argv = argv,
-                                       .workers =
-                                           settings->verify.workers > 0 ? (size_t)settings->verify.workers : (size_t)threads,
-                                       .deadline_seconds = (double)settings->verify.deadline_ms / 1000.0,
+                                       .workers = given->verify.workers > 0 ? (size_t)given->verify.workers : (size_t)threads,
+                                       .deadline_seconds = (double)given->verify.deadline_ms / 1000.0,
                                        .memory_bytes = worker_memory};
         TRY(verify_pool_create(&options, &s->pool));
     }
-    if (!diversity) return STATUS_OK;
-    status code = scorer_check_encoder(settings);
+    if (!with_diversity) return STATUS_OK;
+    status code = scorer_check_encoder(given);
+    if (code == STATUS_OK) code = open_encoder(s, threads, false);
     if (code != STATUS_OK) {
         scorer_close(s);
         return code;
     }
-    code = matmul_create(&s->products, PRECISION_FLOAT32, threads, false);
-    if (code == STATUS_OK) code = encoder_open(&s->encoder, s->products, settings->dsdr.encoder, ENCODER_ROWS);
-    if (code != STATUS_OK) {
-        scorer_close(s);
-        return status_context(code, "algorithm.dsdr.encoder");
-    }
-    encoder_set_long(s->encoder, settings->dsdr.encoder_long == SETTING_ENCODER_LONG_MEAN ? ENCODER_LONG_MEAN : ENCODER_LONG_CUT);
+    encoder_set_long(s->encoder, given->dsdr.encoder_long == SETTING_ENCODER_LONG_MEAN ? ENCODER_LONG_MEAN : ENCODER_LONG_CUT);
     return STATUS_OK;
 }
 

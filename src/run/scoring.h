@@ -25,9 +25,9 @@ typedef struct scorer {
 } scorer;
 
 // `helper` is the path of an executable that runs worker_main when called with the one argument "verify-worker"; NULL judges in
-// this process, where only deterministic budgets bound the work. `diversity` loads the encoder. On failure scorer_close is
+// this process, where only deterministic budgets bound the work. `with_diversity` loads the encoder. On failure scorer_close is
 // harmless.
-status scorer_open(scorer *s, const settings *settings, int threads, bool diversity, const char *helper);
+status scorer_open(scorer *s, const settings *given, int threads, bool with_diversity, const char *helper);
 void scorer_close(scorer *s);
 
 // That the folder of the encoder exists: to be known before a large model is loaded.

@@ -14,7 +14,8 @@
 
 typedef struct matmul matmul; // one engine: precision, threads, cache of primitives, scratch memory; used by one caller at a time
 
-// threads: of all kernels of the process from here on (OpenMP), at least 1. fixed_order: never use oneDNN.
+// threads: of all kernels that this thread starts from here on (OpenMP), at least 1. fixed_order: never use oneDNN; it is not
+// used either where it has no products of this precision.
 status matmul_create(matmul **out, precision p, int threads, bool fixed_order);
 void matmul_free(matmul *m);
 precision matmul_precision(const matmul *m);
@@ -51,8 +52,9 @@ status linear_backward_input(matmul *m, const linear *l, float *dx, void *dy, si
 enum { MATMUL_DEPTH = 1024 };
 status linear_backward_weight(matmul *m, size_t out, size_t in, float *dw, void *dy, void *x, size_t rows);
 
-// Compares the bits of rows computed alone, in pairs, in other places of other batches, for y = x W^T with W[out, in].
-// *invariant is false where any bit differs.
-status matmul_self_test(matmul *m, size_t out, size_t in, size_t most_rows, bool *invariant);
+// Compares bits for y = x W^T with W[out, in]: of rows computed alone, in pairs, in other places of other batches of up to `rows`
+// rows; and, with more than one thread, of rows and of the weight gradient on a single thread. *invariant is false where any bit
+// differs.
+status matmul_self_test(matmul *m, size_t out, size_t in, size_t rows, bool *invariant);
 
 #endif

@@ -50,6 +50,8 @@ static status dnnl_failed(dnnl_status_t code, const char *what) {
 
 static dnnl_data_type_t data_type(precision p) { return p == PRECISION_FLOAT32 ? dnnl_f32 : dnnl_bf16; }
 
+static bool precision_is_supported(const matmul *m);
+
 status matmul_create(matmul **out, precision p, int threads, bool fixed_order) {
     *out = NULL;
     if (threads < 1) return status_set(STATUS_INVALID, "the number of threads is %d; it must be at least 1", threads);
@@ -65,6 +67,12 @@ status matmul_create(matmul **out, precision p, int threads, bool fixed_order) {
         if (code != dnnl_success) {
             matmul_free(m);
             return dnnl_failed(code, "start");
+        }
+        if (!precision_is_supported(m)) { // bfloat16 on a CPU without it: our own kernel multiplies it everywhere
+            m->fixed_order = true;
+            snprintf(m->description, sizeof m->description, "fixed-order kernel (oneDNN has no %s products here)", precision_name(p));
+            *out = m;
+            return STATUS_OK;
         }
         const dnnl_version_t *version = dnnl_version();
         snprintf(m->description, sizeof m->description, "oneDNN %d.%d.%d, instruction set 0x%x", version->major, version->minor,
@@ -144,6 +152,11 @@ static status packed_layout(const matmul *m, dnnl_memory_desc_t *out, size_t inn
     *out = *dnnl_primitive_desc_query_md(plan, dnnl_query_weights_md, 0);
     dnnl_primitive_desc_destroy(plan);
     return STATUS_OK;
+}
+
+static bool precision_is_supported(const matmul *m) {
+    dnnl_memory_desc_t layout;
+    return packed_layout(m, &layout, PACKING_ROWS, PACKING_ROWS) == STATUS_OK;
 }
 
 size_t linear_bytes(const matmul *m, size_t out, size_t in) {
@@ -331,36 +344,82 @@ status linear_backward_weight(matmul *m, size_t out, size_t in, float *dw, void 
 
 // ---- self-test -----------------------------------------------------------------------------------------------------------
 
-status matmul_self_test(matmul *m, size_t out, size_t in, size_t most_rows, bool *invariant) {
+// Numbers in [-1, 1), the same in every run.
+static void fill(float *x, size_t count, uint32_t salt) {
+    for (size_t i = 0; i < count; i++) x[i] = (float)((int32_t)(((uint32_t)i + salt) * 2654435761u) >> 8) * 0x1p-23f;
+}
+
+typedef struct self_test {
+    size_t out, in, rows;
+    float *values, *whole, *part, *gradient, *other_gradient;
+    unsigned char *x, *dy, *moved;
+    void *packed;
+} self_test;
+
+static bool self_test_memory(self_test *t, const matmul *m) {
+    size_t room = matmul_rows(t->rows), number = precision_bytes(m->precision), widest = t->in > t->out ? t->in : t->out;
+    t->values = malloc((t->out > room ? t->out : room) * widest * sizeof(float));
+    t->whole = malloc(room * t->out * sizeof(float)), t->part = malloc(room * t->out * sizeof(float));
+    t->gradient = calloc(t->out * t->in, sizeof(float)), t->other_gradient = calloc(t->out * t->in, sizeof(float));
+    t->x = aligned_alloc(64, (room * t->in * number + 63) / 64 * 64), t->moved = aligned_alloc(64, (room * t->in * number + 63) / 64 * 64);
+    t->dy = aligned_alloc(64, (room * t->out * number + 63) / 64 * 64);
+    t->packed = aligned_alloc(64, linear_bytes(m, t->out, t->in));
+    return t->values && t->whole && t->part && t->gradient && t->other_gradient && t->x && t->moved && t->dy && t->packed;
+}
+
+static void self_test_free(self_test *t) {
+    free(t->values), free(t->whole), free(t->part), free(t->gradient), free(t->other_gradient), free(t->x), free(t->moved), free(t->dy);
+    free(t->packed);
+}
+
+// Rows alone, in pairs, in other places of other batches.
+static status test_rows(self_test *t, matmul *m, const linear *l, bool *invariant) {
+    static const size_t counts[] = {1, 2, 3, 5, 8, 13, 20, 37, 64, 100, 200};
+    size_t row = t->in * precision_bytes(m->precision);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts && *invariant && counts[i] <= t->rows; i++) {
+        size_t count = counts[i], first = (i * 7) % (t->rows - count + 1);
+        memcpy(t->moved, t->x + first * row, count * row);
+        TRY(linear_forward(m, l, t->part, t->moved, count));
+        if (memcmp(t->part, t->whole + first * t->out, count * t->out * sizeof(float)) != 0) *invariant = false;
+    }
+    return STATUS_OK;
+}
+
+// The same rows and the same weight gradient on one thread.
+static status test_threads(self_test *t, matmul *m, const linear *l, bool *invariant) {
+    if (m->threads == 1 || !*invariant) return STATUS_OK;
+    matmul *single;
+    TRY(matmul_create(&single, m->precision, 1, false));
+    status code = linear_forward(single, l, t->part, t->x, t->rows);
+    if (code == STATUS_OK) code = linear_backward_weight(single, t->out, t->in, t->other_gradient, t->dy, t->x, t->rows);
+    matmul_free(single);
+    omp_set_num_threads(m->threads);
+    TRY(code);
+    TRY(linear_backward_weight(m, t->out, t->in, t->gradient, t->dy, t->x, t->rows));
+    *invariant = memcmp(t->part, t->whole, t->rows * t->out * sizeof(float)) == 0 &&
+                 memcmp(t->gradient, t->other_gradient, t->out * t->in * sizeof(float)) == 0;
+    return STATUS_OK;
+}
+
+status matmul_self_test(matmul *m, size_t out, size_t in, size_t rows, bool *invariant) {
     *invariant = true;
     if (m->fixed_order) return STATUS_OK;
-    size_t room = matmul_rows(most_rows), size = precision_bytes(m->precision);
-    float *values = malloc((out > room ? out : room) * in * sizeof(float));
-    void *packed = aligned_alloc(64, linear_bytes(m, out, in));
-    unsigned char *x = aligned_alloc(64, (room * in * size + 63) / 64 * 64),
-                  *moved = aligned_alloc(64, (room * in * size + 63) / 64 * 64);
-    float *whole = malloc(room * out * sizeof(float)), *part = malloc(room * out * sizeof(float));
-    status code = STATUS_OK;
-    if (!values || !packed || !x || !moved || !whole || !part) {
-        code = status_set(STATUS_NO_MEMORY, "out of memory in the self-test of products");
-        goto cleanup;
+    self_test t = {.out = out, .in = in, .rows = rows};
+    status code = self_test_memory(&t, m) ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory in the self-test of products");
+    linear l = {.out = out, .in = in, .forward = t.packed};
+    if (code == STATUS_OK) {
+        fill(t.values, out * in, 0);
+        code = linear_pack(m, &l, t.values);
     }
-    linear l = {.out = out, .in = in, .forward = packed};
-    for (size_t i = 0; i < out * in; i++) values[i] = (float)((int32_t)((uint32_t)i * 2654435761u) >> 8) * 0x1p-23f;
-    TRY_OR(code, linear_pack(m, &l, values), cleanup);
-    for (size_t i = 0; i < most_rows * in; i++) values[i] = (float)((int32_t)((uint32_t)(i + 77) * 2246822519u) >> 8) * 0x1p-23f;
-    numbers_round(x, values, most_rows * in, m->precision);
-    TRY_OR(code, linear_forward(m, &l, whole, x, most_rows), cleanup);
-    static const size_t counts[] = {1, 2, 3, 5, 8, 13, 20, 37, 64, 100, 200};
-    for (size_t i = 0; i < sizeof counts / sizeof *counts && *invariant; i++) {
-        size_t count = counts[i];
-        if (count > most_rows) break;
-        size_t first = (i * 7) % (most_rows - count + 1); // rows are compared in another place of another batch
-        memcpy(moved, x + first * in * size, count * in * size);
-        TRY_OR(code, linear_forward(m, &l, part, moved, count), cleanup);
-        if (memcmp(part, whole + first * out, count * out * sizeof(float)) != 0) *invariant = false;
+    if (code == STATUS_OK) {
+        fill(t.values, rows * in, 77);
+        numbers_round(t.x, t.values, rows * in, m->precision);
+        fill(t.values, rows * out, 991);
+        numbers_round(t.dy, t.values, rows * out, m->precision);
+        code = linear_forward(m, &l, t.whole, t.x, rows);
     }
-cleanup:
-    free(values), free(packed), free(x), free(moved), free(whole), free(part);
+    if (code == STATUS_OK) code = test_rows(&t, m, &l, invariant);
+    if (code == STATUS_OK) code = test_threads(&t, m, &l, invariant);
+    self_test_free(&t);
     return code;
 }
