@@ -1,4 +1,4 @@
-// Credit assignment against 60-digit arithmetic, and each rule of METHOD section 2 on its own.
+// Credit assignment against 60-digit arithmetic, and each rule of docs/method.md, section 2, on its own.
 #include "learn_golden.h"
 
 #include "learn/credit.h"

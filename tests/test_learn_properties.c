@@ -1,4 +1,4 @@
-// What the theory promises (METHOD section 6), checked on problems small enough to enumerate.
+// What the theory promises (docs/method.md, section 6), checked on problems small enough to enumerate.
 //
 // The policy of these problems is a table: sequences of LENGTH tokens over a vocabulary of VOCAB, each position with its own
 // softmax that may depend on the first token. Every sequence can be enumerated, so expectations are sums without sampling error.

@@ -1,4 +1,4 @@
-// reward/diversity: METHOD eqs 4 to 10 against NumPy (scripts/fixtures/reward_diversity.py), and the cases
+// reward/diversity: eqs 4 to 10 of docs/method.md against NumPy (scripts/fixtures/reward_diversity.py), and the cases
 // that the equations leave open.
 #include <math.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-// `dsdr score [FILE.jsonl] [key=value ...]`: verdicts, diversity and credit of groups of responses (METHOD sections 1 to 3),
-// exactly as training computes them.
+// `dsdr score [FILE.jsonl] [key=value ...]`: verdicts, diversity and credit of groups of responses (docs/method.md,
+// sections 1 to 3), exactly as training computes them.
 #include <stdlib.h>
 #include <string.h>
 

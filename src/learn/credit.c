@@ -1,5 +1,5 @@
-// Credit assignment: shaped rewards, group-relative advantages and coupling weights. METHOD sections 2 and 3; called by the
-// trainer and by `dsdr score` once per group.
+// Credit assignment: shaped rewards, group-relative advantages and coupling weights. docs/method.md, sections 2 and 3; called by
+// the trainer and by `dsdr score` once per group.
 #include "learn/credit.h"
 
 #include <math.h>

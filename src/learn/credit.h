@@ -1,5 +1,5 @@
-// Credit: what each rollout of a group earns. Shaped reward (METHOD eq 10), group-relative advantage (eqs 2, 23, 24) and the
-// coupling weight that says where the local entropy term acts (eq 11).
+// Credit: what each rollout of a group earns. Shaped reward (eq 10 of docs/method.md), group-relative advantage (eqs 2, 23, 24)
+// and the coupling weight that says where the local entropy term acts (eq 11).
 //
 // Pure functions of scalars; G is the group size, r_i = 1 for VERDICT_CORRECT and 0 for every other known verdict, P the set of
 // correct rollouts. Rollouts whose verdict is unknown (timeout, error) have A = w = 0 and are left out of mean, std and P.

@@ -1,5 +1,5 @@
-// The objective of one token and its derivatives (METHOD sections 4 and 5). docs/numerics.md derives each formula; the model's
-// head calls it for every trained row.
+// The objective of one token and its derivatives (docs/method.md, sections 4 and 5). docs/numerics.md derives each formula; the
+// model's head calls it for every trained row.
 #include "learn/objective.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 // The objective: what one token adds to the loss of its mini-batch, and the derivatives by its log-prob and its entropy
-// (METHOD eqs 3, 13-16). docs/numerics.md derives them.
+// (eqs 3 and 13-16 of docs/method.md). docs/numerics.md derives them.
 //
 // The loss is what an optimizer lowers:
 //   L = pg_loss + kl_coef * kl_loss - entropy_coeff * entropy_bonus + lambda_l * local_loss,        local_loss = -J_local
@@ -67,8 +67,8 @@ typedef struct objective_options {
     local_entropy local;
 } objective_options;
 
-// METHOD's defaults for dsdr: clip 0.2 / 0.28, no dual clip, seq-mean-token-mean, no KL (k3 when its coefficient is set), no
-// entropy bonus, lambda_l 0.001 sampled.
+// The defaults of method dsdr (docs/method.md, section 5): clip 0.2 / 0.28, no dual clip, seq-mean-token-mean, no KL (k3 when its
+// coefficient is set), no entropy bonus, lambda_l 0.001 sampled.
 static inline objective_options objective_default_options(void) {
     return (objective_options){.clip_low = 0.2,
                                .clip_high = 0.28,

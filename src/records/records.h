@@ -43,7 +43,8 @@ typedef struct group {
     rollout *rollouts;
 } group;
 
-// METHOD: what the response caused is a reward of 0, each under its own name; `timeout` and `error` are our fault: unknown.
+// docs/method.md, section 1: what the response caused is a reward of 0, each under its own name; `timeout` and `error`, which
+// are not its doing, leave the reward unknown.
 // X(code, name as printed and stored)
 #define VERDICT_TABLE(X)                                                                                                         \
     X(VERDICT_CORRECT, "correct")                                                                                                \
@@ -82,7 +83,7 @@ typedef struct verdict {
 
 static inline bool verdict_known(verdict_status code) { return code != VERDICT_TIMEOUT && code != VERDICT_ERROR; }
 
-// How different one rollout is from the rest of its group (METHOD eqs 4-10).
+// How different one rollout is from the rest of its group (docs/method.md, eqs 4-10).
 typedef struct diversity {
     double d_emb; // eq 6, in [0, 1]
     double d_eq;  // eq 8, in [0, 1]
@@ -90,7 +91,7 @@ typedef struct diversity {
     double dbar;  // eq 10, clipped to [0, sigma_d]
 } diversity;
 
-// What one rollout earns (METHOD eqs 2, 10, 11).
+// What one rollout earns (docs/method.md, eqs 2, 10, 11).
 typedef struct credit {
     double reward;    // shaped reward
     double advantage; // A

@@ -1,4 +1,5 @@
-// How different each response of a group is from the others: METHOD eqs 4 to 10, and the diversity metrics of its section 7.
+// How different each response of a group is from the others: eqs 4 to 10 of docs/method.md, and the diversity metrics of its
+// section 7.
 //
 // Takes embeddings and formula sets; knows no model. All sums are in double and in a fixed order. Called by run/ and `dsdr
 // score`.

@@ -1,8 +1,9 @@
-// The set S(o) of mathematical expressions in a response (METHOD eq 7), found in one pass and brought to a canonical text.
+// The set S(o) of mathematical expressions in a response (eq 7 of docs/method.md; docs/verifier.md, sections 7 and 8), found in
+// one pass and brought to a canonical text.
 //
-// formula.c finds them, formula_tokens.c normalizes their spelling (level 1), math/ puts them into normal form (level 2), and
-// formula_set.c keeps them. Spelling and order are compared, never values: all true numeric equations would be one.
-// Called by the scorer of rollouts and by `dsdr score`.
+// formula.c finds them (formula_plain.c in plain text), math/ normalizes their spelling (level 1) or puts them into normal form
+// (level 2), and formula_set.c keeps them. Spelling and order are compared, never values: all true numeric equations would be
+// one. Called by the scorer of rollouts and by `dsdr score`.
 #ifndef DSDR_REWARD_FORMULA_H
 #define DSDR_REWARD_FORMULA_H
 

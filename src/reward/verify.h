@@ -1,4 +1,5 @@
-// The verdict on one response: extraction, then equality, then the status that METHOD's reward is made of.
+// The verdict on one response: extraction, then equality, then the status that the reward is made of (docs/verifier.md;
+// docs/method.md, section 1).
 #ifndef DSDR_REWARD_VERIFY_H
 #define DSDR_REWARD_VERIFY_H
 

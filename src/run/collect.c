@@ -1,5 +1,5 @@
 // The groups of a training step: problems drawn in order, rollouts, verdicts, diversity, credit, dynamic sampling.
-// Called by run/trainer.c; the formulas are METHOD's sections 1 and 2.
+// Called by run/trainer.c; the formulas are in docs/method.md, sections 1 to 3 and 5.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

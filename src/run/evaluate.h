@@ -65,7 +65,7 @@ typedef struct evaluation_summary {
     double mean_length;                    // tokens of a response, its ending token included
     double cut_share;                      // of samples that reached the length limit
     bool has_diversity;                    // the rest is meaningful
-    double semantic_similarity, formula_similarity, distinct_share; // METHOD section 7, means over problems
+    double semantic_similarity, formula_similarity, distinct_share; // docs/method.md, section 7; means over problems
 } evaluation_summary;
 
 typedef struct evaluation_metric {

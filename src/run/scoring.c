@@ -151,7 +151,7 @@ static status embed(scorer *s, const group *groups, size_t count, size_t total, 
     }
     for (size_t i = 0; i < total && code == STATUS_OK; i++) {
         cut_count += cut[i];
-        // An empty response has no meaning to compare: its distances are 0 (METHOD section 2), which a zero row says.
+        // An empty response has no meaning to compare: its distances are 0 (docs/method.md, section 2): a zero row.
         if (lengths[i] == 0) memset(s->embeddings + i * width, 0, width * sizeof(float));
     }
     report->encoder_cut_share = total ? (double)cut_count / (double)total : 0;

@@ -45,7 +45,8 @@ typedef struct diversity_report {
     double encoder_cut_share;   // responses longer than the encoder's limit
 } diversity_report;
 
-// scores[i] (METHOD eqs 4-10) and sets[i] (zero-initialized or former results; the formulas of D_eq) for each rollout in order.
+// For each rollout in order scores[i] (docs/method.md, eqs 4-10) and sets[i], the formulas of D_eq (zero-initialized or former
+// results).
 status scorer_diversity(scorer *s, const group *groups, size_t count, diversity *scores, formula_set *sets,
                         diversity_report *report);
 

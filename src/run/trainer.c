@@ -1,4 +1,4 @@
-// Training: a run from its settings to its last checkpoint. Reads as ARCHITECTURE of a step does: collect groups, learn from
+// Training: a run from its settings to its last checkpoint. Reads as docs/tour.md walks through it: collect groups, learn from
 // them, record, now and then evaluate and save. See trainer.h.
 #include "run/trainer.h"
 

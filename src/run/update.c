@@ -1,8 +1,8 @@
 // Learning from the groups of a step: reference log-probs, mini-batches, optimizer steps. Called by run/trainer.c.
 //
 // A mini-batch is one optimizer step. Its counts are taken before its first forward, rollouts that are skipped for having no
-// gradient included (METHOD section 5). Log-probs recorded while sampling are the old log-probs; over the first mini-batch they
-// are compared, bit for bit, with those that training computes.
+// gradient included (docs/method.md, section 5). Log-probs recorded while sampling are the old log-probs; over the first
+// mini-batch they are compared, bit for bit, with those that training computes.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

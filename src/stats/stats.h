@@ -5,7 +5,7 @@
 //
 // "Scores" are one number a problem in [low, high] (usually [0, 1]): c/n, pass@k or maj@k of that problem. `strata` says which
 // benchmark a problem belongs to (0, 1, ..., every number up to the largest used at least once); NULL means one benchmark. The
-// mean over several strata is the unweighted mean of the means of each (METHOD section 7, "Overall").
+// mean over several strata is the unweighted mean of the means of each (docs/method.md, section 7, "Overall").
 #ifndef DSDR_STATS_H
 #define DSDR_STATS_H
 
