@@ -1,4 +1,5 @@
-// Does a gold answer accept an answer? Decided exactly where it can be, and called undecided where not.
+// Does a gold answer accept an answer? Decided exactly where it can be, and called undecided where not. docs/verifier.md tells it
+// at length.
 //
 // Acceptance is directional: gold `11` accepts `x = 11`, gold `90^\circ` accepts `pi/2`, not the other way round. The tiers, in
 // order: text (same normalized text), choice (multiple choice, yes and no), normal (same tree in normal form), rational (exact

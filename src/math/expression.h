@@ -113,9 +113,9 @@ const math_node *math_root(const math_expression *expression);
 // A lone number, symbol, word or unit-bearing number, signed or not: nothing is computed or related in it.
 bool math_is_atom(const math_expression *expression);
 
-// Brings the tree to normal form level 2, in place: quotients and powers of literals become exact rationals (4/8 and 0.5 are
-// 1/2), a/b and \frac{a}{b} are one node, a-b is a+(-1)b, sums and products are flat and sorted, > and >= are turned round,
-// ratios and chains are kept. Nothing is computed beyond that: 2+2 stays 2+2.
+// Brings the tree to normal form level 2, in place: literals are exact rationals (0.5 is 1/2), a/b and \frac{a}{b} are one
+// node, a-b is a+(-b), sums and products are flat and sorted, > and >= are turned round, ratios and chains are kept. Nothing is
+// computed: 2+2 and 48/2 stay.
 status math_normalize(math_expression *expression);
 
 // Appends the canonical text of the tree, e.g. "3+4=7". Two trees in normal form print the same text exactly when they are the

@@ -1,4 +1,4 @@
-// The answer in a response: which part of the text is judged.
+// The answer in a response: which part of the text is judged (docs/verifier.md, section 1).
 //
 // Profiles (math_verify-like tools pool every regular expression and fall back on a parse failure; none of these does):
 //   strict   for training. The text behind the last </think>; the last \boxed or \fbox in it. Boxes separated only by white

@@ -28,7 +28,8 @@ const char *matmul_description(const matmul *m);
 bool matmul_has_bfloat16(void);
 
 // Rows that a product over `rows` rows touches: every operand needs that many rows of room. Few distinct values, so few
-// primitives; at most 5% more than `rows` from 64 rows on.
+// primitives. Up to 8 rows none is added, up to 64 at most 3, up to 256 at most 7, up to 1024 at most 15, above at most 63: from
+// 64 rows on at most 11% (72 for 65), from 257 on at most 6.2%.
 size_t matmul_rows(size_t rows);
 
 // A weight matrix W[out, in] as products want it. Memory is the caller's: linear_bytes for each of the two layouts.
