@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/jsonl.h"
+#include "base/progress.h"
 
 status run_metrics_add(run_metrics *metrics, const char *name, double value) {
     for (size_t i = 0; i < metrics->count; i++)
@@ -54,10 +55,10 @@ static const struct {
     const char *name, *label, *format;
 } console_columns[] = {
     {"critic/rewards/mean", "reward", "%.4f"},
-    {"reward/accuracy", "acc", "%.3f"},
-    {"diversity/dbar/mean", "dbar", "%.4f"},
-    {"actor/entropy", "entropy", "%.3f"},
-    {"actor/pg_loss", "loss", "%.4g"},
+    {"critic/score/mean", "acc", "%.3f"},
+    {"dsdr/dbar_correct/mean", "dbar", "%.3f"},
+    {"rollout/entropy", "entropy", "%.3f"},
+    {"actor/loss", "loss", "%.3g"},
     {"actor/grad_norm", "grad", "%.3g"},
     {"actor/lr", "lr", "%.3g"},
     {"response_length/mean", "len", "%.1f"},
@@ -131,6 +132,10 @@ static status log_to_console(run_logger *logger, int64_t step, int64_t total_ste
         snprintf(number, sizeof number, console_columns[i].format, value);
         TRY(buffer_printf(&logger->text, "  %s %s", console_columns[i].label, number));
     }
+    double each = run_metrics_get(metrics, "timing_s/step");
+    char left[24];
+    if (total_steps > step && each > 0)
+        TRY(buffer_printf(&logger->text, "  left %s", progress_duration(left, each * (double)(total_steps - step))));
     logger->line(logger->context, buffer_text(&logger->text));
     return STATUS_OK;
 }
