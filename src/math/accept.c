@@ -1,4 +1,5 @@
 // What a gold accepts: the table of directional rules, applied to the two trees part by part. Called by equal.c.
+#include <stdio.h>
 #include <string.h>
 
 #include "math/judge.h"
@@ -16,9 +17,15 @@ static bool all_equations(const math_node *n) {
     return true;
 }
 
-// A side that names what is asked for: x, f(x), \vec{v}, \text{Area}.
+static bool begins_with_d(const math_node *n) { // d or a partial sign in front of something: dy, \partial x, d^2 y
+    while (n->kind == MATH_PRODUCT || n->kind == MATH_POWER) n = n->children[0];
+    return node_is_symbol(n, "d") || node_is_symbol(n, "partial");
+}
+
+// A side that names what is asked for: x, f(x), \vec{v}, \text{Area}, \frac{dy}{dx}.
 static bool is_name(const math_node *n) {
     if (n->kind == MATH_SYMBOL) return node_has_variables(n);
+    if (n->kind == MATH_QUOTIENT) return begins_with_d(n->children[0]) && begins_with_d(n->children[1]);
     if (n->kind == MATH_VECTOR || n->kind == MATH_TEXT) return true;
     if (n->kind == MATH_TUPLE) { // (x, y)
         for (uint32_t i = 0; i < n->count; i++)
@@ -41,6 +48,34 @@ static void read_assignment(math_node *n, math_node **name, math_node **value) {
         *name = first;
     else if (is_name(last))
         *name = last, *value = first;
+}
+
+// The first `count` sides of a chain, the last of them replaced; one side stands for itself. NULL: no memory.
+static math_node *part_of_chain(judge *j, const math_node *chain, uint32_t count, math_node *last) {
+    if (count == 1) return last;
+    math_node *n = tree_node(j->memory, MATH_RELATION, count);
+    if (!n) return NULL;
+    memcpy(n->children, chain->children, count * sizeof *n->children);
+    n->children[count - 1] = last, n->operators = chain->operators;
+    return n;
+}
+
+// x = 1/3 \approx 0.33 says two things: x = 1/3, and x = 0.33 where that is its rounding. *rounded is NULL where it is none.
+// False when there is no exact side.
+static bool split_approximation(judge *j, math_node *chain, math_node **exact, math_node **rounded) {
+    if (!all_equations(chain)) return false;
+    uint32_t at = 0;
+    while (at + 1 < chain->count && chain->operators[at] != MATH_APPROX) at++;
+    if (at + 1 >= chain->count || is_name(chain->children[at])) return false;
+    math_node *side = chain->children[at], *last = chain->children[chain->count - 1];
+    *exact = part_of_chain(j, chain, at + 1, side), *rounded = NULL;
+    const math_options *options = j->options;
+    math_options loose = *options;
+    loose.significant_digits = 1;
+    j->options = &loose;
+    if (accept_answer(j, side, last) == MATH_EQUAL) *rounded = part_of_chain(j, chain, at + 1, last);
+    j->options = options;
+    return *exact != NULL;
 }
 
 static bool contains(const math_node *n, math_kind kind) {
@@ -292,7 +327,35 @@ static math_outcome accept_based(judge *j, math_node *gold, math_node *answer) {
     return same ? judge_says(j, MATH_EQUAL, "structure", "%s", "") : refuse(j, "the digits in the base differ");
 }
 
+// The unit that a letter is where a gold with unit asks for one: "s" of 5 s, "m^2" of 5 m^2. False when it is none.
+static bool letter_unit(const math_node *n, char *out, size_t size) {
+    long power = 1;
+    if (n->kind == MATH_POWER && (!node_small_integer(n->children[1], &power) || power < 2 || power > 3)) return false;
+    const math_node *letter = n->kind == MATH_POWER ? n->children[0] : n;
+    if (letter->kind != MATH_SYMBOL || !strchr("mhsglLJNWVAK", letter->name[0]) || letter->name[1]) return false;
+    char lower = letter->name[0] >= 'a' ? letter->name[0] : (char)(letter->name[0] + 'a' - 'A'); // as units are kept
+    snprintf(out, size, power > 1 ? "%c^%ld" : "%c", lower, power);
+    return true;
+}
+
+// 5 m, 5 m^2 and 5 m/s as a value with unit; `answer` itself where it is nothing of the kind.
+static math_node *lettered(judge *j, math_node *answer) {
+    math_node *product = answer->kind == MATH_QUOTIENT ? answer->children[0] : answer;
+    char name[16] = "", below[8];
+    if (product->kind != MATH_PRODUCT || product->count != 2 || !letter_unit(product->children[1], name, sizeof name))
+        return answer;
+    if (node_has_variables(product->children[0])) return answer;
+    if (product != answer) {
+        if (!letter_unit(answer->children[1], below, sizeof below)) return answer;
+        strcat(name, "/"), strcat(name, below);
+    }
+    math_node *n = tree_unary(j->memory, MATH_WITH_UNIT, product->children[0]);
+    if (n) n->name = tree_text(j->memory, name, strlen(name));
+    return n && n->name ? n : answer;
+}
+
 static math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
+    if (gold->kind == MATH_WITH_UNIT) answer = lettered(j, answer);
     bool gold_unit = gold->kind == MATH_WITH_UNIT, answer_unit = answer->kind == MATH_WITH_UNIT;
     if (!gold_unit || !answer_unit) {
         math_node *value = answer_unit ? answer->children[0] : answer;
@@ -410,6 +473,14 @@ static bool rename_arguments(math_node *equation, const math_node *gold, const m
     return true;
 }
 
+// x and x, and y and y(x).
+static bool same_name(const math_node *a, const math_node *b) {
+    if (tree_compare(a, b) == 0) return true;
+    if (a->kind == MATH_SYMBOL && b->kind == MATH_FUNCTION) return same_name(b, a);
+    return a->kind == MATH_FUNCTION && b->kind == MATH_SYMBOL && a->count == 1 && a->children[0]->kind == MATH_SYMBOL &&
+           strcmp(a->name, b->name) == 0;
+}
+
 static math_outcome accept_equation(judge *j, math_node *gold, math_node *answer) {
     math_node *name, *value, *other_name, *other_value;
     read_assignment(gold, &name, &value);
@@ -424,7 +495,7 @@ static math_outcome accept_equation(judge *j, math_node *gold, math_node *answer
     if (!equation) return accept_answer(j, value, answer);
     read_assignment(answer, &other_name, &other_value);
     math_outcome outcome = refuse(j, "another quantity is given");
-    bool same = other_name && tree_compare(name, other_name) == 0;
+    bool same = other_name && same_name(name, other_name);
     if (same || !other_name) outcome = accept_answer(j, value, other_value);
     if (outcome != MATH_EQUAL && other_name && rename_arguments(answer, name, other_name))
         outcome = accept_answer(j, value, other_value);
@@ -434,11 +505,38 @@ static math_outcome accept_equation(judge *j, math_node *gold, math_node *answer
     return whole == MATH_EQUAL || outcome == MATH_DIFFERENT ? whole : outcome;
 }
 
+// A sum or product in which matrices or vectors stand.
+static bool folds_to_matrix(const math_node *n) {
+    switch (n->kind) {
+    case MATH_SUM:
+    case MATH_PRODUCT:
+    case MATH_QUOTIENT:
+    case MATH_NEGATE:
+    case MATH_POWER:
+        return contains(n, MATH_MATRIX) || contains(n, MATH_TUPLE);
+    default:
+        return false;
+    }
+}
+
 math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
     if (j->steps == 0) return judge_says(j, MATH_OVER_LIMIT, "structure", "too much work");
     j->steps--;
     if (tree_compare(gold, answer) == 0) return judge_says(j, MATH_EQUAL, "normal", "%s", "");
+    math_node *exact, *rounded;
+    if (split_approximation(j, answer, &exact, &rounded)) {
+        math_outcome outcome = accept_answer(j, gold, exact);
+        return outcome == MATH_EQUAL || !rounded ? outcome : accept_answer(j, gold, rounded);
+    }
+    if (split_approximation(j, gold, &exact, &rounded)) {
+        math_outcome outcome = accept_answer(j, exact, answer);
+        return outcome == MATH_EQUAL || !rounded ? outcome : accept_answer(j, rounded, answer);
+    }
     if (gold->kind == MATH_WITH_UNIT || answer->kind == MATH_WITH_UNIT) return accept_unit(j, gold, answer);
+    if (folds_to_matrix(gold) || folds_to_matrix(answer)) {
+        math_node *g = matrix_fold(j, gold), *a = matrix_fold(j, answer);
+        if (g && a && (g != gold || a != answer)) return accept_answer(j, g, a);
+    }
     if (all_equations(gold)) return accept_equation(j, gold, answer);
     if (all_equations(answer)) {
         math_node *name, *value;

@@ -41,9 +41,19 @@ typedef struct reading {
     const char *mathematics; // of a phrase that stands for it
 } reading;
 
-static status read_answer(reading *r, const char *text, size_t length) {
+// What the sentence "The answer is 5" says.
+static void skip_lead(reading *r) {
+    size_t open = 0, lead = phrase_lead(r->text, r->length, &open);
+    if (lead == 0) return;
+    r->text += lead, r->length -= lead;
+    for (; open > 0 && r->length && r->text[r->length - 1] == '}'; open--) r->length--; // \text{The answer is 5}
+    trim(&r->text, &r->length);
+}
+
+static status read_answer(reading *r, const char *text, size_t length, bool sentence) {
     *r = (reading){.text = text, .length = length};
     trim(&r->text, &r->length);
+    if (sentence) skip_lead(r);
     TRY(text_transcribe(r->text, r->length, &r->ascii));
     TRY(buffer_reserve(&r->words, 1));
     TRY(phrase_plain(buffer_text(&r->ascii), r->ascii.length, &r->plain, &r->only_fonts));
@@ -189,6 +199,25 @@ static math_outcome judge_readings(const math_options *options, const reading *g
     return out->outcome;
 }
 
+// The answer as it stands; where that is a sentence ("The area is 12"), what it says. A gold that is a sentence is taken whole.
+static status judge_said(const math_options *options, const reading *gold, const reading *answer, math_verdict *out) {
+    size_t open;
+    if (phrase_lead(gold->text, gold->length, &open) || !phrase_lead(answer->text, answer->length, &open)) {
+        judge_readings(options, gold, answer, out);
+        return STATUS_OK;
+    }
+    reading said = {0};
+    status code = read_answer(&said, answer->text, answer->length, true);
+    if (code == STATUS_OK) {
+        if (same_buffer(&gold->normal, &said.normal))
+            say(out, MATH_EQUAL, "text", "");
+        else if (!judge_words(gold, &said, out))
+            judge_readings(options, gold, &said, out);
+    }
+    forget_answer(&said);
+    return code;
+}
+
 status math_accepts(const char *gold, size_t gold_length, const char *answer, size_t answer_length, const math_options *options,
                     math_verdict *out) {
     math_options defaults = MATH_OPTIONS_DEFAULT;
@@ -213,17 +242,17 @@ status math_accepts(const char *gold, size_t gold_length, const char *answer, si
     }
     reading x = {0}, y = {0};
     status code =
-        gn > 16 * options->limits.bytes ? status_set(STATUS_LIMIT, "the gold has %zu bytes", gn) : read_answer(&x, g, gn);
+        gn > 16 * options->limits.bytes ? status_set(STATUS_LIMIT, "the gold has %zu bytes", gn) : read_answer(&x, g, gn, false);
     if (code == STATUS_LIMIT) {
         say(out, MATH_UNDECIDED, "gold", status_message());
         return STATUS_OK;
     }
-    if (code == STATUS_OK) code = read_answer(&y, a, an);
+    if (code == STATUS_OK) code = read_answer(&y, a, an, false);
     if (code == STATUS_OK) {
         if (same_buffer(&x.normal, &y.normal))
             say(out, MATH_EQUAL, "text", "");
         else if (!judge_words(&x, &y, out))
-            judge_readings(options, &x, &y, out);
+            code = judge_said(options, &x, &y, out);
     }
     forget_answer(&x), forget_answer(&y);
     return code;
@@ -231,7 +260,7 @@ status math_accepts(const char *gold, size_t gold_length, const char *answer, si
 
 status math_check_answer(const char *text, size_t length, const math_limits *limits) {
     reading r;
-    status code = read_answer(&r, text, length);
+    status code = read_answer(&r, text, length, false);
     if (code == STATUS_OK && r.length == 0) code = status_set(STATUS_INVALID, "the answer is empty");
     if (code == STATUS_OK && !r.only_words) {
         math_expression *e = NULL;
@@ -246,7 +275,7 @@ status math_answer_key(const char *text, size_t length, const math_limits *limit
     reading r;
     math_expression *e = NULL;
     size_t begin = out->length;
-    status code = read_answer(&r, text, length);
+    status code = read_answer(&r, text, length, false);
     if (code == STATUS_OK && parse_reading(&r, limits, &e) == STATUS_OK) {
         e->limits.nodes = SIZE_MAX;
         math_node *n = e->root;

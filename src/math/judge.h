@@ -40,6 +40,10 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer);
 // is no such set.
 math_outcome region_compare(judge *j, math_node *gold, math_node *answer);
 
+// matrix.c: sums, products, multiples and powers of matrices and vectors worked out: one MATH_MATRIX or MATH_TUPLE, or `n` itself
+// where the shapes do not fit or are larger than 8 x 8. NULL: no memory or too many nodes.
+math_node *matrix_fold(judge *j, math_node *n);
+
 bool name_is_constant(const char *name); // pi, e, i, infinity
 bool name_is_function(const char *name); // one that can be computed: sin, log, gcd, ...
 bool node_is_infinity(const math_node *n, int *sign);

@@ -82,7 +82,11 @@ static bool skip_blank(lexer *lx) {
 // A thousands separator at `at`: bytes that it takes, 0 if there is none. *plain is set for a bare comma.
 static size_t separator_at(const lexer *lx, size_t at, bool *plain) {
     *plain = false;
-    if (starts(lx, at, "{,}")) return starts(lx, at + 3, "\\!") ? 5 : 3;
+    size_t brace = skip_space(lx, at);
+    if (starts(lx, brace, "{,") && peek(lx, skip_space(lx, brace + 2)) == '}') { // {,} however it is spaced
+        size_t end = skip_space(lx, brace + 2) + 1;
+        return (starts(lx, end, "\\!") ? end + 2 : end) - at;
+    }
     if (starts(lx, at, "\\,") || starts(lx, at, "\\ ") || starts(lx, at, "\\;") || starts(lx, at, "\\:")) return 2;
     if (starts(lx, at, ",\\!")) {
         size_t end = at + 3;
@@ -121,6 +125,32 @@ static size_t grouped_end(const lexer *lx, size_t end, bool *plain) {
         if (!operator) return end;
     }
     return at;
+}
+
+// The repeating part at the end of `used` characters of a number with a point: how many digits of it to keep as (..), and how
+// many copies stand in front. 0.333, 0.1666, 0.142857142857: a block three times, or twice from the point on.
+static size_t repeating_block(const char *text, size_t used) {
+    size_t point = 0;
+    while (point < used && text[point] != '.') point++;
+    size_t places = used > point ? used - point - 1 : 0;
+    for (size_t block = 1; 2 * block <= places; block++) {
+        size_t copies = 1;
+        while ((copies + 1) * block <= places && memcmp(text + used - (copies + 1) * block, text + used - block, block) == 0)
+            copies++;
+        if (copies >= 3 || (copies == 2 && 2 * block == places)) return block;
+    }
+    return 0;
+}
+
+// Behind a decimal: "..." or \\ldots and no further digits. Its end, or `at`.
+static size_t dots_end(const lexer *lx, size_t place) {
+    size_t behind = skip_space(lx, place), at = peek(lx, behind) == '\\' ? behind : place;
+    static const char *const dots[] = {"...", "\\ldots", "\\dots", "\\cdots", "\\dotsc"};
+    for (size_t i = 0; i < sizeof dots / sizeof *dots; i++) {
+        size_t end = at + strlen(dots[i]);
+        if (starts(lx, at, dots[i]) && !is_letter(peek(lx, end)) && peek(lx, end) != '.') return end;
+    }
+    return place;
 }
 
 static token number_token(lexer *lx, token t) {
@@ -187,6 +217,16 @@ static token number_token(lexer *lx, token t) {
             }
         }
     }
+    size_t dots = point && is_digit(peek(lx, at - 1)) ? dots_end(lx, at) : at;
+    if (dots > at) { // 0.333... goes on as it began; of 3.14159... the digits are a truncation
+        size_t block = repeating_block(out, used);
+        if (block) {
+            memmove(out + used - block + 1, out + used - block, block);
+            out[used - block] = '(', out[used + 1] = ')';
+            used += 2;
+        }
+        at = dots;
+    }
     // 1.5e10, 1E-7, 1e-5: an exponent only where it cannot be the number e.
     int e = peek(lx, at);
     if ((e == 'e' || e == 'E') && used) {
@@ -239,6 +279,9 @@ static token word_token(token t, const char *text, size_t length) {
     case WORD_IN:
         t = coded(t, TOKEN_RELATION, MATH_IN);
         break;
+    case WORD_MOD:
+        t.kind = TOKEN_MODULUS;
+        break;
     case WORD_PLAIN:
         break;
     }
@@ -276,7 +319,8 @@ static token letters_token(lexer *lx, token t) {
         return named(t, kind, canonical);
     }
     if (word_is_language(text, length)) {
-        lx->position = end;
+        bool dot = peek(lx, end) == '.' && peek(lx, skip_space(lx, end + 1)) != '.' && word_is_abbreviation(text, length);
+        lx->position = end + dot; // sq. in.
         return word_token(t, text, length);
     }
     lx->position = begin + 1; // a product of letters: one at a time

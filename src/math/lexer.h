@@ -18,6 +18,7 @@ typedef enum token_kind {
     TOKEN_PLUS_MINUS,
     TOKEN_TIMES,
     TOKEN_DIVIDE,
+    TOKEN_OVER, // {a \over b}, {n \choose k}: all of the group; code: / or C
     TOKEN_CARET,
     TOKEN_UNDERSCORE,
     TOKEN_BINARY, // an operator without meaning here, binding like a product; text: its name

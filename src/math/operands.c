@@ -1,4 +1,5 @@
 // Operands of the parser: arguments of commands, mixed numbers, symbols and calls, functions, big operators, words. See parser.h.
+#include <stdio.h>
 #include <string.h>
 
 #include "math/literal.h"
@@ -130,7 +131,10 @@ const char *parser_subscript(parser *p, const char *base) {
 
 // Whether name( is a call: always for f, g, h, primed and long names; for other letters where the argument looks like one.
 static bool is_call(parser *p, const char *name) {
+    bool expectation = strcmp(name, "E") == 0 || strcmp(name, "mathbb E") == 0 || strcmp(name, "mathbb P") == 0;
+    if (expectation && at_open(p, '[')) return true; // E[X]
     if (!at_open(p, '(')) return false;
+    if (expectation) return true;
     if (strcmp(name, "e") == 0 || strcmp(name, "i") == 0 || strcmp(name, "pi") == 0 || strcmp(name, "infinity") == 0 ||
         strncmp(name, "mathbb", 6) == 0)
         return false;
@@ -143,13 +147,13 @@ static bool is_call(parser *p, const char *name) {
     for (size_t i = 0; greek[i]; i++) is_greek |= strncmp(greek[i], name, strlen(greek[i])) == 0;
     if (!letter && !is_greek) return true; // rank(A), Gamma(x), phi(n)
     size_t depth = 0, i = 0;
-    bool comma = false;
+    bool comma = false; // or a relation: P(X > 2)
     for (;; i++) {
         const token *t = ahead(p, i);
         if (t->kind == TOKEN_END) return false;
         if (t->kind == TOKEN_OPEN) depth++;
         if (t->kind == TOKEN_CLOSE && --depth == 0) break;
-        if (t->kind == TOKEN_COMMA && depth == 1) comma = true;
+        if ((t->kind == TOKEN_COMMA || t->kind == TOKEN_RELATION) && depth == 1) comma = true;
     }
     if (comma) return true;
     return i == 2 && (ahead(p, 1)->kind == TOKEN_NAME || (first >= 'A' && first <= 'Z' && letter));
@@ -174,6 +178,12 @@ math_node *parser_name(parser *p) {
     const char *name = parser_keep(p, t);
     p->at++;
     if (!name) return NULL;
+    if (t->code == 'V') { // \angle ABC, \triangle ABC
+        char vertices[24];
+        int length = snprintf(vertices, sizeof vertices, "%s ", name);
+        while (at_kind(p, TOKEN_NAME) && here(p)->length == 1 && length < 16) vertices[length++] = here(p)->text[0], p->at++;
+        return tree_named(p->e, MATH_SYMBOL, tree_text(p->e, vertices, (size_t)length));
+    }
     while (at_kind(p, TOKEN_UNDERSCORE) || at_kind(p, TOKEN_PRIME)) {
         if (at_kind(p, TOKEN_UNDERSCORE)) {
             name = parser_subscript(p, name);
@@ -186,6 +196,16 @@ math_node *parser_name(parser *p) {
             name = primed;
             p->at++;
         }
+    }
+    if (strchr("fghFGH", name[0]) && at_kind(p, TOKEN_CARET) && ahead(p, 1)->kind == TOKEN_OPEN &&
+        ahead(p, 2)->kind == TOKEN_MINUS && token_is(ahead(p, 3), "1") && is_close(ahead(p, 4), '{') &&
+        ahead(p, 5)->kind == TOKEN_OPEN && ahead(p, 5)->code == '(') {
+        size_t length = strlen(name); // f^{-1}(x), the inverse function
+        char *inverse = tree_take(p->e, length + 4);
+        if (!inverse) return NULL;
+        memcpy(inverse, name, length), memcpy(inverse + length, "^-1", 3);
+        p->at += 5;
+        return parser_call(p, inverse);
     }
     if (is_call(p, name)) return parser_call(p, name);
     if (strcmp(name, "emptyset") == 0) return tree_node(p->e, MATH_SET, 0);
@@ -304,7 +324,10 @@ const char *parser_words(parser *p, bool unit) {
     while (code == STATUS_OK) {
         token *t = here(p);
         bool behind_slash = unit && text.length && text.data[text.length - 1] == '/' && t->kind == TOKEN_NAME;
-        bool word = t->kind == TOKEN_WORD || behind_slash ||
+        token_kind next = ahead(p, 1)->kind;
+        bool inch = unit && t->kind == TOKEN_RELATION && t->code == MATH_IN && text.length &&
+                    (next == TOKEN_END || next == TOKEN_COMMA || next == TOKEN_CLOSE || next == TOKEN_CARET); // sq in
+        bool word = t->kind == TOKEN_WORD || behind_slash || inch ||
                     (t->kind == TOKEN_NAME && t->length == 1 && text.length && !unit && t->space) ||
                     (t->kind == TOKEN_RELATION && t->code == MATH_IN && t->space && !unit && text.length);
         if (!word) break;

@@ -55,6 +55,35 @@ static math_node *exponent(parser *p) { // behind the caret
     return parser_expression(p, POWER_CARET);
 }
 
+// The base of `digits`, a whole number: 2 to 36, or its name.
+static math_node *based_number(parser *p, const char *digits) {
+    static const char *const names[] = {"two",   "three", "four", "five",   "six",   "seven",
+                                        "eight", "nine",  "ten",  "eleven", "twelve"};
+    long value = 0;
+    math_node *base = digits ? parser_argument(p, false) : NULL;
+    if (!base) return NULL;
+    for (long i = 0; base->kind == MATH_TEXT && i < 11; i++)
+        if (strcmp(base->name, names[i]) == 0) value = i + 2;
+    if (base->kind == MATH_TEXT && strcmp(base->name, "sixteen") == 0) value = 16;
+    if ((value == 0 && !node_small_integer(base, &value)) || value < 2 || value > 36)
+        return parser_refuse(p, "a base that is not between 2 and 36");
+    math_node *n = tree_named(p->e, MATH_BASED, digits);
+    if (n) n->integer = (int)value;
+    return n;
+}
+
+// The digits of a whole literal, as a text; NULL after a failure.
+static const char *whole_digits(parser *p, const math_node *n) {
+    if (!parser_integer_literal(n) || fmpq_sgn(n->value) < 0) {
+        parser_refuse(p, "a base under a number that is not whole");
+        return NULL;
+    }
+    char *printed = fmpz_get_str(NULL, 10, fmpq_numref(n->value));
+    const char *kept = tree_text(p->e, printed, strlen(printed));
+    flint_free(printed);
+    return kept;
+}
+
 math_node *parser_prefix(parser *p) {
     token *t = here(p);
     math_node *a, *b;
@@ -65,16 +94,7 @@ math_node *parser_prefix(parser *p) {
             for (size_t i = 0; i < t->length; i++)
                 if (t->text[i] < '0' || t->text[i] > '9') return parser_refuse(p, "a base under a number that is not whole");
             p->at++;
-            math_node *base = parser_argument(p, false);
-            long value;
-            if (!base) return NULL;
-            if (base->kind == MATH_TEXT && strcmp(base->name, "ten") == 0)
-                value = 10;
-            else if (!node_small_integer(base, &value) || value < 2 || value > 36)
-                return parser_refuse(p, "a base that is not between 2 and 36");
-            math_node *n = tree_named(p->e, MATH_BASED, parser_keep(p, t));
-            if (n) n->integer = (int)value;
-            return n;
+            return based_number(p, parser_keep(p, t));
         }
         a = literal_node(p->e, t->text, t->length);
         return a ? parser_mixed_number(p, a) : NULL;
@@ -85,17 +105,9 @@ math_node *parser_prefix(parser *p) {
         return parser_function(p);
     case TOKEN_OPEN: {
         a = parser_group(p);
-        long digits;
-        if (a && a->grouped && at_kind(p, TOKEN_UNDERSCORE) && t->code == '(' && node_small_integer(a, &digits) && digits >= 0) {
+        if (a && a->grouped && at_kind(p, TOKEN_UNDERSCORE) && t->code == '(' && parser_integer_literal(a)) {
             p->at++;
-            math_node *base = parser_argument(p, false);
-            long value;
-            if (!base || !node_small_integer(base, &value) || value < 2 || value > 36)
-                return parser_refuse(p, "a base that is not between 2 and 36");
-            char text[24];
-            int length = snprintf(text, sizeof text, "%ld", digits);
-            a = tree_named(p->e, MATH_BASED, tree_text(p->e, text, (size_t)length));
-            if (a) a->integer = (int)value;
+            a = based_number(p, whole_digits(p, a));
         }
         return a;
     }
@@ -241,7 +253,14 @@ static math_node *relation_chain(parser *p, math_node *left) {
     if (!n) return NULL;
     memcpy(n->children, operands, count * sizeof *operands);
     n->operators = tree_text(p->e, operators, count - 1);
-    return n->operators ? n : NULL;
+    if (!n->operators) return NULL;
+    math_node *last = operands[count - 1];
+    bool modulus = operators[count - 2] == MATH_CONGRUENT && last->kind == MATH_FUNCTION && strcmp(last->name, "mod") == 0;
+    if (!modulus) return n;
+    n->children[count - 1] = last->children[0]; // a \equiv b \mod m, without parentheses
+    n = tree_binary(p->e, MATH_FUNCTION, n, last->children[1]);
+    if (n) n->name = "pmod";
+    return n;
 }
 
 static math_node *ratio(parser *p, math_node *left) {
@@ -277,6 +296,10 @@ static bool set_like(const math_node *n) {
            n->kind == MATH_SET;
 }
 
+static bool is_word_group(parser *p, size_t at) {
+    return ahead(p, at)->kind == TOKEN_OPEN && ahead(p, at + 1)->kind == TOKEN_WORD && is_close(ahead(p, at + 2), '{');
+}
+
 // One step to the right of `left`, or *done when nothing there binds more tightly than `power`.
 static math_node *infix(parser *p, math_node *left, int power, bool *done) {
     token *t = here(p);
@@ -292,6 +315,16 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         }
         return relation_chain(p, left);
     }
+    case TOKEN_OPEN:
+        if (t->code == '(' && ahead(p, 1)->kind == TOKEN_MODULUS) { // (mod 5)
+            if (power >= POWER_MODULUS) break;
+            p->at += 2;
+            n = tree_binary(p->e, MATH_FUNCTION, left, parser_expression(p, POWER_RELATION));
+            if (n && !is_close(here(p), '(')) return parser_refuse(p, "a closing bracket is missing");
+            if (n) n->name = "pmod", p->at++;
+            return n;
+        }
+        goto product;
     case TOKEN_MODULUS:
         if (power >= (t->code == 'p' ? POWER_MODULUS : POWER_PRODUCT)) break;
         p->at++;
@@ -314,7 +347,16 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
                            left, parser_expression(p, POWER_UNION));
     case TOKEN_WORD:
     case TOKEN_CURRENCY: {
+        if (power < POWER_RATIO && token_is(t, "to") && parser_starts_operand(p, ahead(p, 1))) { // 3 to 4
+            t->kind = TOKEN_COLON;
+            return left;
+        }
         if (power >= POWER_UNIT || left->kind == MATH_TEXT || left->kind == MATH_WITH_UNIT) break;
+        bool based = token_is(t, "base") || token_is(t, "in base");
+        if (based && left->kind == MATH_NUMBER && ahead(p, 1)->kind == TOKEN_NUMBER) { // 1101 base 2
+            p->at++;
+            return based_number(p, whole_digits(p, left));
+        }
         const char *unit;
         if (t->kind == TOKEN_CURRENCY)
             unit = parser_keep(p, t), p->at++;
@@ -337,6 +379,12 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         if (power >= POWER_PRODUCT) break;
         p->at++;
         return tree_binary(p->e, MATH_PRODUCT, left, parser_expression(p, POWER_PRODUCT));
+    case TOKEN_OVER:
+        if (power > 0) break;
+        p->at++;
+        n = tree_binary(p->e, t->code == '/' ? MATH_QUOTIENT : MATH_BINOMIAL, left, parser_expression(p, 0));
+        if (n) n->grouped = true;
+        return n;
     case TOKEN_BINARY:
         if (power >= POWER_PRODUCT) break;
         p->at++;
@@ -401,6 +449,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         if (power >= POWER_RELATION || p->in_set) break;
         return relation_chain(p, left);
     default:
+    product:
         if (t->kind == TOKEN_BAR && p->bars == 0 && !p->in_set && odd_bars(p)) { // E(Y|X)
             t->kind = TOKEN_MID;
             return left;
@@ -408,6 +457,20 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         if (t->kind == TOKEN_NAME && token_is(t, "U") && set_like(left) && ahead(p, 1)->kind == TOKEN_OPEN) {
             t->kind = TOKEN_CUP;
             return left;
+        }
+        if (t->kind == TOKEN_FRACTION && power < POWER_UNIT && left->kind == MATH_NUMBER && is_word_group(p, 1) &&
+            is_word_group(p, 4)) { // 5 \frac{\text{miles}}{\text{hour}}
+            buffer name = {0};
+            const token *top = ahead(p, 2), *bottom = ahead(p, 5);
+            status code = buffer_append(&name, top->text, top->length);
+            if (code == STATUS_OK) code = buffer_append_byte(&name, '/');
+            if (code == STATUS_OK) code = buffer_append(&name, bottom->text, bottom->length);
+            n = code == STATUS_OK ? tree_unary(p->e, MATH_WITH_UNIT, left) : NULL;
+            if (n) n->name = tree_text(p->e, name.data, name.length);
+            if (code != STATUS_OK) p->e->failure = code;
+            buffer_free(&name);
+            p->at += 7;
+            return n;
         }
         if (power >= POWER_IMPLICIT || !parser_starts_operand(p, t) || left->kind == MATH_WITH_UNIT || left->kind == MATH_TEXT)
             break;

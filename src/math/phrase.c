@@ -58,6 +58,13 @@ status phrase_words(const char *text, size_t length, buffer *out, bool *words) {
             *words = false;
     }
     buffer_free(&plain);
+    static const char *const articles[] = {"a ", "an ", "the ", NULL};
+    for (size_t i = 0; *words && articles[i] && code == STATUS_OK; i++) {
+        size_t n = strlen(articles[i]), rest = out->length - begin;
+        if (rest <= n || memcmp(out->data + begin, articles[i], n) != 0) continue;
+        memmove(out->data + begin, out->data + begin + n, rest - n);
+        out->data[out->length -= n] = 0;
+    }
     if (out->length == begin) *words = false;
     static const char *const absent[] = {"dne", "does not exist", "undefined", "not exist", "doesnt exist", NULL};
     for (size_t i = 0; *words && absent[i]; i++) {
@@ -66,6 +73,39 @@ status phrase_words(const char *text, size_t length, buffer *out, bool *words) {
         return buffer_append_text(out, "does not exist");
     }
     return code;
+}
+
+size_t phrase_lead(const char *text, size_t length, size_t *open) {
+    static const char *const verbs[] = {"is", "are", "equals", "be", NULL};
+    size_t words = 0, depth = 0, behind = 0;
+    for (size_t i = 0; i < length;) {
+        char c = text[i];
+        if (is_letter(c)) {
+            size_t end = i;
+            while (end < length && is_letter(text[end])) end++;
+            bool verb = words > 0 && word_in(verbs, text + i, end - i);
+            if (verb && behind) return 0; // two things are said
+            if (verb) behind = end, *open = depth;
+            words += end - i > 1;
+            i = end;
+            continue;
+        }
+        if (c == '\\' && !behind) { // fonts and spacing belong to words
+            size_t end = i + 1;
+            while (end < length && is_letter(text[end])) end++;
+            bool words_only = end == i + 1 ? end < length && strchr(" ,;:!()", text[end]) && text[end]
+                                           : word_font(text + i + 1, end - i - 1) != FONT_NONE;
+            if (!words_only) return 0;
+            i = end + (end == i + 1);
+            continue;
+        }
+        if (!behind && (!c || !strchr(" \t\n\r~,'{}$-()*:", c))) return 0;
+        depth += c == '{';
+        if (c == '}' && depth) depth--;
+        i++;
+    }
+    while (behind && behind < length && strchr(" :\t\n\r~", text[behind]) && text[behind]) behind++;
+    return behind < length ? behind : 0;
 }
 
 char phrase_choice_gold(const char *plain, size_t length) {
@@ -128,13 +168,17 @@ const char *phrase_mathematics(const char *words) {
         {"all real numbers", "\\mathbb{R}"},
         {"all reals", "\\mathbb{R}"},
         {"real numbers", "\\mathbb{R}"},
-        {"the real numbers", "\\mathbb{R}"},
-        {"the set of all real numbers", "\\mathbb{R}"},
+        {"set of all real numbers", "\\mathbb{R}"},
+        {"set of real numbers", "\\mathbb{R}"},
+        {"all real values", "\\mathbb{R}"},
         {"empty set", "\\emptyset"},
-        {"the empty set", "\\emptyset"},
+        {"no real solution", "\\emptyset"},
+        {"no real solutions", "\\emptyset"},
         {"no solution", "\\emptyset"},
         {"no solutions", "\\emptyset"},
+        {"there is no solution", "\\emptyset"},
         {"there are no solutions", "\\emptyset"},
+        {"there are no real solutions", "\\emptyset"},
         {"infinity", "\\infty"},
         {"negative infinity", "-\\infty"},
         {"zero", "0"},

@@ -15,6 +15,10 @@ status phrase_plain(const char *text, size_t length, buffer *out, bool *only_fon
 // text holds anything else: digits, operators, commands. Phrases for one thing become one: "does not exist" for "DNE".
 status phrase_words(const char *text, size_t length, buffer *out, bool *words);
 
+// The length of the words in front of what a sentence says: "The answer is 5" and "\text{The area is } 5" say 5. 0 where there
+// are none, or more than one thing is said. *open is the number of braces that the words open and do not close.
+size_t phrase_lead(const char *text, size_t length, size_t *open);
+
 // The letter of a multiple-choice gold: a single capital A-J, in parentheses or not. 0: it is none.
 char phrase_choice_gold(const char *plain, size_t length);
 

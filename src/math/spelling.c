@@ -15,6 +15,8 @@ static const char *spelling(const token *t, char scratch[2]) {
         return "*";
     case TOKEN_DIVIDE:
         return "/";
+    case TOKEN_OVER:
+        return t->code == '/' ? "\\over" : "\\choose";
     case TOKEN_CARET:
         return "^";
     case TOKEN_UNDERSCORE:

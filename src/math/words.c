@@ -48,6 +48,9 @@ static const vocabulary table[] = {
     {"binom", TOKEN_BINOMIAL, 0, NULL, false},
     {"dbinom", TOKEN_BINOMIAL, 0, "binom", false},
     {"tbinom", TOKEN_BINOMIAL, 0, "binom", false},
+    {"angle", TOKEN_NAME, 'V', NULL, false}, // with the vertices behind it one name: \angle ABC
+    {"measuredangle", TOKEN_NAME, 'V', "angle", false},
+    {"triangle", TOKEN_NAME, 'V', NULL, false},
     NAME("pi", true),
     NAME("alpha", true),
     NAME("beta", true),
@@ -218,7 +221,8 @@ static const vocabulary table[] = {
     KIND("ast", TOKEN_TIMES),
     KIND("bullet", TOKEN_TIMES),
     KIND("div", TOKEN_DIVIDE),
-    KIND("over", TOKEN_DIVIDE),
+    {"over", TOKEN_OVER, '/', NULL, false},
+    {"choose", TOKEN_OVER, 'C', NULL, false},
     KIND("slash", TOKEN_DIVIDE),
     KIND("pm", TOKEN_PLUS_MINUS),
     KIND("mp", TOKEN_PLUS_MINUS),
@@ -243,7 +247,7 @@ static const vocabulary table[] = {
     KIND("colon", TOKEN_COLON),
     KIND("cr", TOKEN_ROW),
     KIND("bmod", TOKEN_MODULUS),
-    KIND("mod", TOKEN_MODULUS),
+    {"mod", TOKEN_MODULUS, 0, NULL, true},
     {"pmod", TOKEN_MODULUS, 'p', NULL, false},
     {"oplus", TOKEN_BINARY, 0, NULL, false},
     {"otimes", TOKEN_BINARY, 0, NULL, false},
@@ -271,7 +275,6 @@ static const vocabulary table[] = {
     {"overrightarrow", TOKEN_DECORATION, 0, "vec", false},
     {"overline", TOKEN_DECORATION, 0, NULL, false},
     {"bar", TOKEN_DECORATION, 0, "overline", false},
-    {"underline", TOKEN_DECORATION, 0, NULL, false},
     {"hat", TOKEN_DECORATION, 0, NULL, false},
     {"widehat", TOKEN_DECORATION, 0, "hat", false},
     {"tilde", TOKEN_DECORATION, 0, NULL, false},
@@ -321,6 +324,12 @@ bool word_is_language(const char *text, size_t length) {
     return vowels > 0;
 }
 
+bool word_is_abbreviation(const char *text, size_t length) {
+    static const char *const units[] = {"in", "ft",  "yd", "mi", "oz",  "lb",  "lbs", "sq",  "cu",  "hr",   "hrs",
+                                        "cm", "min", "mm", "km", "sec", "gal", "kg",  "deg", "yrs", "mins", NULL};
+    return word_in(units, text, length);
+}
+
 static bool same(const char *text, size_t length, const char *word) {
     return strlen(word) == length && strncasecmp(text, word, length) == 0;
 }
@@ -329,6 +338,7 @@ word_meaning word_role(const char *text, size_t length) {
     if (same(text, length, "and")) return WORD_AND;
     if (same(text, length, "or")) return WORD_OR;
     if (same(text, length, "in")) return WORD_IN;
+    if (same(text, length, "mod")) return WORD_MOD;
     if (same(text, length, "percent") || same(text, length, "pct") || same(text, length, "per cent")) return WORD_PERCENT;
     if (same(text, length, "degrees") || same(text, length, "degree") || same(text, length, "deg")) return WORD_DEGREES;
     return WORD_PLAIN;
@@ -340,9 +350,9 @@ font_kind word_font(const char *text, size_t length) {
     static const char *const letters[] = {"mathrm", "operatorname",  "mathit", "mathsf", "mathtt",
                                           "mathop", "operatorname*", "textsc", NULL};
     static const char *const alphabets[] = {"mathbb", "mathfrak", "mathscr", NULL};
-    static const char *const transparent[] = {"mathbf",     "boldsymbol",   "bm",      "mathcal",  "boxed",     "fbox",
-                                              "ensuremath", "mathbin",      "mathrel", "mathopen", "mathclose", "pmb",
-                                              "mathnormal", "displaylines", "smash",   "cancel",   NULL};
+    static const char *const transparent[] = {"mathbf",     "boldsymbol",   "bm",      "mathcal",   "boxed",     "fbox",
+                                              "ensuremath", "mathbin",      "mathrel", "mathopen",  "mathclose", "pmb",
+                                              "mathnormal", "displaylines", "smash",   "underline", "cancel",    NULL};
     if (word_in(words, text, length)) return FONT_WORDS;
     if (word_in(letters, text, length)) return FONT_LETTERS;
     if (word_in(alphabets, text, length)) return FONT_ALPHABET;

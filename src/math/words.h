@@ -18,7 +18,10 @@ token_kind word_lookup(const char *text, size_t length, bool command, const char
 // Whether a plain run of at least two letters is a word of language (or a unit) and no product of letters.
 bool word_is_language(const char *text, size_t length);
 
-typedef enum word_meaning { WORD_PLAIN, WORD_AND, WORD_OR, WORD_PERCENT, WORD_DEGREES, WORD_IN } word_meaning;
+// Units that are written with a full stop: ft., sq., in.
+bool word_is_abbreviation(const char *text, size_t length);
+
+typedef enum word_meaning { WORD_PLAIN, WORD_AND, WORD_OR, WORD_PERCENT, WORD_DEGREES, WORD_IN, WORD_MOD } word_meaning;
 word_meaning word_role(const char *text, size_t length); // any case
 
 typedef enum font_kind {

@@ -1,0 +1,124 @@
+// Sums, products, multiples and powers of matrices and vectors, worked out entry by entry. See matrix_fold in judge.h; called by
+// accept.c, so that \frac12 times a matrix is the matrix with halved entries.
+#include <string.h>
+
+#include "math/judge.h"
+
+#define SIDE_MAX 8
+
+typedef enum fold_state { FOLD_MATRIX, FOLD_SCALAR, FOLD_REFUSED } fold_state;
+
+static uint32_t rows_of(const math_node *m) { return m->kind == MATH_TUPLE ? 1 : (uint32_t)m->integer; }
+static uint32_t columns_of(const math_node *m) { return m->count / rows_of(m); }
+
+static math_node *shaped(judge *j, math_kind kind, uint32_t rows, uint32_t columns) {
+    math_node *m = tree_node(j->memory, kind, (size_t)rows * columns);
+    if (m && kind == MATH_MATRIX) m->integer = (int)rows;
+    return m;
+}
+
+static fold_state fold(judge *j, math_node *n, math_node **out);
+
+// Entry by entry: a + b.
+static math_node *sum_of(judge *j, const math_node *a, const math_node *b) {
+    if (a->kind != b->kind || a->count != b->count || a->integer != b->integer) return NULL;
+    math_node *m = shaped(j, a->kind, rows_of(a), columns_of(a));
+    for (uint32_t i = 0; m && i < m->count; i++)
+        if (!(m->children[i] = tree_binary(j->memory, MATH_SUM, a->children[i], b->children[i]))) return NULL;
+    return m;
+}
+
+// Every entry e as e KIND scalar, or negated for a NULL scalar.
+static math_node *scaled(judge *j, const math_node *a, math_kind kind, math_node *scalar) {
+    math_node *m = shaped(j, a->kind, rows_of(a), columns_of(a));
+    for (uint32_t i = 0; m && i < m->count; i++) {
+        m->children[i] =
+            scalar ? tree_binary(j->memory, kind, a->children[i], scalar) : tree_unary(j->memory, MATH_NEGATE, a->children[i]);
+        if (!m->children[i]) return NULL;
+    }
+    return m;
+}
+
+static math_node *product_of(judge *j, const math_node *a, const math_node *b) {
+    uint32_t rows = rows_of(a), inner = columns_of(a), columns = columns_of(b);
+    if (a->kind != MATH_MATRIX || b->kind != MATH_MATRIX || inner != rows_of(b)) return NULL;
+    math_node *m = shaped(j, MATH_MATRIX, rows, columns);
+    for (uint32_t r = 0; m && r < rows; r++) {
+        for (uint32_t c = 0; c < columns; c++) {
+            math_node *entry = NULL;
+            for (uint32_t k = 0; k < inner; k++) {
+                math_node *term = tree_binary(j->memory, MATH_PRODUCT, a->children[r * inner + k], b->children[k * columns + c]);
+                entry = k ? tree_binary(j->memory, MATH_SUM, entry, term) : term;
+            }
+            if (!(m->children[r * columns + c] = entry)) return NULL;
+        }
+    }
+    return m;
+}
+
+static math_node *transposed(judge *j, const math_node *a) {
+    uint32_t rows = rows_of(a), columns = columns_of(a);
+    math_node *m = shaped(j, MATH_MATRIX, columns, rows);
+    for (uint32_t r = 0; m && r < rows; r++)
+        for (uint32_t c = 0; c < columns; c++) m->children[c * rows + r] = a->children[r * columns + c];
+    return m;
+}
+
+static fold_state fold_power(judge *j, math_node *n, math_node **out) {
+    math_node *base, *exponent = n->children[1];
+    fold_state state = fold(j, n->children[0], &base);
+    long power;
+    if (state != FOLD_MATRIX) return state;
+    if (node_is_symbol(exponent, "T") || node_is_symbol(exponent, "top"))
+        *out = transposed(j, base);
+    else if (node_small_integer(exponent, &power) && power >= 1 && power <= 8) {
+        *out = base;
+        for (long i = 1; *out && i < power; i++) *out = product_of(j, *out, base);
+    } else
+        return FOLD_REFUSED;
+    return *out ? FOLD_MATRIX : FOLD_REFUSED;
+}
+
+// *out is the matrix for FOLD_MATRIX, else `n`.
+static fold_state fold(judge *j, math_node *n, math_node **out) {
+    *out = n;
+    if (n->kind == MATH_TUPLE || (n->kind == MATH_MATRIX && !n->name)) {
+        bool small = n->count > 0 && rows_of(n) <= SIDE_MAX && columns_of(n) <= SIDE_MAX;
+        return small ? FOLD_MATRIX : FOLD_REFUSED;
+    }
+    if (n->kind == MATH_POWER) return fold_power(j, n, out);
+    if (n->kind != MATH_SUM && n->kind != MATH_PRODUCT && n->kind != MATH_QUOTIENT && n->kind != MATH_NEGATE) return FOLD_SCALAR;
+    math_node *total = NULL;
+    fold_state kind = FOLD_SCALAR;
+    for (uint32_t i = 0; i < n->count; i++) {
+        math_node *part;
+        fold_state state = fold(j, n->children[i], &part);
+        if (state == FOLD_REFUSED) return state;
+        if (i == 0) {
+            total = part, kind = state;
+            continue;
+        }
+        bool both = kind == FOLD_MATRIX && state == FOLD_MATRIX;
+        if (kind == FOLD_SCALAR && state == FOLD_SCALAR)
+            total = tree_binary(j->memory, n->kind, total, part);
+        else if (n->kind == MATH_SUM)
+            total = both ? sum_of(j, total, part) : NULL;
+        else if (n->kind == MATH_PRODUCT && both)
+            total = product_of(j, total, part);
+        else if (n->kind == MATH_PRODUCT || state == FOLD_SCALAR)
+            total = kind == FOLD_MATRIX ? scaled(j, total, n->kind, part) : scaled(j, part, n->kind, total);
+        else
+            total = NULL; // divided by a matrix
+        if (!total) return FOLD_REFUSED;
+        if (state == FOLD_MATRIX) kind = FOLD_MATRIX;
+    }
+    if (kind == FOLD_SCALAR) return kind;
+    if (n->kind == MATH_NEGATE) total = scaled(j, total, MATH_NEGATE, NULL);
+    *out = total;
+    return total ? FOLD_MATRIX : FOLD_REFUSED;
+}
+
+math_node *matrix_fold(judge *j, math_node *n) {
+    math_node *out;
+    return fold(j, n, &out) == FOLD_MATRIX ? out : n;
+}
