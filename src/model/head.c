@@ -50,7 +50,10 @@ status head_logits(const model *m, head_memory *h, const float *hidden, const si
         memcpy(h->gathered + i * c->hidden, hidden + (row ? row[i] : i) * c->hidden, c->hidden * sizeof(float));
     rmsnorm_forward(h->normed, h->gathered, m->parameters + m->table.final_norm, (float)c->norm_eps, count, c->hidden,
                     matmul_precision(m->products));
-    return linear_forward(m->products, &m->head, h->logits, h->normed, count);
+    kernel_lap(m->clock, KERNEL_NORMS);
+    TRY(linear_forward(m->products, &m->head, h->logits, h->normed, count));
+    kernel_lap(m->clock, KERNEL_PRODUCTS);
+    return STATUS_OK;
 }
 
 // The gradient of one block whose logits and statistics are in place; derivatives are by target, from `first` on.
@@ -68,13 +71,16 @@ static status block_backward(const model *m, head_memory *h, const head_targets 
                         &h->statistics[i], c->vocabulary, temperature, t->token + first, d_logp + (first - base), targets,
                         entropy, p);
     }
+    kernel_lap(m->clock, KERNEL_SOFTMAX);
     TRY(linear_backward_weight(m->products, c->vocabulary, c->hidden, gradients + m->table.head, h->d_logits, h->normed, count));
     TRY(linear_backward_input(m->products, &m->head, h->d_normed, h->d_logits, count));
+    kernel_lap(m->clock, KERNEL_PRODUCTS);
     memset(h->d_gathered, 0, count * c->hidden * sizeof(float));
     rmsnorm_backward(h->d_gathered, gradients + m->table.final_norm, h->d_normed, h->gathered,
                      m->parameters + m->table.final_norm, (float)c->norm_eps, count, c->hidden);
     for (size_t i = 0; i < count; i++)
         memcpy(d_hidden + t->row[from + i] * c->hidden, h->d_gathered + i * c->hidden, c->hidden * sizeof(float));
+    kernel_lap(m->clock, KERNEL_NORMS);
     return STATUS_OK;
 }
 
@@ -100,6 +106,7 @@ status head_visit(const model *m, head_memory *h, const float *hidden, const hea
                 float logp = logits_logp(&h->statistics[i], h->logits + i * c->vocabulary, t->token[k], temperature);
                 objective(context, k, logp, (float)h->statistics[i].entropy, &d_logp[k - base], &d_entropy[k - base]);
             }
+        kernel_lap(m->clock, KERNEL_SOFTMAX);
         if (gradients) TRY(block_backward(m, h, t, from, count, temperature, d_logp, d_entropy, d_hidden, gradients));
         from += count;
     }

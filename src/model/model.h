@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "model/config.h"
 #include "model/parameters.h"
+#include "tensor/clock.h"
 #include "tensor/matmul.h"
 
 typedef struct layer_linears {
@@ -24,6 +25,7 @@ typedef struct model {
     linear head;
     float *inverse_frequency; // [head_width / 2]
     bool trainable;           // packed for the backward as well
+    kernel_clock *clock;      // of whoever drives the passes; NULL: nothing is measured
 } model;
 
 // Loads a Hugging Face folder (config.json, safetensors) or a GGUF file and packs it. Every tensor is consumed exactly once: a

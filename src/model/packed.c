@@ -231,6 +231,7 @@ status packed_visit(packed_pass *p, const group *groups, size_t count, const boo
     const model_config *c = &p->model->config;
     walk w = {.groups = groups, .count = count, .active = active};
     visit v = {.objective = objective, .context = context, .temperature = temperature};
+    kernel_mark(p->model->clock);
     for (size_t g = 0; g < count; g++) TRY(check_group(p, &groups[g]));
     for (size_t from = 0; from < count;) {
         packed_leaf *prompts = &p->prompts;

@@ -176,7 +176,9 @@ static status attention_layer_forward(const model *m, size_t layer, activations 
     precision p = matmul_precision(m->products);
     size_t rows = batch->rows, stride = w.query + w.key;
     rmsnorm_forward(x->attention_in, x->input, m->parameters + o->attention_norm, (float)c->norm_eps, rows, w.hidden, p);
+    kernel_lap(m->clock, KERNEL_NORMS);
     TRY(linear_forward(m->products, &m->layers[layer].qkv, x->qkv, x->attention_in, rows));
+    kernel_lap(m->clock, KERNEL_PRODUCTS);
     if (c->qkv_bias) bias_forward(x->qkv, m->parameters + o->qkv_bias, rows, w.qkv);
     rotate_forward(m, layer, a->rotated, x->qkv, a->angles, rows);
     for (size_t r = 0; r < rows; r++) {
@@ -187,9 +189,12 @@ static status attention_layer_forward(const model *m, size_t layer, activations 
         attention_store(&shape, &row->own, (size_t)batch->index[r], a->rotated + r * stride + w.query,
                         x->qkv + r * w.qkv + stride);
     }
+    kernel_lap(m->clock, KERNEL_ROTATION);
     attention_forward(&shape, x->attention_out, a->keep ? x->statistics : NULL, a->rotated, stride, a->attention_rows, rows,
                       a->scratch, a->scratch_stride, p);
+    kernel_lap(m->clock, KERNEL_ATTENTION);
     TRY(linear_forward(m->products, &m->layers[layer].output, a->delta, x->attention_out, rows));
+    kernel_lap(m->clock, KERNEL_PRODUCTS);
     add_forward(x->middle, x->input, a->delta, rows, w.hidden);
     return STATUS_OK;
 }
@@ -239,20 +244,27 @@ static status attention_layer_backward(const model *m, size_t layer, const activ
     size_t rows = batch->rows, stride = w.query + w.key;
     // middle = input + W_o attention_out
     numbers_round(b->d_number, b->d_stream, rows * w.hidden, p);
+    kernel_lap(m->clock, KERNEL_NORMS);
     TRY(linear_backward_weight(m->products, w.hidden, w.query, gradients + o->output, b->d_number, x->attention_out, rows));
     TRY(linear_backward_input(m->products, &m->layers[layer].output, b->d_attention, b->d_number, rows));
+    kernel_lap(m->clock, KERNEL_PRODUCTS);
     rotate_forward(m, layer, a->rotated, x->qkv, a->angles, rows);
     size_t blocks = gather_blocks(m, layer, b, batch);
+    kernel_lap(m->clock, KERNEL_ROTATION);
     attention_backward(&shape, b->d_query, b->d_attention, x->attention_out, x->statistics, a->rotated, stride, b->blocks, blocks,
                        b->scratch, b->scratch_stride, p);
+    kernel_lap(m->clock, KERNEL_ATTENTION);
     rotate_backward(m, layer, b, x->qkv, a->angles, rows, gradients);
     // qkv = W_qkv norm(input) + bias
     if (c->qkv_bias) bias_backward(gradients + o->qkv_bias, b->d_qkv, rows, w.qkv);
     numbers_round(b->d_number, b->d_qkv, rows * w.qkv, p);
+    kernel_lap(m->clock, KERNEL_ROTATION);
     TRY(linear_backward_weight(m->products, w.qkv, w.hidden, gradients + o->qkv, b->d_number, x->attention_in, rows));
     TRY(linear_backward_input(m->products, &m->layers[layer].qkv, b->d_normed, b->d_number, rows));
+    kernel_lap(m->clock, KERNEL_PRODUCTS);
     rmsnorm_backward(b->d_stream, gradients + o->attention_norm, b->d_normed, x->input, m->parameters + o->attention_norm,
                      (float)c->norm_eps, rows, w.hidden);
+    kernel_lap(m->clock, KERNEL_NORMS);
     return STATUS_OK;
 }
 
@@ -264,10 +276,15 @@ static status feed_forward_forward(const model *m, size_t layer, activations *a,
     const layer_offsets *o = &m->table.layers[layer];
     precision p = matmul_precision(m->products);
     rmsnorm_forward(x->feed_forward_in, x->middle, m->parameters + o->feed_forward_norm, (float)c->norm_eps, rows, c->hidden, p);
+    kernel_lap(m->clock, KERNEL_NORMS);
     TRY(linear_forward(m->products, &m->layers[layer].gate_up, x->gate_up, x->feed_forward_in, rows));
+    kernel_lap(m->clock, KERNEL_PRODUCTS);
     swiglu_forward(x->feed_forward_out, x->gate_up, rows, c->feed_forward, p);
+    kernel_lap(m->clock, KERNEL_ACTIVATION);
     TRY(linear_forward(m->products, &m->layers[layer].down, a->delta, x->feed_forward_out, rows));
+    kernel_lap(m->clock, KERNEL_PRODUCTS);
     add_forward(output, x->middle, a->delta, rows, c->hidden);
+    kernel_lap(m->clock, KERNEL_NORMS);
     return STATUS_OK;
 }
 
@@ -279,15 +296,20 @@ static status feed_forward_backward(const model *m, size_t layer, const activati
     precision p = matmul_precision(m->products);
     // output = middle + W_down swiglu(W_gate_up norm(middle))
     numbers_round(b->d_number, b->d_stream, rows * c->hidden, p);
+    kernel_lap(m->clock, KERNEL_NORMS);
     TRY(linear_backward_weight(m->products, c->hidden, c->feed_forward, gradients + o->down, b->d_number, x->feed_forward_out,
                                rows));
     TRY(linear_backward_input(m->products, &m->layers[layer].down, b->d_wide, b->d_number, rows));
+    kernel_lap(m->clock, KERNEL_PRODUCTS);
     swiglu_backward(b->d_number, b->d_wide, x->gate_up, rows, c->feed_forward, p);
+    kernel_lap(m->clock, KERNEL_ACTIVATION);
     TRY(linear_backward_weight(m->products, 2 * c->feed_forward, c->hidden, gradients + o->gate_up, b->d_number,
                                x->feed_forward_in, rows));
     TRY(linear_backward_input(m->products, &m->layers[layer].gate_up, b->d_normed, b->d_number, rows));
+    kernel_lap(m->clock, KERNEL_PRODUCTS);
     rmsnorm_backward(b->d_stream, gradients + o->feed_forward_norm, b->d_normed, x->middle, m->parameters + o->feed_forward_norm,
                      (float)c->norm_eps, rows, c->hidden);
+    kernel_lap(m->clock, KERNEL_NORMS);
     return STATUS_OK;
 }
 
@@ -305,8 +327,11 @@ status transformer_forward(const model *m, activations *a, const row_batch *batc
                               a->longest);
         a->position[r] = (int32_t)(before + index);
     }
+    kernel_lap(m->clock, KERNEL_BOOKKEEPING);
     rope_table(a->angles, a->position, m->inverse_frequency, batch->rows, c->head_width);
+    kernel_lap(m->clock, KERNEL_ROTATION);
     embedding_forward(a->layers[0].input, m->parameters + m->table.embedding, batch->token, batch->rows, c->hidden);
+    kernel_lap(m->clock, KERNEL_EMBEDDING);
     for (size_t l = 0; l < c->layers; l++) {
         TRY(attention_layer_forward(m, l, a, batch, &a->layers[l]));
         TRY(feed_forward_forward(m, l, a, batch->rows, &a->layers[l], l + 1 < c->layers ? a->layers[l + 1].input : a->output));
@@ -315,6 +340,7 @@ status transformer_forward(const model *m, activations *a, const row_batch *batc
         kv_cache *own = batch->sequences[batch->sequence[r]].own;
         if ((size_t)batch->index[r] + 1 > own->length) own->length = (size_t)batch->index[r] + 1;
     }
+    kernel_lap(m->clock, KERNEL_BOOKKEEPING);
     return STATUS_OK;
 }
 
@@ -324,5 +350,6 @@ status transformer_backward(const model *m, const activations *a, backward_memor
         TRY(attention_layer_backward(m, l, a, b, batch, gradients));
     }
     embedding_backward(gradients + m->table.embedding, b->d_stream, batch->token, batch->rows, m->config.hidden);
+    kernel_lap(m->clock, KERNEL_EMBEDDING);
     return STATUS_OK;
 }

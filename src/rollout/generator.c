@@ -263,6 +263,7 @@ static status prefill(work *w) {
                 w->ready[w->ready_tail++] = w->first_text[admitted[i]] + r;
         }
     }
+    kernel_lap(g->model->clock, KERNEL_SOFTMAX);
     return STATUS_OK;
 }
 
@@ -309,6 +310,7 @@ static status decode_step(work *w) {
         draw(w, g->head.logits + i * vocabulary, g->rows[i].group, g->rows[i].rollout,
              w->groups[g->rows[i].group].rollouts[g->rows[i].rollout].length,
              g->order + (size_t)omp_get_thread_num() * vocabulary);
+    kernel_lap(g->model->clock, KERNEL_SOFTMAX);
     g->totals.decode_steps++;
     g->totals.half_empty_steps += used * 2 < g->options.rows;
     for (size_t i = 0; i < w->used;) {
@@ -324,6 +326,7 @@ static status decode_step(work *w) {
         g->rows[i] = g->rows[--w->used];
         g->rows[w->used] = gone;
     }
+    kernel_lap(g->model->clock, KERNEL_BOOKKEEPING);
     return STATUS_OK;
 }
 
@@ -392,6 +395,7 @@ static status run(work *w, generator_watch watch, void *context) {
 
 status generator_run(generator *g, group *groups, size_t count, const sampling *how, generator_watch watch, void *context) {
     work w = {.g = g, .groups = groups, .count = count, .how = how};
+    kernel_mark(g->model->clock);
     return run(&w, watch, context);
 }
 

@@ -293,6 +293,8 @@ status trainer_collect(trainer *t) {
             if (!s->filter.enable || group_is_kept(s, &b->summaries[g])) swap_groups(b, b->count++, g);
     }
     TRY(add(t, "timing_s/gen", generating));
+    TRY(trainer_add_kernels(t, PHASE_GEN));
+    t->accounted += (int64_t)(1e9 * scoring);
     TRY(add(t, "timing_s/reward", scoring));
     return add_metrics(t);
 }

@@ -39,15 +39,41 @@ static bool asked_to_stop(const trainer *t) { return t->options->stop && *t->opt
 
 static status add(trainer *t, const char *name, double value) { return run_metrics_add(&t->metrics, name, value); }
 
+status trainer_add_kernels(trainer *t, trainer_phase phase) {
+    static const char *const names[][KERNEL_COUNT] = {
+#define X(name, text) "timing_kernel_s/gen/" text,
+        [PHASE_GEN] = {KERNEL_TABLE(X)},
+#undef X
+#define X(name, text) "timing_kernel_s/ref/" text,
+        [PHASE_REF] = {KERNEL_TABLE(X)},
+#undef X
+#define X(name, text) "timing_kernel_s/probe/" text,
+        [PHASE_PROBE] = {KERNEL_TABLE(X)},
+#undef X
+#define X(name, text) "timing_kernel_s/update_actor/" text,
+        [PHASE_UPDATE] = {KERNEL_TABLE(X)},
+#undef X
+    };
+    for (size_t k = 0; k < KERNEL_COUNT; k++) {
+        if (t->clock.nanoseconds[k] == 0) continue;
+        TRY(add(t, names[phase][k], 1e-9 * (double)t->clock.nanoseconds[k]));
+        t->accounted += t->clock.nanoseconds[k];
+    }
+    t->clock = (kernel_clock){0};
+    return STATUS_OK;
+}
+
 // ---- opening -------------------------------------------------------------------------------------------------------------
 
 static status open_model(trainer *t) {
     const settings *s = t->s;
     TRY(run_open_model(&t->products, &t->lm, s, s->model.path, true));
+    t->lm.model.clock = &t->clock;
     if (matmul_is_fixed_order(t->products))
         trainer_say(t, "note: oneDNN's products depend on the batch here; using the fixed-order kernel, which is slower");
     if (s->actor.use_kl_loss && s->actor.kl_loss_coef != 0) {
         TRY(language_model_open(&t->reference, t->products, s->model.path, false));
+        t->reference.model.clock = &t->clock;
         t->has_reference = true;
     }
     return STATUS_OK;
@@ -290,6 +316,7 @@ static status add_performance(trainer *t, double seconds) {
     getrusage(RUSAGE_SELF, &usage);
     TRY(add(t, "perf/total_num_tokens", (double)tokens));
     TRY(add(t, "perf/time_per_step", seconds));
+    TRY(add(t, "perf/time_accounted_share", 1e-9 * (double)t->accounted / seconds));
     TRY(add(t, "perf/throughput", (double)tokens / seconds));
     TRY(add(t, "perf/cpu_memory_used_gb", (double)usage.ru_maxrss / 1048576.0));
     return add(t, "timing_s/step", seconds);
@@ -298,6 +325,8 @@ static status add_performance(trainer *t, double seconds) {
 static status train_step(trainer *t) {
     double start = trainer_clock();
     run_metrics_clear(&t->metrics);
+    t->clock = (kernel_clock){0};
+    t->accounted = 0;
     TRY(trainer_collect(t));
     if (t->state.step == 0) warn_about_missing_answers(t);
     TRY(trainer_update(t));

@@ -46,7 +46,7 @@ typedef struct trainer {
     uint64_t order_epoch;
     bool has_order;
     prompt_set prompts, validation_prompts;
-    uint32_t *kept;     // [kept_count] problems whose prompts fit: what an epoch goes over
+    uint32_t *kept; // [kept_count] problems whose prompts fit: what an epoch goes over
     size_t kept_count;
     bool think_open;
     generator *generator;
@@ -59,6 +59,8 @@ typedef struct trainer {
     record *record;
     run_logger *logger;
     run_metrics metrics;
+    kernel_clock clock; // of the phase under way
+    int64_t accounted;  // nanoseconds of this step that metrics name, by kernel or by stage of the reward
     checkpoint_state state;
     int64_t total_steps;
     step_batch batch;
@@ -68,6 +70,9 @@ static inline size_t batch_rollouts(const step_batch *b) { return b->count * b->
 
 status trainer_say(const trainer *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 double trainer_clock(void); // seconds, monotonic
+// Metrics timing_kernel_s/PHASE/KERNEL of what the clock holds, which then starts anew.
+typedef enum trainer_phase { PHASE_GEN, PHASE_REF, PHASE_PROBE, PHASE_UPDATE } trainer_phase;
+status trainer_add_kernels(trainer *t, trainer_phase phase);
 
 // collect.c: fills t->batch with groups to learn from, and the metrics about them. STATUS_LIMIT when dynamic sampling gives up.
 status trainer_collect(trainer *t);

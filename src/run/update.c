@@ -102,7 +102,9 @@ static status update_minibatch(trainer *t, size_t first, size_t count, bool weig
                             .agreement = weights_sampled ? &sum->agreement : NULL};
     objective_metrics all;
     objective_metrics_clear(&all);
+    kernel_mark(&t->clock);
     memset(t->gradients, 0, t->lm.model.table.total * sizeof *t->gradients);
+    kernel_lap(&t->clock, KERNEL_OPTIMIZER);
     for (size_t i = first * b->size; i < (first + count) * b->size; i++) {
         active[i] = !b->masked[i] && objective_needs_gradient(&objective, b->credits[i].advantage, b->credits[i].coupling);
         sum->skipped_rollouts += !active[i];
@@ -116,13 +118,17 @@ static status update_minibatch(trainer *t, size_t first, size_t count, bool weig
     sum->tokens += all.tokens;
 
     optimizer_report done;
+    kernel_lap(&t->clock, KERNEL_BOOKKEEPING);
     optimizer_update(&t->optimizer, learning_rate, t->lm.model.parameters, t->gradients, &done);
+    kernel_lap(&t->clock, KERNEL_OPTIMIZER);
     t->state.optimizer_step = t->optimizer.step;
     t->state.skipped += done.skipped;
     sum->skipped += done.skipped;
     sum->grad_norm += done.grad_norm, sum->clip_scale += done.clip_scale;
     sum->updates++;
-    return model_pack(&t->lm.model);
+    TRY(model_pack(&t->lm.model));
+    kernel_lap(&t->clock, KERNEL_PACKING);
+    return STATUS_OK;
 }
 
 // ---- passes without gradient ---------------------------------------------------------------------------------------------
@@ -185,9 +191,11 @@ status trainer_update(trainer *t) {
     double start = trainer_clock();
     if (code == STATUS_OK && t->has_reference) code = reference_pass(t);
     double referred = trainer_clock();
+    if (code == STATUS_OK && t->has_reference) code = trainer_add_kernels(t, PHASE_REF);
     if (code == STATUS_OK && s->trainer.probe_freq > 0 && (t->state.step + 1) % s->trainer.probe_freq == 0)
         code = probe(t, each < b->count ? each : b->count, active, &sum.agreement);
     double probed = trainer_clock();
+    if (code == STATUS_OK) code = trainer_add_kernels(t, PHASE_PROBE);
     size_t parts = (b->count + each - 1) / each, done = 0;
     for (long long epoch = 0; epoch < s->actor.ppo_epochs && code == STATUS_OK; epoch++)
         for (size_t first = 0; first < b->count && code == STATUS_OK; first += each, done++) {
@@ -201,5 +209,6 @@ status trainer_update(trainer *t) {
     if (t->has_reference) TRY(add(t, "timing_s/ref", referred - start));
     TRY(add(t, "timing_s/probe", probed - referred));
     TRY(add(t, "timing_s/update_actor", trainer_clock() - probed));
+    TRY(trainer_add_kernels(t, PHASE_UPDATE));
     return add_metrics(t, &sum, learning_rate);
 }
