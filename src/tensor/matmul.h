@@ -2,7 +2,7 @@
 //
 // Row invariance is a property of oneDNN's kernels that its documentation does not promise. matmul_self_test checks it on the
 // shapes, precision and thread count in use; where it does not hold, products run on the fixed-order kernel of
-// tensor/cpu/fixed_order.c, slower and invariant by construction.
+// tensor/cpu/fixed_order.c, invariant by construction.
 #ifndef DSDR_TENSOR_MATMUL_H
 #define DSDR_TENSOR_MATMUL_H
 

@@ -70,7 +70,8 @@ status matmul_create(matmul **out, precision p, int threads, bool fixed_order) {
         }
         if (!precision_is_supported(m)) { // bfloat16 on a CPU without it: our own kernel multiplies it everywhere
             m->fixed_order = true;
-            snprintf(m->description, sizeof m->description, "fixed-order kernel (oneDNN has no %s products here)", precision_name(p));
+            snprintf(m->description, sizeof m->description, "fixed-order kernel (oneDNN has no %s products here)",
+                     precision_name(p));
             *out = m;
             return STATUS_OK;
         }
@@ -160,13 +161,13 @@ static bool precision_is_supported(const matmul *m) {
 }
 
 size_t linear_bytes(const matmul *m, size_t out, size_t in) {
-    size_t bytes = out * in * precision_bytes(m->precision);
+    size_t a = out * in * precision_bytes(m->precision), b = a;
     dnnl_memory_desc_t one, other;
-    if (!m->fixed_order && packed_layout(m, &one, in, out) == STATUS_OK && packed_layout(m, &other, out, in) == STATUS_OK) {
-        size_t a = dnnl_memory_desc_get_size(&one), b = dnnl_memory_desc_get_size(&other);
-        bytes = a > b ? a : b;
-    }
-    return (bytes + 63) / 64 * 64;
+    if (m->fixed_order)
+        a = fixed_order_bytes(in, out, m->precision), b = fixed_order_bytes(out, in, m->precision);
+    else if (packed_layout(m, &one, in, out) == STATUS_OK && packed_layout(m, &other, out, in) == STATUS_OK)
+        a = dnnl_memory_desc_get_size(&one), b = dnnl_memory_desc_get_size(&other);
+    return ((a > b ? a : b) + 63) / 64 * 64;
 }
 
 static status reorder(matmul *m, const dnnl_memory_desc_t *from, const void *source, const dnnl_memory_desc_t *to,
@@ -190,18 +191,10 @@ static status reorder(matmul *m, const dnnl_memory_desc_t *from, const void *sou
     return code == dnnl_success ? STATUS_OK : dnnl_failed(code, "pack a weight");
 }
 
-// dst[in, out] = rounded transpose of weight[out, in]
-static void transpose_round(void *to, const float *weight, size_t out, size_t in, precision p) {
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < in; i++)
-        for (size_t o = 0; o < out; o++)
-            numbers_round((unsigned char *)to + (i * out + o) * precision_bytes(p), weight + o * in + i, 1, p);
-}
-
 status linear_pack(matmul *m, const linear *l, const float *weight) {
     if (m->fixed_order) {
-        if (l->forward) transpose_round(l->forward, weight, l->out, l->in, m->precision);
-        if (l->backward) numbers_round(l->backward, weight, l->out * l->in, m->precision);
+        if (l->forward) fixed_order_pack(l->forward, weight, l->in, l->out, 1, l->in, m->precision);
+        if (l->backward) fixed_order_pack(l->backward, weight, l->out, l->in, l->in, 1, m->precision);
         return STATUS_OK;
     }
     dnnl_memory_desc_t plain, packed;
@@ -361,14 +354,16 @@ static bool self_test_memory(self_test *t, const matmul *m) {
     t->values = malloc((t->out > room ? t->out : room) * widest * sizeof(float));
     t->whole = malloc(room * t->out * sizeof(float)), t->part = malloc(room * t->out * sizeof(float));
     t->gradient = calloc(t->out * t->in, sizeof(float)), t->other_gradient = calloc(t->out * t->in, sizeof(float));
-    t->x = aligned_alloc(64, (room * t->in * number + 63) / 64 * 64), t->moved = aligned_alloc(64, (room * t->in * number + 63) / 64 * 64);
+    t->x = aligned_alloc(64, (room * t->in * number + 63) / 64 * 64),
+    t->moved = aligned_alloc(64, (room * t->in * number + 63) / 64 * 64);
     t->dy = aligned_alloc(64, (room * t->out * number + 63) / 64 * 64);
     t->packed = aligned_alloc(64, linear_bytes(m, t->out, t->in));
     return t->values && t->whole && t->part && t->gradient && t->other_gradient && t->x && t->moved && t->dy && t->packed;
 }
 
 static void self_test_free(self_test *t) {
-    free(t->values), free(t->whole), free(t->part), free(t->gradient), free(t->other_gradient), free(t->x), free(t->moved), free(t->dy);
+    free(t->values), free(t->whole), free(t->part), free(t->gradient), free(t->other_gradient), free(t->x), free(t->moved),
+        free(t->dy);
     free(t->packed);
 }
 
@@ -405,7 +400,8 @@ status matmul_self_test(matmul *m, size_t out, size_t in, size_t rows, bool *inv
     *invariant = true;
     if (m->fixed_order) return STATUS_OK;
     self_test t = {.out = out, .in = in, .rows = rows};
-    status code = self_test_memory(&t, m) ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory in the self-test of products");
+    status code =
+        self_test_memory(&t, m) ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory in the self-test of products");
     linear l = {.out = out, .in = in, .forward = t.packed};
     if (code == STATUS_OK) {
         fill(t.values, out * in, 0);
