@@ -6,49 +6,7 @@
 #include "math/number.h"
 #include "math/units.h"
 
-#define MEMBERS_MAX 64
-
 static math_outcome refuse(judge *j, const char *why) { return judge_says(j, MATH_DIFFERENT, "structure", "%s", why); }
-
-static bool all_equations(const math_node *n) {
-    if (n->kind != MATH_RELATION) return false;
-    for (uint32_t i = 0; i + 1 < n->count; i++)
-        if (n->operators[i] != MATH_EQ && n->operators[i] != MATH_APPROX) return false;
-    return true;
-}
-
-static bool begins_with_d(const math_node *n) { // d or a partial sign in front of something: dy, \partial x, d^2 y
-    while (n->kind == MATH_PRODUCT || n->kind == MATH_POWER) n = n->children[0];
-    return node_is_symbol(n, "d") || node_is_symbol(n, "partial");
-}
-
-// A side that names what is asked for: x, f(x), \vec{v}, \text{Area}, \frac{dy}{dx}.
-static bool is_name(const math_node *n) {
-    if (n->kind == MATH_SYMBOL) return node_has_variables(n);
-    if (n->kind == MATH_QUOTIENT) return begins_with_d(n->children[0]) && begins_with_d(n->children[1]);
-    if (n->kind == MATH_VECTOR || n->kind == MATH_TEXT) return true;
-    if (n->kind == MATH_TUPLE) { // (x, y)
-        for (uint32_t i = 0; i < n->count; i++)
-            if (!is_name(n->children[i])) return false;
-        return n->count > 0;
-    }
-    if (n->kind != MATH_FUNCTION) return false;
-    static const char *const computed[] = {"sin", "cos", "tan", "cot", "sec", "csc", "ln",   "log",
-                                           "exp", "max", "min", "gcd", "lcm", "mod", "pmod", NULL};
-    for (size_t i = 0; computed[i]; i++)
-        if (strcmp(computed[i], n->name) == 0) return false;
-    return true;
-}
-
-// What a chain of equalities names and what it says.
-static void read_assignment(math_node *n, math_node **name, math_node **value) {
-    math_node *first = n->children[0], *last = n->children[n->count - 1];
-    *name = NULL, *value = last;
-    if (is_name(first))
-        *name = first;
-    else if (is_name(last))
-        *name = last, *value = first;
-}
 
 // The first `count` sides of a chain, the last of them replaced; one side stands for itself. NULL: no memory.
 static math_node *part_of_chain(judge *j, const math_node *chain, uint32_t count, math_node *last) {
@@ -63,10 +21,10 @@ static math_node *part_of_chain(judge *j, const math_node *chain, uint32_t count
 // x = 1/3 \approx 0.33 says two things: x = 1/3, and x = 0.33 where that is its rounding. *rounded is NULL where it is none.
 // False when there is no exact side.
 static bool split_approximation(judge *j, math_node *chain, math_node **exact, math_node **rounded) {
-    if (!all_equations(chain)) return false;
+    if (!node_is_equation(chain)) return false;
     uint32_t at = 0;
     while (at + 1 < chain->count && chain->operators[at] != MATH_APPROX) at++;
-    if (at + 1 >= chain->count || is_name(chain->children[at])) return false;
+    if (at + 1 >= chain->count || node_is_name(chain->children[at])) return false;
     math_node *side = chain->children[at], *last = chain->children[chain->count - 1];
     *exact = part_of_chain(j, chain, at + 1, side), *rounded = NULL;
     const math_options *options = j->options;
@@ -78,54 +36,9 @@ static bool split_approximation(judge *j, math_node *chain, math_node **exact, m
     return *exact != NULL;
 }
 
-static bool contains(const math_node *n, math_kind kind) {
-    if (n->kind == kind) return true;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (contains(n->children[i], kind)) return true;
-    return false;
-}
-
-// The tree with every plus-minus read as plus or as minus. NULL: no memory.
-static math_node *branch(judge *j, math_node *n, bool minus) {
-    if (!contains(n, MATH_PLUS_MINUS)) return n;
-    if (n->kind == MATH_PLUS_MINUS) {
-        math_node *last = branch(j, n->children[n->count - 1], minus);
-        if (minus) last = tree_unary(j->memory, MATH_NEGATE, last);
-        return n->count == 1 ? last : tree_binary(j->memory, MATH_SUM, branch(j, n->children[0], minus), last);
-    }
-    math_node *copy = tree_node(j->memory, n->kind, n->count);
-    if (!copy) return NULL;
-    math_node **children = copy->children;
-    *copy = *n, copy->children = children;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (!(children[i] = branch(j, n->children[i], minus))) return NULL;
-    return copy;
-}
-
 static bool is_collection(const math_node *n) {
     return n->kind == MATH_LIST || n->kind == MATH_SET || n->kind == MATH_TUPLE || n->kind == MATH_BRACKETS ||
            n->kind == MATH_MATRIX;
-}
-
-// A list or set whose members with plus-minus stand for two members each; a lone a +- b is a list of two.
-static math_node *spread(judge *j, math_node *n) {
-    if (!contains(n, MATH_PLUS_MINUS)) return n;
-    bool members = n->kind == MATH_LIST || n->kind == MATH_SET;
-    if (!members && is_collection(n)) return n;
-    math_node *items[2 * MEMBERS_MAX];
-    size_t count = 0;
-    for (uint32_t i = 0; i < (members ? n->count : 1); i++) {
-        math_node *item = members ? n->children[i] : n;
-        bool two = contains(item, MATH_PLUS_MINUS);
-        if (count + 2 > 2 * MEMBERS_MAX) return NULL;
-        if (!(items[count++] = branch(j, item, false))) return NULL;
-        if (two && !(items[count++] = branch(j, item, true))) return NULL;
-    }
-    math_node *list = tree_node(j->memory, members ? n->kind : MATH_LIST, count);
-    if (!list) return NULL;
-    memcpy(list->children, items, count * sizeof *items);
-    list->integer = 'o';
-    return list;
 }
 
 // -(5%) is (-5)%: the marked value under signs.
@@ -136,7 +49,7 @@ static math_node *marked(judge *j, math_node *n, math_kind kind) {
     return inside ? tree_unary(j->memory, MATH_NEGATE, inside) : NULL;
 }
 
-static math_outcome in_order(judge *j, math_node *gold, math_node *answer) {
+math_outcome accept_in_order(judge *j, math_node *gold, math_node *answer) {
     if (gold->count != answer->count) return refuse(j, "the numbers of members differ");
     math_outcome outcome = MATH_EQUAL;
     char why[sizeof j->reason] = "";
@@ -216,12 +129,10 @@ static math_outcome any_order(judge *j, math_node *gold, math_node *answer) {
     return refuse(j, "the members are not the same");
 }
 
-static bool is_assignment(const math_node *n) { return all_equations(n) && is_name(n->children[0]); }
-
 // x = 1, y = 2: bare values then come in this order.
 static bool names_differ(const math_node *n) {
     for (uint32_t i = 0; i < n->count; i++)
-        if (!is_assignment(n->children[i])) return false;
+        if (!node_is_assignment(n->children[i])) return false;
     for (uint32_t i = 1; i < n->count; i++)
         if (tree_compare(n->children[0]->children[0], n->children[i]->children[0]) != 0) return true;
     return false;
@@ -261,28 +172,29 @@ static math_outcome accept_collection(judge *j, math_node *gold, math_node *answ
     switch (gold->kind) {
     case MATH_LIST:
         if (answer->kind == MATH_SET || bare) {
-            if (names_differ(gold) && !any_relation(answer)) return in_order(j, gold, answer);
+            if (names_differ(gold) && !any_relation(answer)) return accept_in_order(j, gold, answer);
             return any_order(j, gold, answer);
         }
-        return in_order(j, gold, answer);
+        return accept_in_order(j, gold, answer);
     case MATH_SET:
         if (answer->kind == MATH_SET || bare) return any_order(j, gold, answer);
-        if (answer->kind == MATH_BRACKETS) return in_order(j, gold, answer);
+        if (answer->kind == MATH_BRACKETS) return accept_in_order(j, gold, answer);
         return refuse(j, "a set is asked for");
     case MATH_TUPLE:
         if (answer->kind == MATH_SET || answer->kind == MATH_BRACKETS) return refuse(j, "an ordered tuple is asked for");
-        return in_order(j, gold, answer);
+        return accept_in_order(j, gold, answer);
     case MATH_BRACKETS:
         if (answer->kind == MATH_SET || answer->kind == MATH_TUPLE) return refuse(j, "the brackets differ");
         if (answer->kind == MATH_MATRIX && (gold = rows_as_matrix(j, gold)) == NULL) return refuse(j, "a list is asked for");
-        return in_order(j, gold, answer);
+        return accept_in_order(j, gold, answer);
     default: { // a matrix
         math_node *other = answer->kind == MATH_MATRIX ? answer : rows_as_matrix(j, answer);
         bool vector = gold->integer == 1 || (uint32_t)gold->integer == gold->count;
-        if (!other) return vector && answer->kind != MATH_SET ? in_order(j, gold, answer) : refuse(j, "a matrix is asked for");
+        if (!other)
+            return vector && answer->kind != MATH_SET ? accept_in_order(j, gold, answer) : refuse(j, "a matrix is asked for");
         if (gold->count == other->count && gold->integer != other->integer)
             return refuse(j, "the matrices have different shapes");
-        return in_order(j, gold, other);
+        return accept_in_order(j, gold, other);
     }
     }
 }
@@ -295,10 +207,21 @@ static bool is_clock(const math_node *n) {
            n->children[1]->digits == 2;
 }
 
+static bool all_zero(judge *j, const math_node *n) {
+    bool zero = true;
+    fmpq_t value;
+    fmpq_init(value);
+    for (uint32_t i = 0; i < n->count && zero; i++)
+        zero = number_evaluate(n->children[i], NULL, &j->steps, value) == VALUE_KNOWN && fmpq_is_zero(value);
+    fmpq_clear(value);
+    return zero;
+}
+
 static math_outcome accept_ratio(judge *j, math_node *gold, math_node *answer) {
     if (gold->kind != MATH_RATIO || answer->kind != MATH_RATIO) return refuse(j, "a ratio is no quotient");
     if (gold->count != answer->count) return refuse(j, "the ratios have different numbers of parts");
-    if (is_clock(gold)) return in_order(j, gold, answer);
+    if (is_clock(gold)) return accept_in_order(j, gold, answer);
+    if (all_zero(j, gold) != all_zero(j, answer)) return refuse(j, "0:0 is proportional to everything, and no ratio");
     math_outcome outcome = MATH_EQUAL;
     for (uint32_t i = 0; i < gold->count; i++) { // a : b = c : d when a d = b c
         for (uint32_t k = i + 1; k < gold->count && outcome == MATH_EQUAL; k++) {
@@ -311,6 +234,7 @@ static math_outcome accept_ratio(judge *j, math_node *gold, math_node *answer) {
     return outcome;
 }
 
+// The base was the question: 52_8 may be written 52, but not as its value; and a number in a base does not answer a plain one.
 static math_outcome accept_based(judge *j, math_node *gold, math_node *answer) {
     if (gold->kind == MATH_BASED && answer->kind == MATH_BASED) {
         if (gold->integer != answer->integer) return refuse(j, "the bases differ");
@@ -318,12 +242,13 @@ static math_outcome accept_based(judge *j, math_node *gold, math_node *answer) {
                                                      : refuse(j, "the digits differ");
     }
     const math_node *digits = gold->kind == MATH_BASED ? gold : answer;
-    math_node *other = gold->kind == MATH_BASED ? answer : gold;
-    fmpq_t value, written;
-    fmpq_init(value), fmpq_init(written);
-    bool same = number_evaluate(other, NULL, &j->steps, value) == VALUE_KNOWN && other->kind == MATH_NUMBER &&
-                fmpz_set_str(fmpq_numref(written), digits->name, 10) == 0 && fmpq_equal(value, written);
-    fmpq_clear(value), fmpq_clear(written);
+    const math_node *other = gold->kind == MATH_BASED ? answer : gold;
+    if (digits == answer && digits->integer != 10) return refuse(j, "a number in another base");
+    fmpq_t written;
+    fmpq_init(written);
+    bool same = other->kind == MATH_NUMBER && fmpz_set_str(fmpq_numref(written), digits->name, 10) == 0 &&
+                fmpq_equal(other->value, written);
+    fmpq_clear(written);
     return same ? judge_says(j, MATH_EQUAL, "structure", "%s", "") : refuse(j, "the digits in the base differ");
 }
 
@@ -354,33 +279,41 @@ static math_node *lettered(judge *j, math_node *answer) {
     return n && n->name ? n : answer;
 }
 
+// "5 million" says a number: the value of a node with a unit, number words multiplied into it. NULL: too many parts.
+static math_node *value_with_unit(judge *j, math_node *n, unit *u) {
+    unit_read(n->name, u);
+    if (!u->known || u->key[0] || fmpq_is_one(u->factor)) return n->children[0];
+    return tree_binary(j->memory, MATH_PRODUCT, n->children[0], tree_number(j->memory, u->factor));
+}
+
+// A unit beside a percent or degree sign: 5 cm is neither 5% nor 5 degrees.
+static bool sign_is_other_unit(judge *j, math_node *n, const unit *u, math_node *with_unit) {
+    if (marked(j, n, MATH_PERCENT)) return u->key[0] != 0 && !marked(j, with_unit->children[0], MATH_PERCENT);
+    if (!marked(j, n, MATH_DEGREE)) return false;
+    bool degrees = strcmp(u->key, "celsius") == 0 || strcmp(u->key, "fahrenheit") == 0;
+    return u->key[0] != 0 && !degrees && !marked(j, with_unit->children[0], MATH_DEGREE);
+}
+
 static math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
     if (gold->kind == MATH_WITH_UNIT) answer = lettered(j, answer);
     bool gold_unit = gold->kind == MATH_WITH_UNIT, answer_unit = answer->kind == MATH_WITH_UNIT;
-    if (!gold_unit || !answer_unit) {
-        math_node *value = answer_unit ? answer->children[0] : answer;
-        if (answer_unit) { // "5 million" says a number
-            unit u;
-            unit_read(answer->name, &u);
-            if (u.known && u.key[0] == 0 && !fmpq_is_one(u.factor))
-                value = tree_binary(j->memory, MATH_PRODUCT, value, tree_number(j->memory, u.factor));
-            unit_clear(&u);
-            if (!value) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
-        }
-        math_node *wanted = gold_unit ? gold->children[0] : gold;
-        if (gold_unit) {
-            unit u;
-            unit_read(gold->name, &u);
-            if (u.known && u.key[0] == 0 && !fmpq_is_one(u.factor))
-                wanted = tree_binary(j->memory, MATH_PRODUCT, wanted, tree_number(j->memory, u.factor));
-            unit_clear(&u);
-            if (!wanted) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
-        }
-        return accept_answer(j, wanted, value);
-    }
-    unit g, a;
-    unit_read(gold->name, &g), unit_read(answer->name, &a);
     math_outcome outcome;
+    unit g, a;
+    if (!gold_unit || !answer_unit) {
+        math_node *with_unit = gold_unit ? gold : answer, *other = gold_unit ? answer : gold;
+        math_node *value = value_with_unit(j, with_unit, &g);
+        if (!value)
+            outcome = judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+        else if (sign_is_other_unit(j, other, &g, with_unit))
+            outcome = refuse(j, "the units differ");
+        else if (g.known && strcmp(g.key, "") == 0 && unit_is_radian(with_unit->name) && marked(j, other, MATH_DEGREE))
+            outcome = value_compare(j, gold_unit ? value : other, gold_unit ? other : value);
+        else
+            outcome = gold_unit ? accept_answer(j, value, other) : accept_answer(j, other, value);
+        unit_clear(&g);
+        return outcome;
+    }
+    unit_read(gold->name, &g), unit_read(answer->name, &a);
     if (strcmp(g.key, a.key) != 0)
         outcome = refuse(j, "the units differ");
     else if (fmpq_equal(g.factor, a.factor))
@@ -418,9 +351,9 @@ static bool is_region(const math_node *n) {
     case MATH_SYMBOL:
         return strcmp(n->name, "mathbb R") == 0;
     case MATH_RELATION:
-        return !all_equations(n);
+        return !node_is_equation(n);
     case MATH_LIST:
-        return n->integer != ',' && n->count && n->children[0]->kind == MATH_RELATION && !all_equations(n->children[0]);
+        return n->integer != ',' && n->count && n->children[0]->kind == MATH_RELATION && !node_is_equation(n->children[0]);
     default:
         return false;
     }
@@ -428,81 +361,8 @@ static bool is_region(const math_node *n) {
 
 // x in {1, 2}
 static bool names_members(const math_node *n) {
-    return n->kind == MATH_RELATION && n->count == 2 && n->operators[0] == MATH_IN && is_name(n->children[0]) &&
+    return n->kind == MATH_RELATION && n->count == 2 && n->operators[0] == MATH_IN && node_is_name(n->children[0]) &&
            n->children[1]->kind == MATH_SET;
-}
-
-// Two relations other than equations that are no sets of real numbers.
-static math_outcome accept_relation(judge *j, math_node *gold, math_node *answer) {
-    if (answer->kind != MATH_RELATION || gold->kind != MATH_RELATION) return refuse(j, "a relation is asked for");
-    math_node *g = normal_form(j->memory, gold), *a = normal_form(j->memory, answer);
-    if (!g || !a) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
-    if (g->count != a->count || memcmp(g->operators, a->operators, g->count - 1) != 0)
-        return refuse(j, "the relations are of different kinds");
-    if (g->count == 2 && strchr("<l", g->operators[0]))
-        return functions_proportional(j, g->children[0], g->children[1], a->children[0], a->children[1], true);
-    if (g->count == 2 && g->operators[0] == MATH_NE)
-        return functions_proportional(j, g->children[0], g->children[1], a->children[0], a->children[1], false);
-    return in_order(j, g, a);
-}
-
-static bool mentions(const math_node *n, const char *symbol) {
-    if (node_is_symbol(n, symbol)) return true;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (mentions(n->children[i], symbol)) return true;
-    return false;
-}
-
-static void rename_symbol(math_node *n, const char *from, const char *to) {
-    if (node_is_symbol(n, from)) n->name = to;
-    for (uint32_t i = 0; i < n->count; i++) rename_symbol(n->children[i], from, to);
-}
-
-// f(t) = t^2 for f(x) = x^2: the letters of the arguments are free to choose. Renames them in the answer's equation.
-static bool rename_arguments(math_node *equation, const math_node *gold, const math_node *answer) {
-    if (gold->kind != MATH_FUNCTION || answer->kind != MATH_FUNCTION || gold->count != answer->count ||
-        strcmp(gold->name, answer->name) != 0)
-        return false;
-    for (uint32_t i = 0; i < gold->count; i++) {
-        const math_node *to = gold->children[i], *from = answer->children[i];
-        if (to->kind != MATH_SYMBOL || from->kind != MATH_SYMBOL) return false;
-        if (strcmp(to->name, from->name) == 0) continue;
-        if (mentions(equation, to->name)) return false;
-        rename_symbol(equation, from->name, to->name);
-    }
-    return true;
-}
-
-// x and x, and y and y(x).
-static bool same_name(const math_node *a, const math_node *b) {
-    if (tree_compare(a, b) == 0) return true;
-    if (a->kind == MATH_SYMBOL && b->kind == MATH_FUNCTION) return same_name(b, a);
-    return a->kind == MATH_FUNCTION && b->kind == MATH_SYMBOL && a->count == 1 && a->children[0]->kind == MATH_SYMBOL &&
-           strcmp(a->name, b->name) == 0;
-}
-
-static math_outcome accept_equation(judge *j, math_node *gold, math_node *answer) {
-    math_node *name, *value, *other_name, *other_value;
-    read_assignment(gold, &name, &value);
-    bool equation = all_equations(answer);
-    if (!name) { // an equation, not an assignment
-        if (!equation || answer->count != 2 || gold->count != 2) {
-            if (equation && gold->count == answer->count) return in_order(j, gold, answer);
-            return refuse(j, "an equation is asked for");
-        }
-        return functions_proportional(j, gold->children[0], gold->children[1], answer->children[0], answer->children[1], false);
-    }
-    if (!equation) return accept_answer(j, value, answer);
-    read_assignment(answer, &other_name, &other_value);
-    math_outcome outcome = refuse(j, "another quantity is given");
-    bool same = other_name && same_name(name, other_name);
-    if (same || !other_name) outcome = accept_answer(j, value, other_value);
-    if (outcome != MATH_EQUAL && other_name && rename_arguments(answer, name, other_name))
-        outcome = accept_answer(j, value, other_value);
-    if (outcome == MATH_EQUAL || !node_has_variables(value) || gold->count != 2 || answer->count != 2) return outcome;
-    math_outcome whole =
-        functions_proportional(j, gold->children[0], gold->children[1], answer->children[0], answer->children[1], false);
-    return whole == MATH_EQUAL || outcome == MATH_DIFFERENT ? whole : outcome;
 }
 
 // A sum or product in which matrices or vectors stand.
@@ -513,7 +373,7 @@ static bool folds_to_matrix(const math_node *n) {
     case MATH_QUOTIENT:
     case MATH_NEGATE:
     case MATH_POWER:
-        return contains(n, MATH_MATRIX) || contains(n, MATH_TUPLE);
+        return node_contains(n, MATH_MATRIX) || node_contains(n, MATH_TUPLE);
     default:
         return false;
     }
@@ -537,17 +397,10 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
         math_node *g = matrix_fold(j, gold), *a = matrix_fold(j, answer);
         if (g && a && (g != gold || a != answer)) return accept_answer(j, g, a);
     }
-    if (all_equations(gold)) return accept_equation(j, gold, answer);
-    if (all_equations(answer)) {
-        math_node *name, *value;
-        read_assignment(answer, &name, &value);
-        long zero;
-        if (!name && node_has_variables(answer->children[0]) && node_small_integer(value, &zero) && zero == 0)
-            return refuse(j, "an equation is given, a value is asked for");
-        return accept_answer(j, gold, value);
-    }
-    if (contains(gold, MATH_PLUS_MINUS) || contains(answer, MATH_PLUS_MINUS)) {
-        math_node *g = spread(j, gold), *a = spread(j, answer);
+    if (node_is_equation(gold)) return accept_equation(j, gold, answer);
+    if (node_is_equation(answer)) return accept_value_of_equation(j, gold, answer);
+    if (node_contains(gold, MATH_PLUS_MINUS) || node_contains(answer, MATH_PLUS_MINUS)) {
+        math_node *g = spread_signs(j, gold), *a = spread_signs(j, answer);
         if (!g || !a) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
         if (g != gold || a != answer) return accept_answer(j, g, a);
     }

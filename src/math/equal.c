@@ -99,7 +99,7 @@ static bool judge_words(const reading *gold, const reading *answer, math_verdict
             return true;
         }
     }
-    if (gold->only_words && answer->only_words && gold->words.length >= 4 && same_buffer(&gold->words, &answer->words)) {
+    if (gold->only_words && answer->only_words && same_buffer(&gold->words, &answer->words)) {
         say(out, MATH_EQUAL, "text", "");
         return true;
     }

@@ -70,7 +70,7 @@ math_node *tree_node(math_expression *e, math_kind kind, size_t count) {
     }
     math_node *node = tree_take(e, sizeof *node);
     if (!node) return NULL;
-    node->kind = kind, node->count = (uint32_t)count, node->places = -1;
+    node->kind = kind, node->count = (uint32_t)count;
     if (count && !(node->children = tree_take(e, count * sizeof *node->children))) return NULL;
     return node;
 }

@@ -25,7 +25,7 @@
     X(MATH_PRODUCT, "product")      /* n-ary */                                                                                  \
     X(MATH_QUOTIENT, "quotient")    /* numerator, denominator */                                                                 \
     X(MATH_NEGATE, "negate")        /* 1 */                                                                                      \
-    X(MATH_PLUS_MINUS, "plusminus") /* a, b of a +- b; or b alone */                                                             \
+    X(MATH_PLUS_MINUS, "plusminus") /* a, b of a +- b; or b alone; `integer` 1: -+ */                                            \
     X(MATH_POWER, "power")          /* base, exponent */                                                                         \
     X(MATH_ROOT, "root")            /* radicand, index */                                                                        \
     X(MATH_FACTORIAL, "factorial")  /* 1; `integer` exclamation marks */                                                         \
@@ -85,8 +85,9 @@ typedef struct math_node {
     const char *operators; // of a relation: count - 1 bytes
     fmpq *value;           // of a number; owned by the expression
     int integer;           // see the table
-    int places;            // number: digits behind the point as written; -1 for no decimal literal
+    int places;            // of a decimal literal: digits behind the point as written; 1.5e3 has -2
     int digits;            // number: digits as written; of a decimal literal the significant ones
+    bool decimal;          // a number written with a point or an exponent of ten, not repeating
     bool open_left, open_right;
     bool ambiguous; // read in one of two usual ways (a/bc as a/(bc)); says so to the comparison
     bool grouped;   // stood in its own parentheses or braces

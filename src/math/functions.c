@@ -1,5 +1,6 @@
 // Equality of expressions with variables: at points modulo a prime, by certificate, or at points in ball arithmetic; and
 // equations and inequalities that are multiples of each other. See judge.h; called by value.c and accept.c.
+#include <math.h>
 #include <string.h>
 
 #include "base/random.h"
@@ -10,12 +11,12 @@
 #include "math/polynomial.h"
 
 #define VARIABLES_MAX 8
-#define POINTS 6 // of sampled equality
 
 typedef struct scene { // the variables of a comparison
     bindings given;
-    bool whole;    // powers of -1, factorials and binomials: variables are positive integers
-    bool computed; // some opaque part is a computation (a sum, an integral): its being different proves nothing
+    bool whole;     // powers of -1, factorials and binomials: variables are positive integers
+    bool piecewise; // absolute values, roots, floors, maxima: one formula here, another there
+    bool computed;  // some opaque part is a computation (a sum, an integral): its being different proves nothing
     bool crowded;
     bool has_pi, has_e;
 } scene;
@@ -39,8 +40,10 @@ static void unify_call(judge *j, const scene *s, math_node *n) {
     for (size_t i = 0; i < s->given.count; i++) {
         const math_node *other = s->given.items[i].node;
         if (!other || other->kind != MATH_FUNCTION || other->count != n->count || strcmp(other->name, n->name) != 0) continue;
-        bool same = n->count > 0;
+        bool same = n->count > 0, saved = j->exact;
+        j->exact = true;
         for (uint32_t k = 0; k < n->count && same; k++) same = value_compare(j, other->children[k], n->children[k]) == MATH_EQUAL;
+        j->exact = saved;
         if (!same) continue;
         memcpy(n->children, other->children, n->count * sizeof *n->children);
         return;
@@ -62,6 +65,7 @@ static void find_variables(judge *j, scene *s, math_node *n) {
     case MATH_FUNCTION:
         if (name_is_function(n->name) && n->count >= 1 && n->count <= 2) {
             s->whole |= strcmp(n->name, "gcd") == 0 || strcmp(n->name, "lcm") == 0 || strcmp(n->name, "mod") == 0;
+            s->piecewise |= strcmp(n->name, "max") == 0 || strcmp(n->name, "min") == 0 || strncmp(n->name, "arc", 3) == 0;
             break;
         }
         for (uint32_t i = 0; i < n->count; i++) {
@@ -103,12 +107,16 @@ static void find_variables(judge *j, scene *s, math_node *n) {
         s->whole |= node_has_variables(n);
         break;
     case MATH_POWER: {
-        long base;
+        long base, exponent;
         s->whole |= node_small_integer(n->children[0], &base) && base < 0 && node_has_variables(n->children[1]);
+        s->piecewise |= !node_small_integer(n->children[1], &exponent) && node_has_variables(n->children[0]);
         break;
     }
+    case MATH_ROOT:
+    case MATH_ABSOLUTE:
     case MATH_FLOOR:
     case MATH_CEILING:
+        s->piecewise |= node_has_variables(n);
         break;
     default:
         break;
@@ -120,16 +128,35 @@ static void scene_clear(scene *s) {
     for (size_t i = 0; i < s->given.count; i++) fmpq_clear(s->given.items[i].value);
 }
 
-// Point number k: dyadic coordinates in [1/4, 4 + 1/4), negative ones for `negative`; or positive integers.
-static void scene_place(const judge *j, scene *s, uint32_t k, bool negative) {
+#define WHOLE_POINTS 14     // 12 in a row, so that every remainder modulo 12 occurs, and two farther out
+#define NEAR_POINTS 3       // about 1
+#define POSITIVE_POINTS 6   // the others much smaller or larger
+#define REAL_POINTS 10      // the others negative
+#define PIECEWISE_POINTS 28 // the others of any size and sign
+
+// Sets the variables to those of point number k. Whole numbers for s->whole; else dyadic numbers, 2^-2 to 2^2 for the near
+// points, otherwise up to 2^14 and down to 2^-14: what one size of numbers hides, another shows.
+static void scene_place(const judge *j, scene *s, uint32_t k) {
+    static const long units[4] = {1, 5, 7, 11};
     for (size_t i = 0; i < s->given.count; i++) {
-        random_words w = random_draw(j->options->seed, RANDOM_VERIFY, j->pair, 1000 + k, (uint32_t)i);
-        if (s->whole)
-            fmpq_set_si(s->given.items[i].value, 1 + (long)(w.word[0] % 7) + (long)k, 1);
+        random_words w = random_draw(j->options->seed, RANDOM_VERIFY, j->pair, 1000 + (s->whole ? 0 : k), (uint32_t)i);
+        fmpq *value = s->given.items[i].value;
+        if (s->whole) {
+            long step = i ? units[w.word[0] % 4] : 1, start = (long)(w.word[1] % 12);
+            fmpq_set_si(value, k < 12 ? 1 + (step * (long)k + start) % 12 : 20 + start + 100 * ((long)k - 12), 1);
+            continue;
+        }
+        fmpq_set_si(value, 4096 + (long)(w.word[0] % 65536), 16384);
+        fmpq_canonicalise(value);
+        bool near = k < NEAR_POINTS || k == POSITIVE_POINTS || (k >= REAL_POINTS && k % 2);
+        bool small = k == 3 || (k != 4 && w.word[1] % 2);
+        mp_bitcnt_t shift = near ? 0 : k >= REAL_POINTS ? w.word[2] % 13 : 6 + w.word[2] % 7;
+        if (small)
+            fmpq_div_2exp(value, value, shift);
         else
-            fmpq_set_si(s->given.items[i].value, 4096 + (long)(w.word[0] % 65536), 16384);
-        fmpq_canonicalise(s->given.items[i].value);
-        if (negative && !s->whole) fmpq_neg(s->given.items[i].value, s->given.items[i].value);
+            fmpq_mul_2exp(value, value, shift);
+        bool mixed = k == POSITIVE_POINTS + 1 || k == POSITIVE_POINTS + 2 || (k >= REAL_POINTS && k % 4 != 1);
+        if (k == POSITIVE_POINTS || k == POSITIVE_POINTS + 3 || (mixed && w.word[3] % 2)) fmpq_neg(value, value);
     }
 }
 
@@ -138,6 +165,7 @@ static math_outcome compare_modular(judge *j, const scene *s, const math_node *g
     size_t agreed = 0;
     for (uint32_t attempt = 0; attempt < 8 && agreed < 3; attempt++) {
         modular_point point;
+        modular_prime(&point, j->options->seed, j->pair, attempt);
         modular_draw(&point, &s->given, j->options->seed, j->pair, attempt);
         ulong g, a;
         value_state sg = modular_evaluate(gold, &point, &j->steps, &g), sa = modular_evaluate(answer, &point, &j->steps, &a);
@@ -166,38 +194,42 @@ static bool real_throughout(judge *j, const scene *s, const math_node *n) {
     return real;
 }
 
-// One point: 1 agree, 0 proven different, -1 nothing learned.
+// log2 |x|, 0 where x may be 0.
+static double size_of(const acb_t x) {
+    if (acb_contains_zero(x) || !acb_is_finite(x)) return 0;
+    mag_t m;
+    mag_init(m);
+    acb_get_mag(m, x);
+    double size = mag_get_d_log2_approx(m);
+    mag_clear(m);
+    return fabs(size) < 1e6 ? size : 0;
+}
+
+// One point: 1 agree to `needed` bits of the value, 0 proven different, -1 nothing learned.
 static int compare_at(judge *j, const scene *s, const math_node *gold, const math_node *answer, double needed, bool real_only) {
     acb_t g, a, d;
     acb_init(g), acb_init(a), acb_init(d);
     int result = -1;
-    for (long precision = 128; precision <= 1024; precision *= 2) {
+    for (long precision = 64; precision <= 1024;) {
         value_state sg = ball_evaluate(gold, &s->given, precision, &j->steps, g);
         value_state sa = sg == VALUE_KNOWN ? ball_evaluate(answer, &s->given, precision, &j->steps, a) : sg;
         if (sg != VALUE_KNOWN || sa != VALUE_KNOWN) break;
-        if (real_only && (!real_throughout(j, s, gold) || !real_throughout(j, s, answer))) break;
         if (!acb_is_finite(g) || !acb_is_finite(a)) {
             if (precision >= 512) break;
+            precision *= 2;
             continue;
         }
         acb_sub(d, g, a, precision);
         if (!acb_contains_zero(d)) {
-            result = 0;
+            // Where something leaves the real numbers, \sqrt{a}\sqrt{b} is not \sqrt{ab}, and nobody minds.
+            if (!real_only || (real_throughout(j, s, gold) && real_throughout(j, s, answer))) result = 0;
             break;
         }
-        double scale = 0; // agreement is relative to large values
-        if (!acb_contains_zero(g)) {
-            mag_t m;
-            mag_init(m);
-            acb_get_mag(m, g);
-            double size = mag_get_d_log2_approx(m);
-            if (size > 0 && size < 1e6) scale = size;
-            mag_clear(m);
-        }
-        if (acb_is_exact(d) || ball_below(d, needed - scale)) {
+        if (acb_is_exact(d) || ball_below(d, needed - size_of(g))) {
             result = 1;
             break;
         }
+        precision = precision == 64 && needed < 900 ? ((long)needed + 127) / 64 * 64 : 2 * precision;
     }
     acb_clear(g), acb_clear(a), acb_clear(d);
     return result;
@@ -214,27 +246,33 @@ static double constant_bits(judge *j, const math_node *n) {
 }
 
 static math_outcome compare_sampled(judge *j, scene *s, const math_node *gold, const math_node *answer) {
-    int agreed = 0;
+    uint32_t points = s->whole ? WHOLE_POINTS : s->piecewise ? PIECEWISE_POINTS : REAL_POINTS, agreed = 0;
     double needed = BALL_AGREEMENT_BITS + constant_bits(j, gold) + constant_bits(j, answer);
     if (needed > 900) needed = 1e9; // differences can still be proven
-    for (uint32_t k = 0; k < 2 * POINTS && agreed < POINTS; k++) {
-        scene_place(j, s, k, false);
-        int at = compare_at(j, s, gold, answer, needed, false);
+    for (uint32_t k = 0; k < points; k++) {
+        if (k == POSITIVE_POINTS && agreed == 0) break;
+        scene_place(j, s, k);
+        int at = compare_at(j, s, gold, answer, needed, !s->whole && k >= POSITIVE_POINTS);
         if (at == 0) {
             if (s->computed) return judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
             return judge_says(j, MATH_DIFFERENT, "sampled", "the expressions differ at a point");
         }
-        agreed += at > 0;
-        if (k + 1 >= POINTS && agreed == 0) break;
-    }
-    for (uint32_t k = 0; k < POINTS / 2 && agreed >= 3 && !s->whole; k++) {
-        scene_place(j, s, 100 + k, true);
-        if (compare_at(j, s, gold, answer, needed, true) == 0 && !s->computed)
-            return judge_says(j, MATH_DIFFERENT, "sampled", "the expressions differ at a negative point");
+        agreed += at > 0 && (s->whole || k < POSITIVE_POINTS);
     }
     if (agreed < 3) return judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
     j->probabilistic = true;
-    return judge_says(j, MATH_EQUAL, "probabilistic", "the expressions agree to %.0f bits at %d points", needed, agreed);
+    return judge_says(j, MATH_EQUAL, "probabilistic", "the expressions agree to %.0f bits at %u points", needed, agreed);
+}
+
+// Whether both have a value at some point: 0/0 is equal to nothing.
+static bool have_values(judge *j, scene *s, const math_node *gold, const math_node *answer) {
+    acb_t x;
+    acb_init(x);
+    scene_place(j, s, 0);
+    bool known = ball_evaluate(gold, &s->given, 128, &j->steps, x) == VALUE_KNOWN && acb_is_finite(x) &&
+                 ball_evaluate(answer, &s->given, 128, &j->steps, x) == VALUE_KNOWN && acb_is_finite(x);
+    acb_clear(x);
+    return known;
 }
 
 math_outcome functions_compare(judge *j, math_node *gold, math_node *answer) {
@@ -245,10 +283,11 @@ math_outcome functions_compare(judge *j, math_node *gold, math_node *answer) {
     if (s.crowded)
         outcome = judge_says(j, MATH_OVER_LIMIT, "modular", "more than %d variables", VARIABLES_MAX);
     else {
-        bool proven = j->probabilistic, independent;
+        bool before = j->probabilistic, plain;
         outcome = compare_modular(j, &s, gold, answer);
-        if (outcome != MATH_DIFFERENT && polynomial_compare(j, gold, answer, &independent) == 1) { // the certificate
-            j->probabilistic = proven;
+        if (outcome != MATH_DIFFERENT && polynomial_compare(j, gold, answer, &plain) == 1 &&
+            (plain || have_values(j, &s, gold, answer))) { // the certificate
+            j->probabilistic = before;
             outcome = judge_says(j, MATH_EQUAL, "polynomial", "%s", "");
         }
         if (outcome == MATH_UNDECIDED) outcome = compare_sampled(j, &s, gold, answer);
@@ -275,23 +314,21 @@ static int sign_at(judge *j, const scene *s, const math_node *f, const math_node
 
 // F(p) H(p0) = F(p0) H(p) modulo a prime at three points p. MATH_UNDECIDED when not rational.
 static math_outcome proportional_modular(judge *j, const scene *s, const math_node *f, const math_node *h) {
-    modular_point base, point;
-    modular_draw(&base, &s->given, j->options->seed, j->pair, 0);
+    modular_point point;
+    modular_prime(&point, j->options->seed, j->pair, 0);
+    modular_draw(&point, &s->given, j->options->seed, j->pair, 0);
     ulong f0, h0, f1, h1;
-    if (modular_evaluate(f, &base, &j->steps, &f0) != VALUE_KNOWN || modular_evaluate(h, &base, &j->steps, &h0) != VALUE_KNOWN)
+    if (modular_evaluate(f, &point, &j->steps, &f0) != VALUE_KNOWN || modular_evaluate(h, &point, &j->steps, &h0) != VALUE_KNOWN)
         return MATH_UNDECIDED;
     if (f0 == 0 || h0 == 0)
         return f0 == h0 ? MATH_UNDECIDED : judge_says(j, MATH_DIFFERENT, "modular", "one equation is trivial");
     for (uint32_t k = 1; k <= 3; k++) {
-        point = base; // other values, the same prime
-        modular_point fresh;
-        modular_draw(&fresh, &s->given, j->options->seed, j->pair, k);
-        for (size_t i = 0; i < s->given.count; i++) point.values[i] = fresh.values[i] % base.prime;
+        modular_draw(&point, &s->given, j->options->seed, j->pair, k); // other values, the same prime
         if (modular_evaluate(f, &point, &j->steps, &f1) != VALUE_KNOWN ||
             modular_evaluate(h, &point, &j->steps, &h1) != VALUE_KNOWN)
             return MATH_UNDECIDED;
-        ulong left = n_mulmod2_preinv(f1, h0, base.prime, base.inverse),
-              right = n_mulmod2_preinv(f0, h1, base.prime, base.inverse);
+        ulong left = n_mulmod2_preinv(f1, h0, point.prime, point.inverse),
+              right = n_mulmod2_preinv(f0, h1, point.prime, point.inverse);
         if (left != right) return judge_says(j, MATH_DIFFERENT, "modular", "the equations are no multiples of each other");
     }
     j->probabilistic = true;
@@ -302,14 +339,15 @@ static math_outcome proportional_sampled(judge *j, scene *s, math_node *f, math_
     acb_t f0, h0, f1, h1;
     acb_init(f0), acb_init(h0), acb_init(f1), acb_init(h1);
     const long precision = 512;
-    scene_place(j, s, 0, false);
+    double needed = BALL_AGREEMENT_BITS + constant_bits(j, f) + constant_bits(j, h);
+    uint32_t points = s->whole ? WHOLE_POINTS : s->piecewise ? PIECEWISE_POINTS : REAL_POINTS, agreed = 0;
+    scene_place(j, s, 0);
     math_outcome outcome = judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
     bool known = ball_evaluate(f, &s->given, precision, &j->steps, f0) == VALUE_KNOWN &&
                  ball_evaluate(h, &s->given, precision, &j->steps, h0) == VALUE_KNOWN && !acb_contains_zero(f0) &&
                  !acb_contains_zero(h0);
-    int agreed = 0;
-    for (uint32_t k = 1; known && k < POINTS + 4 && agreed < POINTS; k++) {
-        scene_place(j, s, k, false);
+    for (uint32_t k = 1; known && k < points; k++) {
+        scene_place(j, s, k);
         if (ball_evaluate(f, &s->given, precision, &j->steps, f1) != VALUE_KNOWN ||
             ball_evaluate(h, &s->given, precision, &j->steps, h1) != VALUE_KNOWN)
             continue;
@@ -317,15 +355,17 @@ static math_outcome proportional_sampled(judge *j, scene *s, math_node *f, math_
         acb_mul(h1, h1, f0, precision);
         acb_sub(f1, f1, h1, precision);
         if (!acb_is_finite(f1)) continue;
-        if (!acb_contains_zero(f1)) {
+        bool real_only = !s->whole && k >= POSITIVE_POINTS;
+        if (acb_contains_zero(f1))
+            agreed += !real_only && ball_below(f1, needed - size_of(h1));
+        else if (!real_only || (real_throughout(j, s, f) && real_throughout(j, s, h))) {
             known = false;
             outcome = judge_says(j, MATH_DIFFERENT, "sampled", "the equations are no multiples of each other");
-        } else
-            agreed += ball_below(f1, BALL_AGREEMENT_BITS);
+        }
     }
-    if (known && agreed >= 4) {
+    if (known && agreed >= 3) {
         j->probabilistic = true;
-        outcome = judge_says(j, MATH_EQUAL, "probabilistic", "equations proportional at %d points", agreed);
+        outcome = judge_says(j, MATH_EQUAL, "probabilistic", "equations proportional at %u points", agreed);
     }
     acb_clear(f0), acb_clear(h0), acb_clear(f1), acb_clear(h1);
     return outcome;
@@ -348,7 +388,7 @@ math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *g
             outcome = s.computed ? judge_says(j, MATH_UNDECIDED, "structure", "a part of it cannot be computed")
                                  : proportional_sampled(j, &s, f, h);
         if (outcome == MATH_EQUAL && positive) {
-            scene_place(j, &s, 0, false);
+            scene_place(j, &s, 0);
             int sign = sign_at(j, &s, f, h);
             if (sign < 0)
                 outcome = judge_says(j, MATH_DIFFERENT, "structure", "the inequality points the other way");

@@ -7,12 +7,15 @@
 
 #define JUDGE_STEPS 400000 // of all evaluations of one comparison; a rational operation is one step, a ball operation 1 + bits/64
 
+#define MEMBERS_MAX 64 // of a list or set that is compared in any order
+
 typedef struct judge {
     const math_options *options;
     math_expression *memory; // where nodes made on the way live; both trees outlive the judge
     const char *tier;
     char reason[192];
     bool probabilistic; // some equality on the way was accepted without proof
+    bool exact;         // no rounding here: a decimal inside a larger expression is what it says
     size_t steps;
     uint64_t pair; // hash of the two texts: chooses points and primes
 } judge;
@@ -33,8 +36,23 @@ math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *g
 // value.c: the order of two real constants: -1, 0, 1; 2 when not known.
 int value_order(judge *j, const math_node *a, const math_node *b);
 
-// accept.c: the acceptance rules for answers of every shape.
+// accept.c: the acceptance rules for answers of every shape; and the same for the members of two nodes, one by one.
 math_outcome accept_answer(judge *j, math_node *gold, math_node *answer);
+math_outcome accept_in_order(judge *j, math_node *gold, math_node *answer);
+
+// equations.c: a gold that is an equation or a chain of them; an equation where a value is asked for; two relations other than
+// equations that are no sets of real numbers.
+math_outcome accept_equation(judge *j, math_node *gold, math_node *answer);
+math_outcome accept_value_of_equation(judge *j, math_node *gold, math_node *answer);
+math_outcome accept_relation(judge *j, math_node *gold, math_node *answer);
+bool node_is_equation(const math_node *n);   // a relation of nothing but = and \approx
+bool node_is_name(const math_node *n);       // names what is asked for: x, f(x), \vec{v}, \text{Area}, (x, y), \frac{dy}{dx}
+bool node_is_assignment(const math_node *n); // an equation whose first side is a name
+
+// plus_minus.c: a list or set whose members with plus-minus are replaced by the values that they stand for; a lone a +- b becomes
+// a list of two. `n` itself where nothing is to be done; NULL beyond the limits.
+math_node *spread_signs(judge *j, math_node *n);
+bool node_contains(const math_node *n, math_kind kind);
 
 // region.c: sets of real numbers. VALUE-like result of comparing two trees as unions of intervals; MATH_UNPARSED when one of them
 // is no such set.

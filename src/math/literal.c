@@ -79,10 +79,10 @@ math_node *literal_node(math_expression *e, const char *text, size_t length) {
     node = tree_number(e, value);
     if (node) node->digits = (int)count;
     if (node && (point || scientific) && !repeating) {
-        long behind = (long)places - exponent;
         size_t leading = 0;
         while (leading < count && digits[leading] == '0') leading++;
-        node->places = behind > 0 ? (int)behind : 0;
+        node->decimal = true;
+        node->places = (int)((long)places - exponent);
         node->digits = (int)(count - leading);
     }
 cleanup:

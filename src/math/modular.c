@@ -4,34 +4,53 @@
 
 #include <string.h>
 
-#include <flint/nmod_vec.h>
 #include <flint/ulong_extras.h>
 
 #include "base/random.h"
 
+#define PRIMES 16
+
+typedef struct field {
+    ulong prime, inverse, root;
+} field;
+
+// Finding a prime takes longer than a comparison: each thread remembers those of the last seed.
+static const field *field_of(uint64_t seed, uint32_t index) {
+    static _Thread_local field known[PRIMES];
+    static _Thread_local uint64_t of_seed;
+    if (of_seed != seed) memset(known, 0, sizeof known);
+    of_seed = seed;
+    field *f = &known[index];
+    if (f->prime) return f;
+    random_words w = random_draw(seed, RANDOM_VERIFY, index, UINT32_MAX, 0);
+    ulong p = ((ulong)1 << 61) | (((ulong)w.word[0] << 32 | w.word[1]) >> 4);
+    do p = n_nextprime(p, 0);
+    while (p % 4 != 1); // -1 is a square
+    *f = (field){p, n_preinvert_limb(p), n_sqrtmod(p - 1, p)};
+    return f;
+}
+
+void modular_prime(modular_point *point, uint64_t seed, uint64_t pair, uint32_t attempt) {
+    const field *f = field_of(seed, (uint32_t)(pair + attempt) % PRIMES);
+    point->prime = f->prime, point->inverse = f->inverse, point->root = f->root;
+}
+
+static ulong draw(const modular_point *point, uint64_t seed, uint64_t pair, uint32_t attempt, uint32_t which) {
+    random_words w = random_draw(seed, RANDOM_VERIFY, pair, attempt, which);
+    return ((ulong)w.word[0] << 32 | w.word[1]) % point->prime;
+}
+
 void modular_draw(modular_point *point, const bindings *names, uint64_t seed, uint64_t pair, uint32_t attempt) {
-    random_words w = random_draw(seed, RANDOM_VERIFY, pair, attempt, 0);
-    ulong start = ((ulong)1 << 61) | (((ulong)w.word[0] << 32 | w.word[1]) >> 4);
-    do start = n_nextprime(start, 0);
-    while (start % 4 != 1); // -1 is a square
-    point->prime = start, point->inverse = n_preinvert_limb(start), point->root = n_sqrtmod(start - 1, start);
     point->names = names;
-    for (size_t i = 0; i < BINDINGS_MAX + 2; i++) {
-        w = random_draw(seed, RANDOM_VERIFY, pair, attempt, (uint32_t)i + 1);
-        ulong value = ((ulong)w.word[0] << 32 | w.word[1]) % start;
-        if (i < BINDINGS_MAX)
-            point->values[i] = value;
-        else if (i == BINDINGS_MAX)
-            point->pi = value;
-        else
-            point->e = value;
-    }
+    for (uint32_t i = 0; i < names->count; i++) point->values[i] = draw(point, seed, pair, attempt, i);
+    point->pi = draw(point, seed, pair, attempt, BINDINGS_MAX);
+    point->e = draw(point, seed, pair, attempt, BINDINGS_MAX + 1);
 }
 
 static value_state rational(const fmpq_t q, const modular_point *p, ulong *out) {
     ulong top = fmpz_fdiv_ui(fmpq_numref(q), p->prime), bottom = fmpz_fdiv_ui(fmpq_denref(q), p->prime);
     if (bottom == 0) return VALUE_UNDEFINED;
-    *out = n_mulmod2_preinv(top, n_invmod(bottom, p->prime), p->prime, p->inverse);
+    *out = bottom == 1 ? top : n_mulmod2_preinv(top, n_invmod(bottom, p->prime), p->prime, p->inverse);
     return VALUE_KNOWN;
 }
 

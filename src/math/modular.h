@@ -12,7 +12,8 @@ typedef struct modular_point {
     ulong pi, e; // stand for the transcendental constants
 } modular_point;
 
-// Draws prime and values as a function of (seed, pair, attempt).
+// Chooses the prime, and the values modulo it, as functions of (seed, pair, attempt).
+void modular_prime(modular_point *point, uint64_t seed, uint64_t pair, uint32_t attempt);
 void modular_draw(modular_point *point, const bindings *names, uint64_t seed, uint64_t pair, uint32_t attempt);
 
 // The value of a tree made of rational numbers, variables, pi, e, i and rational operations. VALUE_UNDEFINED: a zero denominator

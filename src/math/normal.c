@@ -121,7 +121,7 @@ static bool collect_factors(math_expression *e, pieces *top, pieces *bottom, boo
             n = negated(e, n);
             if (!n) return false;
         }
-        if (fmpz_is_one(fmpq_denref(n->value)) || n->places >= 0) return add_piece(top, n);
+        if (fmpz_is_one(fmpq_denref(n->value)) || n->decimal) return add_piece(top, n);
         fmpq_t q;
         fmpq_init(q);
         fmpq_set_fmpz(q, fmpq_numref(n->value));

@@ -23,58 +23,70 @@ static void power_of_ten(fmpz_t out, int exponent) {
     fmpz_pow_ui(out, out, (unsigned long)exponent);
 }
 
+#define PLACES_MAX 6000
+
+// q = v 10^places
+static void shift_decimal(fmpq_t q, const fmpq_t v, int places) {
+    fmpz_t power;
+    fmpz_init(power);
+    power_of_ten(power, places < 0 ? -places : places);
+    if (places < 0)
+        fmpq_div_fmpz(q, v, power);
+    else
+        fmpq_mul_fmpz(q, v, power);
+    fmpz_clear(power);
+}
+
 bool number_rounds_to(const fmpq_t d, int places, const fmpq_t v) {
-    if (places < 0 || places > 4096) return fmpq_equal(d, v);
     if (fmpq_equal(d, v)) return true;
+    if (places < -PLACES_MAX || places > PLACES_MAX) return false;
     if (fmpq_sgn(v) != fmpq_sgn(d) && !fmpq_is_zero(d)) return false;
     fmpq_t scaled;
-    fmpz_t power, cut, rounded, whole;
-    fmpq_init(scaled), fmpz_init(power), fmpz_init(cut), fmpz_init(rounded), fmpz_init(whole);
-    power_of_ten(power, places);
-    fmpq_mul_fmpz(scaled, d, power); // the literal's digits; a whole number
+    fmpz_t cut, rounded, whole, twice;
+    fmpq_init(scaled), fmpz_init(cut), fmpz_init(rounded), fmpz_init(whole), fmpz_init(twice);
+    shift_decimal(scaled, d, places); // the literal's digits; a whole number
     fmpz_abs(whole, fmpq_numref(scaled));
     bool exact = fmpz_is_one(fmpq_denref(scaled));
-    fmpq_mul_fmpz(scaled, v, power);
+    shift_decimal(scaled, v, places);
     fmpq_abs(scaled, scaled);
     fmpz_fdiv_q(cut, fmpq_numref(scaled), fmpq_denref(scaled));
     fmpz_mul_2exp(rounded, fmpq_numref(scaled), 1);
     fmpz_add(rounded, rounded, fmpq_denref(scaled));
-    fmpz_mul_2exp(power, fmpq_denref(scaled), 1);
-    fmpz_fdiv_q(rounded, rounded, power);
+    fmpz_mul_2exp(twice, fmpq_denref(scaled), 1);
+    fmpz_fdiv_q(rounded, rounded, twice);
     bool equal = exact && (fmpz_equal(whole, cut) || fmpz_equal(whole, rounded));
-    fmpq_clear(scaled), fmpz_clear(power), fmpz_clear(cut), fmpz_clear(rounded), fmpz_clear(whole);
+    fmpq_clear(scaled), fmpz_clear(cut), fmpz_clear(rounded), fmpz_clear(whole), fmpz_clear(twice);
     return equal;
 }
 
 int number_rounds_to_ball(const fmpq_t d, int places, const arb_t v) {
-    if (places < 0 || places > 4096) return 0;
+    if (places < -PLACES_MAX || places > PLACES_MAX) return 0;
     if (!arb_is_finite(v)) return -1;
     // Both ends of the ball must round alike; monotone rounding does the rest.
-    arf_t low, high;
+    arf_t end;
     fmpq_t q;
     fmpz_t mantissa, exponent;
-    arf_init(low), arf_init(high), fmpq_init(q), fmpz_init(mantissa), fmpz_init(exponent);
-    arb_get_lbound_arf(low, v, 8192);
-    arb_get_ubound_arf(high, v, 8192);
+    arf_init(end), fmpq_init(q), fmpz_init(mantissa), fmpz_init(exponent);
     int answer[2] = {0, 0};
     bool readable = true;
-    for (int end = 0; end < 2; end++) {
-        arf_get_fmpz_2exp(mantissa, exponent, end ? high : low);
-        if (fmpz_cmp_si(exponent, 70000) > 0 || fmpz_cmp_si(exponent, -70000) < 0) {
-            readable = false;
-            break;
-        }
+    for (int k = 0; k < 2 && readable; k++) {
+        if (k)
+            arb_get_ubound_arf(end, v, 8192);
+        else
+            arb_get_lbound_arf(end, v, 8192);
+        arf_get_fmpz_2exp(mantissa, exponent, end);
+        readable = fmpz_cmp_si(exponent, 70000) <= 0 && fmpz_cmp_si(exponent, -70000) >= 0;
+        if (!readable) break;
         fmpq_set_fmpz(q, mantissa);
         long e = fmpz_get_si(exponent);
         if (e >= 0)
             fmpq_mul_2exp(q, q, (mp_bitcnt_t)e);
         else
             fmpq_div_2exp(q, q, (mp_bitcnt_t)-e);
-        answer[end] = number_rounds_to(d, places, q);
+        answer[k] = number_rounds_to(d, places, q);
     }
-    arf_clear(low), arf_clear(high), fmpq_clear(q), fmpz_clear(mantissa), fmpz_clear(exponent);
-    if (!readable) return -1;
-    return answer[0] == answer[1] ? answer[0] : -1;
+    arf_clear(end), fmpq_clear(q), fmpz_clear(mantissa), fmpz_clear(exponent);
+    return readable && answer[0] == answer[1] ? answer[0] : -1;
 }
 
 static value_state factorial(const fmpq_t n, int step, fmpq_t out) {

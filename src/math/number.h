@@ -35,7 +35,8 @@ value_state number_evaluate(const math_node *n, const bindings *given, size_t *s
 // Numbers in a base: the value of "1112112" in base 3. False where a digit does not belong to the base.
 bool number_based(const math_node *n, fmpq_t out);
 
-// Whether the literal `d` (a decimal with `places` places) is `v` rounded half away from zero, or truncated, to its last place.
+// Whether the literal `d` (a decimal with `places` places, perhaps negative) is `v` rounded half away from zero, or truncated, to
+// its last place.
 bool number_rounds_to(const fmpq_t d, int places, const fmpq_t v);
 
 // The same for a ball: 1 yes, 0 no, -1 the ball is too wide to say.

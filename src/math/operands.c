@@ -27,7 +27,7 @@ math_node *parser_argument(parser *p, bool one_digit) {
 }
 
 bool parser_integer_literal(const math_node *n) {
-    return n->kind == MATH_NUMBER && n->places < 0 && fmpz_is_one(fmpq_denref(n->value));
+    return n->kind == MATH_NUMBER && !n->decimal && fmpz_is_one(fmpq_denref(n->value));
 }
 
 // INT followed by a fraction of integer literals smaller than one is a mixed number. `whole` was read, p stands behind it.

@@ -119,7 +119,9 @@ math_node *parser_prefix(parser *p) {
         return parser_expression(p, POWER_MINUS);
     case TOKEN_PLUS_MINUS:
         p->at++;
-        return tree_unary(p->e, MATH_PLUS_MINUS, parser_expression(p, POWER_SUM));
+        a = tree_unary(p->e, MATH_PLUS_MINUS, parser_expression(p, POWER_SUM));
+        if (a) a->integer = t->code;
+        return a;
     case TOKEN_FRACTION:
         p->at++;
         a = parser_argument(p, true);
@@ -372,7 +374,11 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         if (power >= POWER_SUM) break;
         p->at++;
         n = parser_expression(p, POWER_SUM);
-        if (t->kind == TOKEN_PLUS_MINUS) return tree_binary(p->e, MATH_PLUS_MINUS, left, n);
+        if (t->kind == TOKEN_PLUS_MINUS) {
+            n = tree_binary(p->e, MATH_PLUS_MINUS, left, n);
+            if (n) n->integer = t->code;
+            return n;
+        }
         if (t->kind == TOKEN_MINUS) n = tree_unary(p->e, MATH_NEGATE, n);
         return tree_binary(p->e, MATH_SUM, left, n);
     case TOKEN_TIMES:

@@ -39,40 +39,71 @@ status phrase_plain(const char *text, size_t length, buffer *out, bool *only_fon
     return STATUS_OK;
 }
 
+// A run of letters that is a word wherever it stands, and no product of variables.
+static bool is_word(const char *run, size_t length) {
+    char small[32];
+    if (word_is_language(run, length)) return true;
+    if (length >= sizeof small) return length > 0;
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)run[i] >= 0x80) return true;
+        small[i] = lower(run[i]);
+    }
+    return word_is_language(small, length);
+}
+
+// Phrases for one thing.
+static const char *canonical_phrase(const char *words) {
+    static const char *const absent[] = {"dne", "does not exist", "undefined", "not exist", "doesnt exist", NULL};
+    for (size_t i = 0; absent[i]; i++)
+        if (strcmp(words, absent[i]) == 0) return "does not exist";
+    return NULL;
+}
+
 status phrase_words(const char *text, size_t length, buffer *out, bool *words) {
     buffer plain = {0};
     bool only_fonts;
     size_t begin = out->length;
     status code = phrase_plain(text, length, &plain, &only_fonts);
     *words = only_fonts;
-    bool gap = false;
-    for (size_t i = 0; i < plain.length && *words && code == STATUS_OK; i++) {
-        char c = plain.data[i];
-        if (is_letter(c) || (unsigned char)c >= 0x80) {
+    bool gap = false, language = true;
+    size_t count = 0; // of words other than a first article
+    for (size_t i = 0; i < plain.length && *words && code == STATUS_OK;) {
+        const char *at = plain.data + i;
+        size_t run = 0;
+        while (i + run < plain.length && (is_letter(at[run]) || (unsigned char)at[run] >= 0x80)) run++;
+        if (run) {
+            bool article = count == 0 && run == 1 && lower(*at) == 'a';
+            language = language && (article || is_word(at, run));
+            count += !article;
             if (gap && out->length > begin) code = buffer_append_byte(out, ' ');
             gap = false;
-            if (code == STATUS_OK) code = buffer_append_byte(out, lower(c));
-        } else if (strchr(" .,'-:;\"!?()", c) && c)
-            gap = gap || c != '\'';
-        else
-            *words = false;
+            for (size_t k = 0; k < run && code == STATUS_OK; k++) code = buffer_append_byte(out, lower(at[k]));
+            i += run;
+            continue;
+        }
+        // A hyphen joins two words; elsewhere it is a minus sign.
+        bool hyphen = *at == '-' && i > 0 && is_letter(at[-1]) && i + 1 < plain.length && is_letter(at[1]);
+        *words = hyphen || (*at && strchr(" .,':;\"!?()", *at));
+        gap = gap || *at != '\'';
+        i++;
     }
     buffer_free(&plain);
+    if (code != STATUS_OK) return code;
     static const char *const articles[] = {"a ", "an ", "the ", NULL};
-    for (size_t i = 0; *words && articles[i] && code == STATUS_OK; i++) {
+    for (size_t i = 0; *words && articles[i]; i++) {
         size_t n = strlen(articles[i]), rest = out->length - begin;
         if (rest <= n || memcmp(out->data + begin, articles[i], n) != 0) continue;
         memmove(out->data + begin, out->data + begin + n, rest - n);
         out->data[out->length -= n] = 0;
     }
-    if (out->length == begin) *words = false;
-    static const char *const absent[] = {"dne", "does not exist", "undefined", "not exist", "doesnt exist", NULL};
-    for (size_t i = 0; *words && absent[i]; i++) {
-        if (strcmp(out->data + begin, absent[i]) != 0) continue;
-        out->length = begin;
-        return buffer_append_text(out, "does not exist");
+    if (count == 0) *words = false;
+    const char *canonical = *words ? canonical_phrase(out->data + begin) : NULL;
+    if (!canonical) {
+        *words = *words && language;
+        return STATUS_OK;
     }
-    return code;
+    out->length = begin;
+    return buffer_append_text(out, canonical);
 }
 
 size_t phrase_lead(const char *text, size_t length, size_t *open) {
@@ -120,6 +151,26 @@ char phrase_choice_gold(const char *plain, size_t length) {
     return letter >= 'A' && letter <= 'J' ? letter : 0;
 }
 
+// Whether the text behind a chosen letter names another one: "(A), (B)", "A. or B.", "C. 5 or D. 6".
+static bool names_choice(const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        char before = i ? text[i - 1] : ' ', behind = i + 1 < length ? text[i + 1] : ' ';
+        if (text[i] < 'A' || text[i] > 'J' || is_letter(before) || is_letter(behind)) continue;
+        bool closed = behind == ')' || behind == '.' || behind == ':';
+        bool last = true; // nothing but punctuation behind it
+        for (size_t k = i + 1; k < length && last; k++) last = strchr(" .)*", text[k]) && text[k];
+        bool joined = i == 0; // ", B", "or B", "and B", "/B"
+        for (size_t k = i; k > 0 && !joined; k--) {
+            if (text[k - 1] == ' ' || text[k - 1] == '(') continue;
+            joined = strchr(",;/&", text[k - 1]) || (k >= 2 && strncasecmp(text + k - 2, "or", 2) == 0) ||
+                     (k >= 3 && strncasecmp(text + k - 3, "and", 3) == 0);
+            break;
+        }
+        if (closed || (joined && last)) return true;
+    }
+    return false;
+}
+
 char phrase_choice_answer(const char *plain, size_t length) {
     size_t at = 0;
     while (at < length && strchr(" *", plain[at]) && plain[at]) at++;
@@ -144,7 +195,7 @@ char phrase_choice_answer(const char *plain, size_t length) {
     bool marked = open || (at < length && strchr(".:)", plain[at]) && plain[at]);
     if (marked && at < length) at++;
     while (at < length && strchr(" *.", plain[at]) && plain[at]) at++;
-    if (at < length && !marked) return 0;
+    if (at < length && (!marked || names_choice(plain + at, length - at))) return 0;
     return letter >= 'a' ? (char)(letter - 32) : letter;
 }
 
@@ -153,12 +204,33 @@ int phrase_yes_gold(const char *words) {
     return strcmp(words, "no") == 0 || strcmp(words, "false") == 0 ? -1 : 0;
 }
 
+// Whether a text is made of the words yes, no, true, false, or, and alone, of at least one of the first four.
+static bool only_verdicts(const char *text, size_t length) {
+    static const char *const words[] = {"yes", "no", "true", "false", "or", "and"};
+    bool verdict = false;
+    for (size_t at = 0; at < length;) {
+        size_t end = at;
+        while (end < length && is_letter(text[end])) end++;
+        if (end == at) {
+            at++;
+            continue;
+        }
+        size_t which = 0;
+        while (which < 6 && (strlen(words[which]) != end - at || strncasecmp(words[which], text + at, end - at) != 0)) which++;
+        if (which == 6) return false;
+        verdict = verdict || which < 4;
+        at = end;
+    }
+    return verdict;
+}
+
 int phrase_yes_answer(const char *plain, size_t length) {
     size_t at = 0, end;
     while (at < length && strchr(" *\"'", plain[at]) && plain[at]) at++;
     for (end = at; end < length && is_letter(plain[end]); end++) continue;
     if (end < length && (!strchr(" .,;:!*\"'-", plain[end]) || !plain[end])) return 0;
     size_t n = end - at;
+    if (only_verdicts(plain + end, length - end)) return 0; // "yes or no", "yes, no": no answer
     if ((n == 3 && strncasecmp(plain + at, "yes", n) == 0) || (n == 4 && strncasecmp(plain + at, "true", n) == 0)) return 1;
     return (n == 2 && strncasecmp(plain + at, "no", n) == 0) || (n == 5 && strncasecmp(plain + at, "false", n) == 0) ? -1 : 0;
 }

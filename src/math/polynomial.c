@@ -17,8 +17,7 @@ typedef struct ring {
     fmpq_mpoly_ctx_t context;
     const math_node *indeterminates[INDETERMINATES_MAX];
     size_t count;
-    bool free;
-    int constants; // transcendental ones among them
+    bool plain;
 } ring;
 
 typedef struct quotient {
@@ -85,10 +84,7 @@ static bool indeterminate(ring *r, math_node *n, quotient *out) {
     if (i == r->count) {
         if (i == INDETERMINATES_MAX) return false;
         r->indeterminates[r->count++] = n;
-        bool symbol = n->kind == MATH_SYMBOL && strcmp(n->name, "i") != 0;
-        bool constant = symbol && (strcmp(n->name, "pi") == 0 || strcmp(n->name, "e") == 0);
-        r->constants += constant;
-        if (!symbol) r->free = false;
+        r->plain = r->plain && n->kind == MATH_SYMBOL && strcmp(n->name, "i") != 0;
     }
     fmpq_mpoly_gen(out->top, (slong)i, r->context);
     return true;
@@ -145,8 +141,8 @@ static bool read_node(ring *r, math_node *n, quotient *out) {
     return normal && indeterminate(r, normal, out);
 }
 
-int polynomial_compare(judge *j, math_node *a, math_node *b, bool *free) {
-    ring r = {.j = j, .free = true};
+int polynomial_compare(judge *j, math_node *a, math_node *b, bool *plain) {
+    ring r = {.j = j, .plain = true};
     fmpq_mpoly_ctx_init(r.context, INDETERMINATES_MAX, ORD_LEX);
     quotient x, y;
     quotient_init(&x, &r), quotient_init(&y, &r);
@@ -154,7 +150,7 @@ int polynomial_compare(judge *j, math_node *a, math_node *b, bool *free) {
     if (read_node(&r, a, &x) && read_node(&r, b, &y) && multiply(&r, x.top, x.top, y.bottom) &&
         multiply(&r, y.top, y.top, x.bottom))
         result = fmpq_mpoly_equal(x.top, y.top, r.context) ? 1 : 0;
-    *free = r.free && r.constants <= 1; // whether pi and e are independent of each other is not known
+    *plain = r.plain;
     quotient_clear(&x, &r), quotient_clear(&y, &r);
     fmpq_mpoly_ctx_clear(r.context);
     return result;

@@ -5,8 +5,9 @@
 #include "math/judge.h"
 
 // Every part that is no rational operation (a symbol, pi, \sqrt{3}, \sin x in normal form) is an indeterminate.
-// 1: the two are the same quotient, a proof that they are equal. 0: they are different quotients, a proof that they differ only
-// where `free` is set: every indeterminate was a variable, or a single transcendental constant. -1: too large to say.
-int polynomial_compare(judge *j, math_node *a, math_node *b, bool *free);
+// 1: the two are the same quotient, a proof that they are equal wherever both have a value. 0: they are different quotients,
+// which proves nothing: parts may depend on each other. -1: too large to say. *plain: every part was a symbol other than i, so
+// that no denominator can be zero in disguise.
+int polynomial_compare(judge *j, math_node *a, math_node *b, bool *plain);
 
 #endif

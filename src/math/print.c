@@ -149,7 +149,7 @@ status math_print_node(const math_node *n, buffer *out) {
         return put(n->children[0], LEVEL_PRODUCT, out);
     case MATH_PLUS_MINUS:
         if (n->count == 2) TRY(put(n->children[0], LEVEL_PRODUCT, out));
-        TRY(buffer_append_text(out, "+-"));
+        TRY(buffer_append_text(out, n->integer ? "\\mp " : "+-"));
         return put(n->children[n->count - 1], LEVEL_PRODUCT, out);
     case MATH_POWER:
         TRY(put(n->children[0], LEVEL_POSTFIX, out));

@@ -30,16 +30,17 @@ static bool add(region *r, math_node *low, math_node *high, bool open_low, bool 
     if (!low || !high || r->count == PIECES_MAX) return false;
     int sign;
     r->items[r->count++] =
-        (piece){low, high, open_low || node_is_infinity(low, &sign), open_high || node_is_infinity(high, &sign)};
+        (piece){low, high, open_low || node_is_infinity(low, &sign), open_high || node_is_infinity(high, &sign)}; // x <= infinity
     return true;
 }
 
 static bool read_interval(judge *j, math_node *n, region *out) {
     bool open_left = n->kind == MATH_TUPLE || (n->kind == MATH_INTERVAL && n->open_left);
     bool open_right = n->kind == MATH_TUPLE || (n->kind == MATH_INTERVAL && n->open_right);
-    int order = value_order(j, n->children[0], n->children[1]);
-    if (order > 0 && order != 2) return false;
-    if (order == 0 && (open_left || open_right)) return true; // empty
+    int order = value_order(j, n->children[0], n->children[1]), sign;
+    if (order == 1 || (order == 0 && (open_left || open_right))) return false; // a point, not an interval
+    if ((node_is_infinity(n->children[0], &sign) && !open_left) || (node_is_infinity(n->children[1], &sign) && !open_right))
+        return false; // infinity does not belong to the real numbers
     return add(out, n->children[0], n->children[1], open_left, open_right);
 }
 

@@ -10,7 +10,7 @@ static const char *spelling(const token *t, char scratch[2]) {
     case TOKEN_MINUS:
         return "-";
     case TOKEN_PLUS_MINUS:
-        return "\\pm";
+        return t->code ? "\\mp" : "\\pm";
     case TOKEN_TIMES:
         return "*";
     case TOKEN_DIVIDE:

@@ -168,3 +168,5 @@ void unit_read(const char *text, unit *out) {
 }
 
 void unit_clear(unit *u) { fmpq_clear(u->factor); }
+
+bool unit_is_radian(const char *text) { return has_word("rad rads radian radians", text, strlen(text)); }

@@ -16,5 +16,6 @@ typedef struct unit {
 
 void unit_read(const char *text, unit *out); // lower-case words as the parser leaves them; initializes `factor`
 void unit_clear(unit *u);
+bool unit_is_radian(const char *text);
 
 #endif

@@ -47,8 +47,16 @@ bool node_has_variables(const math_node *n) {
 
 bool node_is_decimal(const math_node *n, int *places, int *digits) {
     while (n->kind == MATH_NEGATE) n = n->children[0];
-    if (n->kind != MATH_NUMBER || n->places < 0) return false;
-    *places = n->places, *digits = n->digits;
+    long base, exponent = 0;
+    if (n->kind == MATH_PRODUCT && n->count == 2 && n->children[1]->kind == MATH_POWER) { // 6.02 x 10^{23}
+        const math_node *power = n->children[1];
+        if (!node_small_integer(power->children[0], &base) || base != 10 || !node_small_integer(power->children[1], &exponent) ||
+            exponent < -5000 || exponent > 5000)
+            return false;
+        n = n->children[0];
+    }
+    if (n->kind != MATH_NUMBER || !n->decimal) return false;
+    *places = n->places - (int)exponent, *digits = n->digits;
     return true;
 }
 
@@ -71,12 +79,13 @@ static void round_to(fmpq_t out, const fmpq_t v, int places) { // half away from
     fmpz_clear(power), fmpz_clear(half);
 }
 
-// Whether the literal with `places` and `digits` may stand for a rounded value at all.
+// Whether a literal with so many digits may stand for a rounded value at all.
 static bool may_round(const judge *j, int digits, bool is_gold) {
     return digits >= j->options->significant_digits || (is_gold && j->options->gold_rounded);
 }
 
 static bool rounded_equal(const judge *j, const math_node *gold, const fmpq_t g, const math_node *answer, const fmpq_t a) {
+    if (j->exact) return false;
     if (j->options->decimals >= 0 && j->options->decimals <= 1000) {
         fmpq_t x, y;
         fmpq_init(x), fmpq_init(y);
@@ -101,61 +110,60 @@ static bool rounded_equal(const judge *j, const math_node *gold, const fmpq_t g,
 
 // ---- constants ------------------------------------------------------------
 
-// Whether a decimal literal on one side is the rounding of the ball on the other.
-static bool rounded_ball(const judge *j, const math_node *literal, bool is_gold, const acb_t ball) {
-    int places = 0, digits = 0;
-    if (!acb_is_real(ball)) return false;
-    bool decimal = node_is_decimal(literal, &places, &digits);
+// Whether a decimal literal on one side is the rounding of the ball on the other: 1 yes, 0 no, -1 the ball is too wide to say.
+static int rounded_ball(const judge *j, const math_node *literal, bool is_gold, const acb_t ball) {
+    int places = 0, digits = 0, equal = 0;
+    bool any = j->options->decimals >= 0 && j->options->decimals <= 1000;
+    if (j->exact || !acb_is_real(ball)) return 0;
+    if (!any && !(node_is_decimal(literal, &places, &digits) && may_round(j, digits, is_gold))) return 0;
     fmpq_t d;
     size_t steps = 1000;
     fmpq_init(d);
-    bool equal = false;
     if (number_evaluate(literal, NULL, &steps, d) == VALUE_KNOWN) {
-        if (j->options->decimals >= 0 && j->options->decimals <= 1000) {
-            round_to(d, d, j->options->decimals);
-            equal = number_rounds_to_ball(d, j->options->decimals, acb_realref(ball)) == 1;
-        } else if (decimal && may_round(j, digits, is_gold)) {
-            equal = number_rounds_to_ball(d, places, acb_realref(ball)) == 1;
-        }
+        if (any) round_to(d, d, places = j->options->decimals);
+        equal = number_rounds_to_ball(d, places, acb_realref(ball));
     }
     fmpq_clear(d);
     return equal;
 }
 
+static math_outcome not_computed(judge *j, value_state gold, value_state answer) {
+    if (answer == VALUE_UNDEFINED && gold == VALUE_KNOWN) return judge_says(j, MATH_DIFFERENT, "ball", "the answer has no value");
+    if (gold == VALUE_OVER || answer == VALUE_OVER) return judge_says(j, MATH_OVER_LIMIT, "ball", "a value is beyond the limits");
+    return judge_says(j, MATH_UNDECIDED, "ball", "a part of it cannot be computed");
+}
+
 static math_outcome compare_constants(judge *j, math_node *gold, math_node *answer) {
     acb_t g, a, d;
     acb_init(g), acb_init(a), acb_init(d);
-    math_outcome outcome = MATH_UNDECIDED;
-    double target = 0;
+    math_outcome outcome =
+        judge_says(j, MATH_UNDECIDED, "ball", "the two values agree as far as was computed, which is no proof");
+    double target = 0; // bits to which a difference has to vanish
     zero_bound bound = {false, 0};
     bool asked = false;
-    judge_says(j, outcome, "ball", "the two values agree as far as was computed, which is no proof");
-    for (long precision = 64; precision <= BALL_PRECISION_MAX; precision *= 2) {
+    for (long precision = 64; precision <= BALL_PRECISION_MAX;) {
         value_state sg = ball_evaluate(gold, NULL, precision, &j->steps, g),
                     sa = ball_evaluate(answer, NULL, precision, &j->steps, a);
         if (sg != VALUE_KNOWN || sa != VALUE_KNOWN) {
-            if (sa == VALUE_UNDEFINED && sg == VALUE_KNOWN)
-                outcome = judge_says(j, MATH_DIFFERENT, "ball", "the answer has no value");
-            else if (sg == VALUE_OVER || sa == VALUE_OVER)
-                outcome = judge_says(j, MATH_OVER_LIMIT, "ball", "a value is beyond the limits");
-            else
-                outcome = judge_says(j, MATH_UNDECIDED, "ball", "a part of it cannot be computed");
+            outcome = not_computed(j, sg, sa);
             break;
         }
-        if (precision == 128 && (rounded_ball(j, answer, false, g) || rounded_ball(j, gold, true, a))) {
+        int rounded = rounded_ball(j, answer, false, g), gold_rounded = rounded_ball(j, gold, true, a);
+        if (rounded != 1 && gold_rounded != 0) rounded = gold_rounded;
+        if (rounded == 1) {
             outcome = judge_says(j, MATH_EQUAL, "ball", "the decimal is the other value, rounded");
             break;
         }
         acb_sub(d, g, a, precision);
-        if (!acb_contains_zero(d)) {
-            if (precision < 128) continue; // a rounded decimal is looked at first
+        if (!acb_contains_zero(d) && rounded == 0) {
             outcome = judge_says(j, MATH_DIFFERENT, "ball", "the values differ");
             break;
         }
-        if (!acb_is_finite(d) && precision >= 1024) break;
-        if (precision >= 128 && !asked) {
-            bool independent;
-            if (polynomial_compare(j, gold, answer, &independent) == 1) {
+        bool finite = acb_is_finite(d);
+        if (!finite && precision >= 1024) break;
+        if (finite && !asked && acb_contains_zero(d)) {
+            bool plain;
+            if (polynomial_compare(j, gold, answer, &plain) == 1) {
                 outcome = judge_says(j, MATH_EQUAL, "polynomial", "%s", "");
                 break;
             }
@@ -163,18 +171,20 @@ static math_outcome compare_constants(judge *j, math_node *gold, math_node *answ
             target = bound.algebraic ? bound.bits : 2 * bound.bits + BALL_AGREEMENT_BITS;
             asked = true;
         }
-        if (!asked) continue;
-        if (acb_is_exact(d) || ((bound.algebraic || target <= BALL_PRECISION_MAX) && ball_below(d, target))) {
-            if (bound.algebraic || (acb_is_exact(d) && acb_is_zero(d)))
-                outcome =
-                    judge_says(j, MATH_EQUAL, "algebraic", "two algebraic numbers that differ would differ by 2^-%.0f", target);
-            else {
-                j->probabilistic = true;
-                outcome = judge_says(j, MATH_EQUAL, "probabilistic", "the values agree to %.0f bits", target);
-            }
+        if (asked && acb_is_zero(d)) {
+            outcome = judge_says(j, MATH_EQUAL, "ball", "%s", "");
             break;
         }
-        if (target > BALL_PRECISION_MAX && precision >= 1024) break;
+        if (asked && (bound.algebraic || target <= BALL_PRECISION_MAX) && ball_below(d, target)) {
+            j->probabilistic |= !bound.algebraic;
+            outcome = bound.algebraic ? judge_says(j, MATH_EQUAL, "algebraic",
+                                                   "two algebraic numbers that differ would differ by 2^-%.0f", target)
+                                      : judge_says(j, MATH_EQUAL, "probabilistic", "the values agree to %.0f bits", target);
+            break;
+        }
+        // What agrees this far is nearly always equal: on to the precision that settles it.
+        bool jump = asked && target + 64 > 2.0 * (double)precision && target + 64 <= BALL_PRECISION_MAX;
+        precision = jump ? ((long)target + 127) / 64 * 64 : 2 * precision;
     }
     acb_clear(g), acb_clear(a), acb_clear(d);
     return outcome;

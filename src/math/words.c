@@ -225,7 +225,7 @@ static const vocabulary table[] = {
     {"choose", TOKEN_OVER, 'C', NULL, false},
     KIND("slash", TOKEN_DIVIDE),
     KIND("pm", TOKEN_PLUS_MINUS),
-    KIND("mp", TOKEN_PLUS_MINUS),
+    {"mp", TOKEN_PLUS_MINUS, 1, NULL, false},
     KIND("cup", TOKEN_CUP),
     KIND("bigcup", TOKEN_CUP),
     KIND("cap", TOKEN_CAP),

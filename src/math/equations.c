@@ -1,0 +1,170 @@
+// Equations and other relations as answers: what an assignment names and says, which equation a gold accepts, relations between
+// expressions. See judge.h; called by accept.c.
+#include <string.h>
+
+#include "math/judge.h"
+
+static math_outcome refuse(judge *j, const char *why) { return judge_says(j, MATH_DIFFERENT, "structure", "%s", why); }
+
+bool node_is_equation(const math_node *n) {
+    if (n->kind != MATH_RELATION) return false;
+    for (uint32_t i = 0; i + 1 < n->count; i++)
+        if (n->operators[i] != MATH_EQ && n->operators[i] != MATH_APPROX) return false;
+    return true;
+}
+
+static bool begins_with_d(const math_node *n) { // d or a partial sign in front of something: dy, \partial x, d^2 y
+    while (n->kind == MATH_PRODUCT || n->kind == MATH_POWER) n = n->children[0];
+    return node_is_symbol(n, "d") || node_is_symbol(n, "partial");
+}
+
+bool node_is_name(const math_node *n) {
+    if (n->kind == MATH_SYMBOL) return node_has_variables(n);
+    if (n->kind == MATH_QUOTIENT) return begins_with_d(n->children[0]) && begins_with_d(n->children[1]);
+    if (n->kind == MATH_VECTOR || n->kind == MATH_TEXT) return true;
+    if (n->kind == MATH_TUPLE) { // (x, y)
+        for (uint32_t i = 0; i < n->count; i++)
+            if (!node_is_name(n->children[i])) return false;
+        return n->count > 0;
+    }
+    if (n->kind != MATH_FUNCTION) return false;
+    static const char *const computed[] = {"sin", "cos", "tan", "cot", "sec", "csc", "ln",   "log",
+                                           "exp", "max", "min", "gcd", "lcm", "mod", "pmod", NULL};
+    for (size_t i = 0; computed[i]; i++)
+        if (strcmp(computed[i], n->name) == 0) return false;
+    return true;
+}
+
+bool node_is_assignment(const math_node *n) { return node_is_equation(n) && node_is_name(n->children[0]); }
+
+// What a chain of equalities names, NULL for nothing, and the index of the side that says what it is.
+static math_node *assigned_name(const math_node *n, uint32_t *value) {
+    *value = n->count - 1;
+    if (node_is_name(n->children[0])) return n->children[0];
+    if (!node_is_name(n->children[n->count - 1])) return NULL;
+    *value = 0;
+    return n->children[n->count - 1];
+}
+
+static void count_symbols(const math_node *n, const char **first, bool *several) {
+    if (n->kind == MATH_SYMBOL && node_has_variables(n)) {
+        if (*first && strcmp(*first, n->name) != 0) *several = true;
+        *first = n->name;
+    }
+    for (uint32_t i = 0; i < n->count; i++) count_symbols(n->children[i], first, several);
+}
+
+// 2x, x^2 - 4, \sqrt{x}: arithmetic in one unknown, for which an equation could be solved. m + n and \sin\theta name a quantity.
+static bool is_unsolved(const math_node *n) {
+    const char *first = NULL;
+    bool several = false;
+    count_symbols(n, &first, &several);
+    if (!first || several) return false;
+    switch (n->kind) {
+    case MATH_SUM:
+    case MATH_PRODUCT:
+    case MATH_QUOTIENT:
+    case MATH_NEGATE:
+    case MATH_POWER:
+    case MATH_ROOT:
+    case MATH_FACTORIAL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// A chain without a name, from which only the value is wanted: 2 + 9 = 11, m + n = 13. Its other sides must not ask for more:
+// 2x = 11 does not say 11. Where such a side is the wanted value too, the chain is an identity.
+static math_outcome accept_chain_end(judge *j, math_node *gold, math_node *answer, bool any_quantity) {
+    math_node *value = answer->children[answer->count - 1];
+    long zero;
+    for (uint32_t i = 0; i + 1 < answer->count; i++) {
+        math_node *side = answer->children[i];
+        if (!node_has_variables(side)) continue;
+        bool quantity = any_quantity && !is_unsolved(side) && !(node_small_integer(value, &zero) && zero == 0);
+        if (!quantity && accept_answer(j, gold, side) != MATH_EQUAL)
+            return refuse(j, "an equation is given, a value is asked for");
+    }
+    return accept_answer(j, gold, value);
+}
+
+math_outcome accept_value_of_equation(judge *j, math_node *gold, math_node *answer) {
+    uint32_t value;
+    math_node *name = assigned_name(answer, &value);
+    return name ? accept_answer(j, gold, answer->children[value]) : accept_chain_end(j, gold, answer, true);
+}
+
+static bool mentions(const math_node *n, const char *symbol) {
+    if (node_is_symbol(n, symbol)) return true;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (mentions(n->children[i], symbol)) return true;
+    return false;
+}
+
+static void rename_symbol(math_node *n, const char *from, const char *to) {
+    if (node_is_symbol(n, from)) n->name = to;
+    for (uint32_t i = 0; i < n->count; i++) rename_symbol(n->children[i], from, to);
+}
+
+// f(t) = t^2 for f(x) = x^2: the letters of the arguments are free to choose. Renames them in the answer's equation.
+static bool rename_arguments(math_node *equation, const math_node *gold, const math_node *answer) {
+    if (gold->kind != MATH_FUNCTION || answer->kind != MATH_FUNCTION || gold->count != answer->count ||
+        strcmp(gold->name, answer->name) != 0)
+        return false;
+    for (uint32_t i = 0; i < gold->count; i++) {
+        const math_node *to = gold->children[i], *from = answer->children[i];
+        if (to->kind != MATH_SYMBOL || from->kind != MATH_SYMBOL) return false;
+        if (strcmp(to->name, from->name) == 0) continue;
+        if (mentions(equation, to->name)) return false;
+        rename_symbol(equation, from->name, to->name);
+    }
+    return true;
+}
+
+// x and x, and y and y(x).
+static bool same_name(const math_node *a, const math_node *b) {
+    if (tree_compare(a, b) == 0) return true;
+    if (a->kind == MATH_SYMBOL && b->kind == MATH_FUNCTION) return same_name(b, a);
+    return a->kind == MATH_FUNCTION && b->kind == MATH_SYMBOL && a->count == 1 && a->children[0]->kind == MATH_SYMBOL &&
+           strcmp(a->name, b->name) == 0;
+}
+
+math_outcome accept_equation(judge *j, math_node *gold, math_node *answer) {
+    uint32_t gold_value, value;
+    math_node *name = assigned_name(gold, &gold_value), *wanted = gold->children[gold_value];
+    bool equation = node_is_equation(answer);
+    if (!name) { // an equation, not an assignment
+        if (!equation || answer->count != 2 || gold->count != 2) {
+            if (equation && gold->count == answer->count) return accept_in_order(j, gold, answer);
+            return refuse(j, "an equation is asked for");
+        }
+        return functions_proportional(j, gold->children[0], gold->children[1], answer->children[0], answer->children[1], false);
+    }
+    if (!equation) return accept_answer(j, wanted, answer);
+    math_node *other = assigned_name(answer, &value);
+    math_outcome outcome;
+    if (!other)
+        outcome = accept_chain_end(j, wanted, answer, false);
+    else if (same_name(name, other) || rename_arguments(answer, name, other))
+        outcome = accept_answer(j, wanted, answer->children[value]);
+    else
+        outcome = refuse(j, "another quantity is given");
+    if (outcome == MATH_EQUAL || !node_has_variables(wanted) || gold->count != 2 || answer->count != 2) return outcome;
+    math_outcome whole =
+        functions_proportional(j, gold->children[0], gold->children[1], answer->children[0], answer->children[1], false);
+    return whole == MATH_EQUAL || outcome == MATH_DIFFERENT ? whole : outcome;
+}
+
+math_outcome accept_relation(judge *j, math_node *gold, math_node *answer) {
+    if (answer->kind != MATH_RELATION || gold->kind != MATH_RELATION) return refuse(j, "a relation is asked for");
+    math_node *g = normal_form(j->memory, gold), *a = normal_form(j->memory, answer);
+    if (!g || !a) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+    if (g->count != a->count || memcmp(g->operators, a->operators, g->count - 1) != 0)
+        return refuse(j, "the relations are of different kinds");
+    if (g->count == 2 && strchr("<l", g->operators[0]))
+        return functions_proportional(j, g->children[0], g->children[1], a->children[0], a->children[1], true);
+    if (g->count == 2 && g->operators[0] == MATH_NE)
+        return functions_proportional(j, g->children[0], g->children[1], a->children[0], a->children[1], false);
+    return accept_in_order(j, g, a);
+}
