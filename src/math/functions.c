@@ -143,7 +143,7 @@ static void scene_place(const judge *j, scene *s, uint32_t k) {
         fmpq *value = s->given.items[i].value;
         if (s->whole) {
             long step = i ? units[w.word[0] % 4] : 1, start = (long)(w.word[1] % 12);
-            fmpq_set_si(value, k < 12 ? 1 + (step * (long)k + start) % 12 : 20 + start + 100 * ((long)k - 12), 1);
+            fmpq_set_si(value, k < 12 ? 1 + (step * (long)k + start) % 12 : k == 12 ? 20 + start : 1000 + start, 1);
             continue;
         }
         fmpq_set_si(value, 4096 + (long)(w.word[0] % 65536), 16384);
@@ -205,6 +205,18 @@ static double size_of(const acb_t x) {
     return fabs(size) < 1e6 ? size : 0;
 }
 
+// Rational values at whole points are compared exactly. As compare_at.
+static int compare_exactly(judge *j, const scene *s, const math_node *gold, const math_node *answer) {
+    fmpq_t g, a;
+    fmpq_init(g), fmpq_init(a);
+    int result = -1;
+    if (number_evaluate(gold, &s->given, &j->steps, g) == VALUE_KNOWN &&
+        number_evaluate(answer, &s->given, &j->steps, a) == VALUE_KNOWN)
+        result = fmpq_equal(g, a);
+    fmpq_clear(g), fmpq_clear(a);
+    return result;
+}
+
 // One point: 1 agree to `needed` bits of the value, 0 proven different, -1 nothing learned.
 static int compare_at(judge *j, const scene *s, const math_node *gold, const math_node *answer, double needed, bool real_only) {
     acb_t g, a, d;
@@ -252,7 +264,8 @@ static math_outcome compare_sampled(judge *j, scene *s, const math_node *gold, c
     for (uint32_t k = 0; k < points; k++) {
         if (k == POSITIVE_POINTS && agreed == 0) break;
         scene_place(j, s, k);
-        int at = compare_at(j, s, gold, answer, needed, !s->whole && k >= POSITIVE_POINTS);
+        int at = s->whole ? compare_exactly(j, s, gold, answer) : -1;
+        if (at < 0) at = compare_at(j, s, gold, answer, needed, !s->whole && k >= POSITIVE_POINTS);
         if (at == 0) {
             if (s->computed) return judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
             return judge_says(j, MATH_DIFFERENT, "sampled", "the expressions differ at a point");
