@@ -212,6 +212,8 @@ def options():
             kept = [row for row in run.rows(step) if row["finish"] != "length" and row["advantage"]]
             run.check(f"cut responses of step {step} are left out", run.at("actor/tokens_trained", step) == sum(row["length"] for row in kept) and
                       0 < run.at("response_length/clip_ratio", step) < 1, (run.at("actor/tokens_trained", step), len(kept)))
+    if (run := train("ignore_eos", *TINY, "actor_rollout_ref.rollout.ignore_eos=true")):
+        run.check("no response ends before the limit", {(row["length"], row["finish"]) for row in run.rows()} == {(16, "length")})
     run = train("filter_groups.metric=signal", *TINY, "algorithm.filter_groups.enable=true", "data.gen_batch_size=5", "algorithm.filter_groups.max_num_gen_batches=20")
     if run:
         check_rewards(run, 0.001)

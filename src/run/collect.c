@@ -82,7 +82,7 @@ static status generate(trainer *t, size_t first, size_t count) {
                     .top_p = 1,
                     .longest_response = (size_t)s->data.max_response_length,
                     .end_tokens = t->lm.stop_tokens,
-                    .end_count = t->lm.stop_count,
+                    .end_count = s->rollout.ignore_eos ? 0 : t->lm.stop_count,
                     .stop_strings = (const char *const *)s->rollout.stop.items,
                     .stop_count = s->rollout.stop.count};
     return generator_run(t->generator, b->set.groups + first, count, &how, NULL, NULL);

@@ -154,7 +154,8 @@
     X(M, REAL, temperature, "actor_rollout_ref.rollout.temperature", "1.0", "(0, 100]", NULL, ALTERS, "Temperature of sampling; the policy that is trained is the one at this temperature.") \
     X(M, REAL, top_p, "actor_rollout_ref.rollout.top_p", "1", "(0, 1]", NULL, ALTERS, "Must be 1 while training: the recorded log-prob would not be the behaviour policy's.") \
     X(M, INT, top_k, "actor_rollout_ref.rollout.top_k", "-1", "[-1, 1000000]", NULL, ALTERS, "Must be 0 or -1 (off) while training, for the same reason.") \
-    X(M, LIST, stop, "actor_rollout_ref.rollout.stop", "", NULL, OWN, ALTERS, "Texts that end a response; matched on the decoded text and cut from it.")
+    X(M, LIST, stop, "actor_rollout_ref.rollout.stop", "", NULL, OWN, ALTERS, "Texts that end a response; matched on the decoded text and cut from it.") \
+    X(M, BOOL, ignore_eos, "actor_rollout_ref.rollout.ignore_eos", "false", NULL, NULL, ALTERS, "While training, sample on behind the end token, up to data.max_response_length: responses of equal length, to measure speed.")
 
 #define SETTINGS_VAL(X, M) \
     X(M, INT, n, "actor_rollout_ref.rollout.val_kwargs.n", "1", "[1, 65536]", NULL, FREE, "Samples of a problem in evaluation.") \

@@ -163,7 +163,6 @@ const verl_key verl_keys[] = {
     IGNORED(ROLLOUT "calculate_log_probs"), // the log-prob of sampling is the one of training
     IGNORED(ROLLOUT "mtp.*"),
     NEUTRAL(ROLLOUT "do_sample", "true", "greedy rollouts in training"),
-    NEUTRAL(ROLLOUT "ignore_eos", "false", "sampling beyond the end token"),
     NEUTRAL(ROLLOUT "over_sample_rate", "0", "over-sampling of rollouts"),
     NEUTRAL(ROLLOUT "skip_rollout", "false", "replayed rollouts"),
     NEUTRAL(ROLLOUT "quantization", "null", "quantized rollouts"),
