@@ -307,6 +307,10 @@ static token letters_token(lexer *lx, token t) {
     while (is_letter(peek(lx, end))) end++;
     const char *text = lx->text + begin;
     size_t length = end - begin;
+    if (length == 1 && strchr("apAP", text[0]) && (starts(lx, end, ".m.") || starts(lx, end, ".M."))) { // 3:15 p.m.
+        lx->position = end + 3;
+        return word_token(t, text[0] == 'a' || text[0] == 'A' ? "am" : "pm", 2);
+    }
     if (length == 1) {
         lx->position = end;
         t.kind = TOKEN_NAME, t.text = text, t.length = 1;
@@ -326,6 +330,22 @@ static token letters_token(lexer *lx, token t) {
     lx->position = begin + 1; // a product of letters: one at a time
     t.kind = TOKEN_NAME, t.text = text, t.length = 1;
     return t;
+}
+
+// "C and D", "A, B": single capital letters, to be read as if they stood outside.
+static bool is_letter_list(const char *text, size_t length) {
+    size_t letters = 0;
+    for (size_t i = 0; i < length;) {
+        size_t end = i;
+        while (end < length && is_letter(text[end])) end++;
+        bool single = end == i + 1 && text[i] >= 'A' && text[i] <= 'Z';
+        bool joint = (end == i + 3 && memcmp(text + i, "and", 3) == 0) || (end == i + 2 && memcmp(text + i, "or", 2) == 0);
+        if (end > i && !single && !joint) return false;
+        if (end == i && text[i] != ' ' && text[i] != ',') return false;
+        letters += single;
+        i = end > i ? end : i + 1;
+    }
+    return letters >= 2;
 }
 
 // \text{...}, \mathrm{...}, \operatorname{...}: words, a symbol, or a mere change of font.
@@ -361,7 +381,7 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
     bool quantity = words && length && (is_digit(text[0]) || (text[0] == '-' && length > 1 && is_digit(text[1])));
     for (size_t i = 0; i < length && quantity; i++)
         quantity = is_letter(text[i]) || is_digit(text[i]) || memchr(" .,-/~%", text[i], 7) != NULL;
-    if (words && letters && !quantity) { // \text{12 cm} is read as if it stood outside
+    if (words && letters && !quantity && !is_letter_list(text, length)) { // \text{12 cm} is read as if it stood outside
         lx->position = close;
         return word_token(t, text, length);
     }
@@ -372,6 +392,11 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
         if (kind != TOKEN_BAD) return named(t, kind, canonical);
         if (word_is_language(text, length)) return word_token(t, text, length);
         t.kind = TOKEN_NAME, t.text = text, t.length = (uint32_t)length;
+        return t;
+    }
+    if (!words && letters == 1 && others == 0 && is_letter(text[0]) && !memchr("eid", text[0], 3)) { // \mathrm{C}
+        lx->position = close;
+        t.kind = TOKEN_NAME, t.text = text, t.length = 1, t.code = TOKEN_UPRIGHT;
         return t;
     }
     bool unit = !words && run > 0 && (memchr(text, '/', length) || word_is_language(text, run));

@@ -54,6 +54,8 @@ typedef enum token_kind {
     TOKEN_STAR,     // a star that is no product: x^*
 } token_kind;
 
+#define TOKEN_UPRIGHT 'U' // code of a name that stood in \mathrm{}: a unit, where one may stand
+
 typedef struct token {
     token_kind kind;
     int code;

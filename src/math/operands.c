@@ -270,7 +270,10 @@ math_node *parser_function(parser *p) {
         }
     }
     math_node *n = NULL;
-    if (strcmp(name, "abs") == 0)
+    if (strcmp(name, "cis") == 0) // cos x + i sin x
+        n = tree_binary(p->e, MATH_POWER, tree_named(p->e, MATH_SYMBOL, "e"),
+                        tree_binary(p->e, MATH_PRODUCT, tree_named(p->e, MATH_SYMBOL, "i"), arguments));
+    else if (strcmp(name, "abs") == 0)
         n = tree_unary(p->e, MATH_ABSOLUTE, arguments);
     else if (strcmp(name, "floor") == 0)
         n = tree_unary(p->e, MATH_FLOOR, arguments);
@@ -323,6 +326,7 @@ const char *parser_words(parser *p, bool unit) {
     status code = STATUS_OK;
     while (code == STATUS_OK) {
         token *t = here(p);
+        if (unit && t->code == TOKEN_UPRIGHT && t->kind == TOKEN_NAME) t->kind = TOKEN_WORD;
         bool behind_slash = unit && text.length && text.data[text.length - 1] == '/' && t->kind == TOKEN_NAME;
         token_kind next = ahead(p, 1)->kind;
         bool inch = unit && t->kind == TOKEN_RELATION && t->code == MATH_IN && text.length &&
@@ -347,15 +351,16 @@ const char *parser_words(parser *p, bool unit) {
         }
         p->at++;
         if (unit && code == STATUS_OK && at_kind(p, TOKEN_CARET)) {
-            token *a = ahead(p, 1), *b = ahead(p, 2);
-            if (a->kind == TOKEN_NUMBER && a->length == 1) {
-                code = buffer_printf(&text, "^%c", a->text[0]);
-                p->at += 2;
-            } else if (a->kind == TOKEN_OPEN && b->kind == TOKEN_NUMBER && b->length == 1 && is_close(ahead(p, 3), '{')) {
-                code = buffer_printf(&text, "^%c", b->text[0]);
-                p->at += 4;
+            bool braces = ahead(p, 1)->kind == TOKEN_OPEN;
+            bool minus = ahead(p, 1 + braces)->kind == TOKEN_MINUS;
+            const token *power = ahead(p, 1 + braces + minus);
+            if (power->kind == TOKEN_NUMBER && power->length == 1 && (!braces || is_close(ahead(p, 2 + braces + minus), '{'))) {
+                code = buffer_printf(&text, minus ? "^-%c" : "^%c", power->text[0]);
+                p->at += 2u + 2u * braces + minus;
             }
         }
+        if (unit && at_kind(p, TOKEN_TIMES) && (ahead(p, 1)->kind == TOKEN_WORD || ahead(p, 1)->code == TOKEN_UPRIGHT))
+            p->at++; // m \cdot s^{-1}
         if (unit && code == STATUS_OK && at_kind(p, TOKEN_DIVIDE) &&
             (ahead(p, 1)->kind == TOKEN_WORD ||
              (ahead(p, 1)->kind == TOKEN_NAME && memchr("hsmgl", ahead(p, 1)->text[0], 5)))) { // km/h

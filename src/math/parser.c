@@ -60,7 +60,11 @@ static math_node *based_number(parser *p, const char *digits) {
     static const char *const names[] = {"two",   "three", "four", "five",   "six",   "seven",
                                         "eight", "nine",  "ten",  "eleven", "twelve"};
     long value = 0;
-    math_node *base = digits ? parser_argument(p, false) : NULL;
+    math_node *base = NULL;
+    if (digits && at_kind(p, TOKEN_WORD)) // _\text{two}
+        base = tree_named(p->e, MATH_TEXT, parser_words(p, false));
+    else if (digits)
+        base = parser_argument(p, false);
     if (!base) return NULL;
     for (long i = 0; base->kind == MATH_TEXT && i < 11; i++)
         if (strcmp(base->name, names[i]) == 0) value = i + 2;
@@ -177,6 +181,14 @@ math_node *parser_prefix(parser *p) {
     case TOKEN_WORD: {
         const char *text = parser_words(p, false);
         if (!text) return NULL;
+        if (strcmp(text, "all real numbers except") == 0 || strcmp(text, "all reals except") == 0 ||
+            strcmp(text, "all real numbers except for") == 0) {
+            a = tree_named(p->e, MATH_SYMBOL, "mathbb R");
+            b = parser_list(p);
+            if (b && b->kind == MATH_LIST) b->kind = MATH_SET;
+            if (b && b->kind != MATH_SET) b = tree_unary(p->e, MATH_SET, b);
+            return tree_binary(p->e, MATH_DIFFERENCE, a, b);
+        }
         if (at_open(p, '(')) return parser_call(p, text);
         return tree_named(p->e, MATH_TEXT, text);
     }
@@ -298,6 +310,15 @@ static bool set_like(const math_node *n) {
            n->kind == MATH_SET;
 }
 
+static bool holds_letters(const math_node *n) {
+    if (n->kind == MATH_SYMBOL || n->kind == MATH_TEXT) return true;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (holds_letters(n->children[i])) return true;
+    return false;
+}
+
+static bool is_number_set(const math_node *n) { return n->kind == MATH_SYMBOL && strncmp(n->name, "mathbb ", 7) == 0; }
+
 static bool is_word_group(parser *p, size_t at) {
     return ahead(p, at)->kind == TOKEN_OPEN && ahead(p, at + 1)->kind == TOKEN_WORD && is_close(ahead(p, at + 2), '{');
 }
@@ -324,6 +345,13 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
             n = tree_binary(p->e, MATH_FUNCTION, left, parser_expression(p, POWER_RELATION));
             if (n && !is_close(here(p), '(')) return parser_refuse(p, "a closing bracket is missing");
             if (n) n->name = "pmod", p->at++;
+            return n;
+        }
+        if (t->code == '(' && left->kind == MATH_NUMBER && ahead(p, 1)->kind == TOKEN_WORD && token_is(ahead(p, 1), "base") &&
+            ahead(p, 2)->kind == TOKEN_NUMBER && is_close(ahead(p, 3), '(')) { // 1101 (base 2)
+            p->at += 2;
+            n = based_number(p, whole_digits(p, left));
+            if (n) p->at++;
             return n;
         }
         goto product;
@@ -374,6 +402,9 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         if (power >= POWER_SUM) break;
         p->at++;
         n = parser_expression(p, POWER_SUM);
+        if (n && t->kind == TOKEN_MINUS && (set_like(left) || is_number_set(left)) && (set_like(n) || is_number_set(n)) &&
+            left->kind != MATH_TUPLE && left->kind != MATH_BRACKETS && n->kind != MATH_TUPLE)
+            return tree_binary(p->e, MATH_DIFFERENCE, left, n); // \mathbb{R} - \{2\}
         if (t->kind == TOKEN_PLUS_MINUS) {
             n = tree_binary(p->e, MATH_PLUS_MINUS, left, n);
             if (n) n->integer = t->code;
@@ -456,6 +487,10 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         return relation_chain(p, left);
     default:
     product:
+        if (t->kind == TOKEN_NAME && t->code == TOKEN_UPRIGHT && !holds_letters(left)) { // 1.6 \mathrm{C}
+            t->kind = TOKEN_WORD;
+            return left;
+        }
         if (t->kind == TOKEN_BAR && p->bars == 0 && !p->in_set && odd_bars(p)) { // E(Y|X)
             t->kind = TOKEN_MID;
             return left;

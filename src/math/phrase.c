@@ -54,8 +54,12 @@ static bool is_word(const char *run, size_t length) {
 // Phrases for one thing.
 static const char *canonical_phrase(const char *words) {
     static const char *const absent[] = {"dne", "does not exist", "undefined", "not exist", "doesnt exist", NULL};
-    for (size_t i = 0; absent[i]; i++)
-        if (strcmp(words, absent[i]) == 0) return "does not exist";
+    size_t length = strlen(words);
+    for (size_t i = 0; absent[i]; i++) {
+        size_t n = strlen(absent[i]);
+        bool ends = length >= n && strcmp(words + length - n, absent[i]) == 0;
+        if (ends && (length == n || words[length - n - 1] == ' ')) return "does not exist"; // "the limit does not exist"
+    }
     return NULL;
 }
 
@@ -135,7 +139,11 @@ size_t phrase_lead(const char *text, size_t length, size_t *open) {
         if (c == '}' && depth) depth--;
         i++;
     }
-    while (behind && behind < length && strchr(" :\t\n\r~", text[behind]) && text[behind]) behind++;
+    for (; behind && behind < length && text[behind] && strchr(" :\t\n\r~}", text[behind]); behind++) {
+        if (text[behind] != '}') continue;
+        if (*open == 0) return 0;
+        --*open;
+    }
     return behind < length ? behind : 0;
 }
 

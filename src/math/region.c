@@ -173,7 +173,21 @@ static bool half_line(judge *j, int op, math_node *bound, region *out) {
     }
 }
 
+// An unknown that is written as a call, f(x), as a letter of its own.
+static math_node *unknown(judge *j, math_node *n) {
+    if (n->kind != MATH_FUNCTION || name_is_function(n->name) || n->count != 1 || n->children[0]->kind != MATH_SYMBOL) return n;
+    math_node *symbol = tree_named(j->memory, MATH_SYMBOL, n->name);
+    return symbol ? symbol : n;
+}
+
 static bool read_inequality(judge *j, math_node *left, int op, math_node *right, region *out, const char **variable) {
+    left = unknown(j, left), right = unknown(j, right);
+    if (op == MATH_NE && right->kind == MATH_PLUS_MINUS && right->count == 1) { // x \ne \pm 3
+        math_node *minus = tree_unary(j->memory, MATH_NEGATE, right->children[0]);
+        region one = {.count = 0}, other = {.count = 0};
+        return minus && read_inequality(j, left, op, right->children[0], &one, variable) &&
+               read_inequality(j, left, op, minus, &other, variable) && intersect(j, &one, &other, out);
+    }
     bool several = false;
     const char *name = only_variable(right, only_variable(left, NULL, &several), &several);
     if (left->kind == MATH_SYMBOL && node_has_variables(left) && !(right->kind == MATH_SYMBOL && node_has_variables(right))) {
@@ -234,7 +248,7 @@ static bool read_inequality(judge *j, math_node *left, int op, math_node *right,
 
 static bool read_relation(judge *j, math_node *n, region *out) {
     if (n->count == 2 && (n->operators[0] == MATH_IN || n->operators[0] == MATH_NOT_IN)) {
-        const math_node *x = n->children[0];
+        const math_node *x = unknown(j, n->children[0]);
         if (x->kind != MATH_SYMBOL) return false;
         if (n->operators[0] == MATH_IN) {
             if (!read_region(j, n->children[1], out)) return false;
@@ -287,12 +301,41 @@ static bool join(region *out, const region *part) {
     return true;
 }
 
+static bool has_relation(const math_node *n) { return n->kind == MATH_RELATION || n->kind == MATH_INTERVAL; }
+
+static math_node *tree_relation(judge *j, math_node *left, char operator, math_node * right) {
+    math_node *n = tree_binary(j->memory, MATH_RELATION, left, right);
+    if (n) n->operators = tree_text(j->memory, &operator, 1);
+    return n && n->operators ? n : NULL;
+}
+
+// \mathbb{R}, \mathbb{R}^+, \mathbb{R}_{>0}, ...
+static bool read_half_of_reals(judge *j, const math_node *n, region *out) {
+    static const struct {
+        const char *name; // behind "mathbb R"
+        int low, high;    // -1 and 1: infinite
+        bool open;
+    } halves[] = {{"", -1, 1, true},      {"_{>0}", 0, 1, true},  {"_{+}", 0, 1, true},    {"_+", 0, 1, true},
+                  {"_{g0}", 0, 1, false}, {"_{<0}", -1, 0, true}, {"_{l0}", -1, 0, false}, {"_{-}", -1, 0, true}};
+    bool raised = n->kind == MATH_VECTOR && node_is_symbol(n->children[0], "mathbb R");
+    if (raised && strcmp(n->name, "plus") == 0) return add(out, tree_integer(j->memory, 0), infinite(j, 1), true, true);
+    if (raised && strcmp(n->name, "minus") == 0) return add(out, infinite(j, -1), tree_integer(j->memory, 0), true, true);
+    if (n->kind != MATH_SYMBOL || strncmp(n->name, "mathbb R", 8) != 0) return false;
+    for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
+        if (strcmp(n->name + 8, halves[i].name) != 0) continue;
+        math_node *low = halves[i].low ? infinite(j, -1) : tree_integer(j->memory, 0);
+        math_node *high = halves[i].high ? infinite(j, 1) : tree_integer(j->memory, 0);
+        return add(out, low, high, halves[i].open, halves[i].open);
+    }
+    return false;
+}
+
 static bool read_region(judge *j, math_node *n, region *out) {
     region a, b;
     switch (n->kind) {
     case MATH_SYMBOL:
-        if (strcmp(n->name, "mathbb R") != 0) return false;
-        return add(out, infinite(j, -1), infinite(j, 1), true, true);
+    case MATH_VECTOR:
+        return read_half_of_reals(j, n, out);
     case MATH_INTERVAL:
     case MATH_TUPLE:
     case MATH_BRACKETS:
@@ -310,22 +353,33 @@ static bool read_region(judge *j, math_node *n, region *out) {
             if (!read_region(j, n->children[i], &a) || !join(out, &a)) return false;
         }
         return true;
-    case MATH_LIST: // "x < 1 or x > 3"; "x > 1 and x < 3"
-        if (n->integer == ',') return false;
+    case MATH_LIST: { // "x < 1 or x > 3"; "x > 1 and x < 3"
+        region all = {.count = 0}, both = {.count = 0};
         for (uint32_t i = 0; i < n->count; i++) {
-            if (n->children[i]->kind != MATH_RELATION && n->children[i]->kind != MATH_INTERVAL) return false;
-            a = (region){.variable = out->variable};
-            if (!read_region(j, n->children[i], &a)) return false;
-            if (n->integer == 'o' || i == 0) {
-                if (!join(out, &a)) return false;
-                continue;
-            }
-            if (out->variable && a.variable && strcmp(out->variable, a.variable) != 0) return false;
-            if (!intersect(j, out, &a, &b)) return false;
-            b.variable = out->variable;
-            *out = b;
+            math_node *part = n->children[i], *first = n->children[0];
+            if (i && first->kind == MATH_RELATION && first->operators[0] == MATH_NE && !has_relation(part)) // x \ne 3, -3
+                part = tree_relation(j, first->children[0], MATH_NE, part);
+            if (!part || (part->kind != MATH_RELATION && part->kind != MATH_INTERVAL)) return false;
+            a = (region){.variable = all.variable};
+            if (!read_region(j, part, &a)) return false;
+            if (all.variable && a.variable && strcmp(all.variable, a.variable) != 0) return false;
+            if (i == 0)
+                both = a;
+            else if (!intersect(j, &both, &a, &b))
+                return false;
+            else
+                both = b;
+            if (!join(&all, &a)) return false;
         }
+        // A comma says "and" where that leaves something: x > 1, x < 3; else "or": x < 1, x > 3.
+        bool either = n->integer == 'o' || (n->integer == ',' && both.count == 0);
+        const region *meant = either ? &all : &both;
+        for (size_t i = 0; i < meant->count; i++)
+            if (!add(out, meant->items[i].low, meant->items[i].high, meant->items[i].open_low, meant->items[i].open_high))
+                return false;
+        if (all.variable) out->variable = all.variable;
         return true;
+    }
     case MATH_INTERSECTION:
     case MATH_DIFFERENCE:
         a = (region){.count = 0}, b = (region){.count = 0};

@@ -105,7 +105,9 @@ void unit_read(const char *text, unit *out) {
         size_t length = strcspn(at, " /^.,-");
         int power = 1;
         const char *next = at + length;
-        if (*next == '^' && next[1] >= '1' && next[1] <= '9')
+        if (*next == '^' && next[1] == '-' && next[2] >= '1' && next[2] <= '9')
+            power = '0' - next[2], next += 3;
+        else if (*next == '^' && next[1] >= '1' && next[1] <= '9')
             power = next[1] - '0', next += 2;
         else if (*next == '^')
             next++;

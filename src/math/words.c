@@ -156,6 +156,7 @@ static const vocabulary table[] = {
     FUNC("arg", true),
     FUNC("Pr", false),
     FUNC("hom", false),
+    {"cis", TOKEN_FUNCTION, 0, NULL, true},
     FUNC("sup", true),
     FUNC("tr", false),
     FUNC("rank", true),

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "reward/formula_scan.h"
+
 const char *profile_name(answer_profile profile) {
     static const char *const names[] = {
 #define X(code, name) name,
@@ -172,6 +174,29 @@ static bool repair_box(span s, const box_list *list, box *out) {
     return false;
 }
 
+// The length of "and" or "or", in any case, at the beginning of `s`; 0 for anything else.
+static size_t joining_word(span s) {
+    static const char *const words[] = {"and", "or"};
+    for (size_t i = 0; i < 2; i++) {
+        size_t n = strlen(words[i]);
+        if (s.length >= n && strncasecmp(s.text, words[i], n) == 0 && (s.length == n || !is_letter(s.text[n]))) return n;
+    }
+    return 0;
+}
+
+// The length of \text{ and }, \text{, or } and the like; 0 for anything else.
+static size_t joining_text(span s) {
+    static const char *const heads[] = {"\\text{", "\\mbox{", "\\textrm{"};
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads && at == 0; i++)
+        if (at_text(s, 0, heads[i])) at = strlen(heads[i]);
+    if (at == 0) return 0;
+    while (at < s.length && (is_space(s.text[at]) || s.text[at] == ',')) at++;
+    at += joining_word((span){s.text + at, s.length - at});
+    while (at < s.length && is_space(s.text[at])) at++;
+    return at < s.length && s.text[at] == '}' ? at + 1 : 0;
+}
+
 // Whether nothing but white space, dollar signs, commas, semicolons and "and" or "or" stands between two boxes.
 static bool adjacent(span s, size_t begin, size_t end) {
     if (end - begin > 256) return false;
@@ -180,14 +205,13 @@ static bool adjacent(span s, size_t begin, size_t end) {
             at++;
             continue;
         }
-        static const char *const passing[] = {"\\text{and}", "\\text{ and }", "\\text{or}", "\\text{ or }", "\\quad", "\\(",
-                                              "\\)",         "\\[",           "\\]",        "\\,",          "\\;",    NULL};
-        size_t width = 0;
+        static const char *const passing[] = {"\\quad", "\\qquad", "\\(", "\\)", "\\[",  "\\]", "\\,",
+                                              "\\;",    "\\:",     "\\!", "\\ ", "\\\\", NULL};
+        size_t width = joining_text((span){s.text + at, end - at});
         for (size_t i = 0; passing[i] && !width; i++)
             if (at_text(s, at, passing[i])) width = strlen(passing[i]);
         bool free_word = (at == begin || !is_letter(s.text[at - 1]));
-        if (!width && free_word && at_text(s, at, "and") && !is_letter(s.text[at + 3])) width = 3;
-        if (!width && free_word && at_text(s, at, "or") && !is_letter(s.text[at + 2])) width = 2;
+        if (!width && free_word) width = joining_word((span){s.text + at, s.length - at});
         if (!width) return false;
         at += width;
     }
@@ -292,6 +316,14 @@ static status hash_answer(span s, buffer *out, bool *found) {
     return buffer_append(out, line.text, line.length);
 }
 
+// What stands between two dollar signs is prose between prices: "$5 and then he pays $".
+static bool is_price(span inside) {
+    if (inside.length == 0 || !is_digit(inside.text[0])) return false;
+    for (size_t i = 0; i + 1 < inside.length; i++)
+        if (inside.text[i] == '\n' || (inside.text[i] == '.' && inside.text[i + 1] == ' ')) return true;
+    return text_reads_as_prose(inside.text, inside.length);
+}
+
 // The mathematics that begins at `at` behind its delimiter, or else the rest of the sentence.
 static span phrase_at(span s, size_t at) {
     while (at < s.length && (is_space(s.text[at]) || strchr(":*", s.text[at]))) at++;
@@ -304,7 +336,10 @@ static span phrase_at(span s, size_t at) {
                 end++;
                 continue;
             }
-            if (at_text(s, end, delimiters[i][1])) return (span){s.text + begin, end - begin};
+            if (!at_text(s, end, delimiters[i][1])) continue;
+            span inside = {s.text + begin, end - begin};
+            if (!is_price(inside)) return inside;
+            break;
         }
     }
     size_t end = at;
@@ -341,22 +376,41 @@ static span last_mathematics(span s) {
         while (end < s.length && !at_text(s, end, close)) end += s.text[end] == '\\' && close[0] == '$' ? 2 : 1;
         if (end >= s.length) break; // never closed: no later one of this kind either
         span inside = trimmed((span){s.text + at + width, end - at - width});
+        if (width == 1 && is_price(inside)) continue;
         if (inside.length) found = inside;
         at = end + strlen(close) - 1;
     }
     return found;
 }
 
+// The end of a number as prose writes it: 1,234.50, 1 000, 6/18, 4 4/9, 28%.
+static size_t written_number_end(span s, size_t at) {
+    size_t end = number_end(s, at), digits = end - at;
+    while (digits <= 3 && end + 3 < s.length && s.text[end] == ' ' && is_digit(s.text[end + 1]) && is_digit(s.text[end + 2]) &&
+           is_digit(s.text[end + 3]) && (end + 4 == s.length || !is_digit(s.text[end + 4])))
+        end += 4;
+    size_t over = end; // 4 4/9
+    if (over + 1 < s.length && s.text[over] == ' ' && is_digit(s.text[over + 1])) over = number_end(s, over + 1);
+    if (over == end || over >= s.length || s.text[over] != '/') over = end;
+    if (over < s.length && s.text[over] == '/') {
+        size_t behind = number_end(s, over + 1);
+        if (behind > over + 1 && is_digit(s.text[over + 1])) end = behind;
+    }
+    if (end < s.length && s.text[end] == '%') end++;
+    return end;
+}
+
 static span last_number(span s) {
     span found = {NULL, 0};
     for (size_t at = 0; at < s.length; at++) {
         if (!is_digit(s.text[at]) && !(s.text[at] == '.' && at + 1 < s.length && is_digit(s.text[at + 1]))) continue;
-        size_t begin = at, end = number_end(s, at);
+        size_t begin = at, end = written_number_end(s, at);
         if (end == at) continue;
-        bool minus = begin > 0 && s.text[begin - 1] == '-' &&
-                     (begin == 1 || !(is_digit(s.text[begin - 2]) || is_letter(s.text[begin - 2])));
-        found = (span){s.text + begin - minus, end - begin + minus};
         at = end - 1;
+        char before = begin ? s.text[begin - 1] : ' ', earlier = begin > 1 ? s.text[begin - 2] : ' ';
+        if (is_letter(before) || before == '_') continue; // x12, A4
+        bool minus = before == '-' && !is_digit(earlier) && !is_letter(earlier);
+        found = (span){s.text + begin - minus, end - begin + minus};
     }
     return found;
 }
@@ -381,12 +435,8 @@ static status lenient_answer(span s, buffer *out, bool *found) {
     TRY(hash_answer(s, out, found));
     if (*found) return STATUS_OK;
     span last = last_mathematics(s);
-    if (last.length == 0) {
-        last = last_number(s);
-        *found = last.length > 0;
-        return append_number(out, last);
-    }
-    *found = true;
+    if (last.length == 0) last = last_number(s);
+    *found = last.length > 0;
     return buffer_append(out, last.text, last.length);
 }
 

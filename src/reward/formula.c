@@ -233,8 +233,7 @@ static status add_span(scanner *s, const char *text, size_t length) {
 
 // ---- finding spans ---------------------------------------------------------------------------------------------------------
 
-// Two words of three letters or more with one space between, outside of braces: prose between two prices, not mathematics.
-static bool reads_as_prose(const char *text, size_t length) {
+bool text_reads_as_prose(const char *text, size_t length) {
     size_t letters = 0, words = 0, depth = 0;
     for (size_t i = 0; i <= length; i++) {
         int c = i < length ? (unsigned char)text[i] : ' ';
@@ -331,7 +330,7 @@ static bool dollar_opens(scanner *s, size_t *close) {
     if (blanks > 0 && !isspace(last) && isdigit((unsigned char)content[blanks])) return false; // costs $ 5 less, so ($18
     bool formal = false;
     for (size_t i = 0; i < length; i++) formal = formal || strchr("=\\^_<>", content[i] ? content[i] : ' ');
-    return (formal && !isdigit(first)) || !reads_as_prose(content, length);
+    return (formal && !isdigit(first)) || !text_reads_as_prose(content, length);
 }
 
 static status scan_dollar(scanner *s, bool *taken) {

@@ -1,4 +1,5 @@
-// What the two halves of the formula scanner share. Private to formula.c and formula_plain.c.
+// What the two halves of the formula scanner and the answer extraction share. Private to formula.c, formula_plain.c and
+// extract.c.
 #ifndef DSDR_REWARD_FORMULA_SCAN_H
 #define DSDR_REWARD_FORMULA_SCAN_H
 
@@ -28,5 +29,8 @@ void plain_scan(const char *text, size_t length, size_t start, plain_equation *o
 
 // True when a plain equation may start at `at`.
 bool plain_can_start(const char *text, size_t length, size_t at);
+
+// Two words of three letters or more with one space between, outside of braces: prose between two prices, not mathematics.
+bool text_reads_as_prose(const char *text, size_t length);
 
 #endif
