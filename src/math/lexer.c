@@ -332,7 +332,7 @@ static token letters_token(lexer *lx, token t) {
     return t;
 }
 
-// "C and D", "A, B": single capital letters, to be read as if they stood outside.
+// "C and D", "(A), (B)": single capital letters, to be read as if they stood outside.
 static bool is_letter_list(const char *text, size_t length) {
     size_t letters = 0;
     for (size_t i = 0; i < length;) {
@@ -341,7 +341,7 @@ static bool is_letter_list(const char *text, size_t length) {
         bool single = end == i + 1 && text[i] >= 'A' && text[i] <= 'Z';
         bool joint = (end == i + 3 && memcmp(text + i, "and", 3) == 0) || (end == i + 2 && memcmp(text + i, "or", 2) == 0);
         if (end > i && !single && !joint) return false;
-        if (end == i && text[i] != ' ' && text[i] != ',') return false;
+        if (end == i && !memchr(" ,()", text[i], 4)) return false;
         letters += single;
         i = end > i ? end : i + 1;
     }

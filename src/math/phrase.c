@@ -76,7 +76,7 @@ status phrase_words(const char *text, size_t length, buffer *out, bool *words) {
         size_t run = 0;
         while (i + run < plain.length && (is_letter(at[run]) || (unsigned char)at[run] >= 0x80)) run++;
         if (run) {
-            bool article = count == 0 && run == 1 && lower(*at) == 'a';
+            bool article = count == 0 && lower(*at) == 'a' && (run == 1 || (run == 2 && lower(at[1]) == 'n'));
             language = language && (article || is_word(at, run));
             count += !article;
             if (gap && out->length > begin) code = buffer_append_byte(out, ' ');
