@@ -56,7 +56,7 @@ int command_train(int argc, char **argv) {
     char *folder = NULL, *saved = NULL, path[4096];
     screen view;
     progress_view_open(&view.view, stderr);
-    trainer_result result = {0};
+    training_result result = {0};
     status code = cli_parse(&usage, argc, argv, rest, &rest_count, &help);
     if (code != STATUS_OK || help) goto done;
     rest_count = cli_take_assignments(rest, rest_count, assignments, &assignment_count);
@@ -86,7 +86,7 @@ int command_train(int argc, char **argv) {
         goto done;
     }
     signals_catch("\ninterrupted: finishing the step and saving; once more leaves at once\n");
-    const trainer_options trainer = {.resume = resume,
+    const training_options trainer = {.resume = resume,
                                      .allow_change = allow_change,
                                      .folder = folder,
                                      .helper = cli_own_path(path, sizeof path),

@@ -15,7 +15,7 @@ static size_t batch_capacity(const settings *s) {
 }
 
 status step_batch_create(step_batch *b, const trainer *t) {
-    const settings *s = t->s;
+    const settings *s = t->run.s;
     size_t groups = batch_capacity(s), size = (size_t)s->rollout.n, rollouts = groups * size;
     size_t longest = (size_t)s->data.max_response_length;
     *b = (step_batch){.size = size};
@@ -48,27 +48,15 @@ void step_batch_free(step_batch *b) {
 
 // ---- drawing and generating ----------------------------------------------------------------------------------------------
 
-// The problem at a position of the run: epoch after epoch, each in its own order.
-static size_t problem_at(trainer *t, uint64_t position) {
-    uint64_t epoch = position / t->kept_count;
-    size_t index = (size_t)(position % t->kept_count);
-    if (!t->s->data.shuffle) return t->kept[index];
-    if (!t->has_order || t->order_epoch != epoch) {
-        tasks_order((uint64_t)t->s->data.seed, epoch, (uint32_t)t->kept_count, t->order);
-        t->order_epoch = epoch, t->has_order = true;
-    }
-    return t->kept[t->order[index]];
-}
-
 static status generate(trainer *t, size_t first, size_t count) {
-    const settings *s = t->s;
+    const settings *s = t->run.s;
     step_batch *b = &t->batch;
     for (size_t g = first; g < first + count; g++) {
         group *one = &b->set.groups[g];
-        size_t index = problem_at(t, t->state.position);
+        size_t index = prompt_order_at(&t->order, s, t->run.state.position);
         const token_list *prompt = &t->prompts.tokens[index];
         one->problem = &t->train.problems[index];
-        one->serial = t->state.position++;
+        one->serial = t->run.state.position++;
         one->prompt_length = prompt->count;
         memcpy(one->prompt_tokens, prompt->ids, prompt->count * sizeof *prompt->ids);
         for (size_t r = 0; r < one->size; r++) {
@@ -81,8 +69,8 @@ static status generate(trainer *t, size_t first, size_t count) {
                     .temperature = (float)s->rollout.temperature,
                     .top_p = 1,
                     .longest_response = (size_t)s->data.max_response_length,
-                    .end_tokens = t->lm.stop_tokens,
-                    .end_count = s->rollout.ignore_eos ? 0 : t->lm.stop_count,
+                    .end_tokens = t->run.lm.stop_tokens,
+                    .end_count = s->rollout.ignore_eos ? 0 : t->run.lm.stop_count,
                     .stop_strings = (const char *const *)s->rollout.stop.items,
                     .stop_count = s->rollout.stop.count};
     return generator_run(t->generator, b->set.groups + first, count, &how, NULL, NULL);
@@ -91,7 +79,7 @@ static status generate(trainer *t, size_t first, size_t count) {
 // ---- scoring -------------------------------------------------------------------------------------------------------------
 
 static status score(trainer *t, size_t first, size_t count) {
-    const settings *s = t->s;
+    const settings *s = t->run.s;
     step_batch *b = &t->batch;
     group *groups = b->set.groups + first;
     size_t base = first * b->size, total = count * b->size;
@@ -177,7 +165,7 @@ typedef struct batch_extents {
 #undef X
 } batch_extents;
 
-static status add(trainer *t, const char *name, double value) { return run_metrics_add(&t->metrics, name, value); }
+static status add(trainer *t, const char *name, double value) { return training_add(&t->run, name, value); }
 
 static status add_diversity_metrics(trainer *t) {
     const step_batch *b = &t->batch;
@@ -266,7 +254,7 @@ static status add_metrics(trainer *t) {
 // ---- a step's groups -----------------------------------------------------------------------------------------------------
 
 status trainer_collect(trainer *t) {
-    const settings *s = t->s;
+    const settings *s = t->run.s;
     step_batch *b = &t->batch;
     size_t wanted = (size_t)s->data.train_batch_size, each = s->filter.enable ? (size_t)s->data.gen_batch_size : wanted;
     double generating = 0, scoring = 0;
@@ -277,15 +265,15 @@ status trainer_collect(trainer *t) {
                 STATUS_LIMIT,
                 "step %lld: only %zu of %zu groups had a signal after %zu generated batches "
                 "(algorithm.filter_groups.max_num_gen_batches); raise it, choose easier problems or a larger rollout.n",
-                (long long)t->state.step + 1, b->count, wanted, b->batches);
-        double start = trainer_clock();
-        progress_report(&t->options->progress, "generate", (double)b->count, (double)wanted, "groups", NULL);
+                (long long)t->run.state.step + 1, b->count, wanted, b->batches);
+        double start = training_clock();
+        progress_report(&t->run.options->progress, "generate", (double)b->count, (double)wanted, "groups", NULL);
         TRY(generate(t, b->count, each));
-        double generated = trainer_clock();
+        double generated = training_clock();
         generating += generated - start;
-        progress_report(&t->options->progress, "reward", (double)b->count, (double)wanted, "groups", NULL);
+        progress_report(&t->run.options->progress, "reward", (double)b->count, (double)wanted, "groups", NULL);
         TRY(score(t, b->count, each));
-        scoring += trainer_clock() - generated;
+        scoring += training_clock() - generated;
         size_t first = b->count;
         b->drawn += each;
         b->batches++;
@@ -293,8 +281,8 @@ status trainer_collect(trainer *t) {
             if (!s->filter.enable || group_is_kept(s, &b->summaries[g])) swap_groups(b, b->count++, g);
     }
     TRY(add(t, "timing_s/gen", generating));
-    TRY(trainer_add_kernels(t, PHASE_GEN));
-    t->accounted += (int64_t)(1e9 * scoring);
+    TRY(training_add_kernels(&t->run, TRAINING_GEN));
+    t->run.accounted += (int64_t)(1e9 * scoring);
     TRY(add(t, "timing_s/reward", scoring));
     return add_metrics(t);
 }

@@ -72,3 +72,27 @@ status prompt_set_create(prompt_set *p, language_model *lm, const settings *s, c
     if (code != STATUS_OK) prompt_set_free(p);
     return code;
 }
+
+status prompt_order_create(prompt_order *o, const prompt_set *p) {
+    *o = (prompt_order){.kept = calloc(p->count + 1, sizeof *o->kept), .order = calloc(p->count + 1, sizeof *o->order)};
+    if (!o->kept || !o->order) return status_set(STATUS_NO_MEMORY, "out of memory for the order of %zu problems", p->count);
+    for (size_t i = 0; i < p->count; i++)
+        if (p->tokens[i].count > 0) o->kept[o->count++] = (uint32_t)i;
+    return STATUS_OK;
+}
+
+void prompt_order_free(prompt_order *o) {
+    free(o->kept), free(o->order);
+    *o = (prompt_order){0};
+}
+
+size_t prompt_order_at(prompt_order *o, const settings *s, uint64_t position) {
+    uint64_t epoch = position / o->count;
+    size_t index = (size_t)(position % o->count);
+    if (!s->data.shuffle) return o->kept[index];
+    if (!o->known || o->epoch != epoch) {
+        tasks_order((uint64_t)s->data.seed, epoch, (uint32_t)o->count, o->order);
+        o->epoch = epoch, o->known = true;
+    }
+    return o->kept[o->order[index]];
+}

@@ -22,4 +22,19 @@ typedef struct prompt_set {
 status prompt_set_create(prompt_set *p, language_model *lm, const settings *s, const problem_set *problems);
 void prompt_set_free(prompt_set *p);
 
+// The problems of a set whose prompts were kept, epoch after epoch, each in its own order.
+typedef struct prompt_order {
+    uint32_t *kept; // [count] numbers of the problems; at least one
+    size_t count;
+    uint32_t *order; // of the epoch `epoch`, once it is known
+    uint64_t epoch;
+    bool known;
+} prompt_order;
+
+status prompt_order_create(prompt_order *o, const prompt_set *p);
+void prompt_order_free(prompt_order *o);
+
+// The problem at a position of the run, counted from 0 over all epochs: a function of data.shuffle, data.seed and the position.
+size_t prompt_order_at(prompt_order *o, const settings *s, uint64_t position);
+
 #endif

@@ -1,19 +1,16 @@
-// What the three files of the trainer share: its state and the batch of one step. Private to run/.
+// What the files of the trainer share: its state and the batch of one step. Private to run/.
 #ifndef DSDR_RUN_TRAINER_PARTS_H
 #define DSDR_RUN_TRAINER_PARTS_H
 
 #include "learn/credit.h"
 #include "learn/objective.h"
-#include "learn/optimizer.h"
-#include "model/language.h"
 #include "model/packed.h"
 #include "rollout/generator.h"
 #include "rollout/group_set.h"
-#include "run/checkpoint.h"
 #include "run/prompts.h"
-#include "run/record.h"
 #include "run/scoring.h"
 #include "run/trainer.h"
+#include "run/training_parts.h"
 #include "tasks/tasks.h"
 
 // The groups of a step and what is known of them, rollouts numbered over all groups in order. Every group has the same size.
@@ -35,44 +32,21 @@ typedef struct step_batch {
 } step_batch;
 
 typedef struct trainer {
-    settings *s;
-    const trainer_options *options;
-    matmul *products;
-    language_model lm;
+    training run;
     language_model reference; // only with a KL term
     bool has_reference;
     problem_set train, validation;
-    uint32_t *order; // of the epoch `order_epoch`
-    uint64_t order_epoch;
-    bool has_order;
     prompt_set prompts, validation_prompts;
-    uint32_t *kept; // [kept_count] problems whose prompts fit: what an epoch goes over
-    size_t kept_count;
+    prompt_order order; // of the training problems
     bool think_open;
     generator *generator;
     packed_pass pass;
     scorer scorer;
     bool with_diversity;
-    optimizer optimizer;
-    arena moments_memory, gradient_memory;
-    float *m, *v, *gradients;
-    record *record;
-    run_logger *logger;
-    run_metrics metrics;
-    kernel_clock clock; // of the phase under way
-    int64_t accounted;  // nanoseconds of this step that metrics name, by kernel or by stage of the reward
-    checkpoint_state state;
-    int64_t total_steps;
     step_batch batch;
 } trainer;
 
 static inline size_t batch_rollouts(const step_batch *b) { return b->count * b->size; }
-
-status trainer_say(const trainer *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-double trainer_clock(void); // seconds, monotonic
-// Metrics timing_kernel_s/PHASE/KERNEL of what the clock holds, which then starts anew.
-typedef enum trainer_phase { PHASE_GEN, PHASE_REF, PHASE_PROBE, PHASE_UPDATE } trainer_phase;
-status trainer_add_kernels(trainer *t, trainer_phase phase);
 
 // collect.c: fills t->batch with groups to learn from, and the metrics about them. STATUS_LIMIT when dynamic sampling gives up.
 status trainer_collect(trainer *t);
@@ -80,7 +54,7 @@ status step_batch_create(step_batch *b, const trainer *t);
 void step_batch_free(step_batch *b);
 
 // validate.c: evaluates the model on data.val_files inside an open step of the record; *accuracy is the mean over sources.
-status trainer_evaluate(trainer *t, double *accuracy);
+status trainer_evaluate(training *run, double *accuracy);
 
 // update.c: learns from t->batch: reference log-probs, mini-batches, optimizer steps; and the metrics about them.
 status trainer_update(trainer *t);

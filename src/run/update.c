@@ -26,7 +26,7 @@ typedef struct pass_context {
     float *logp_ref;            // destination of a reference pass; NULL otherwise
 } pass_context;
 
-static size_t longest_response(const trainer *t) { return (size_t)t->s->data.max_response_length; }
+static size_t longest_response(const trainer *t) { return (size_t)t->run.s->data.max_response_length; }
 
 static void compare(agreement *a, const rollout *r, size_t position, float logp) {
     double difference = fabs((double)logp - (double)r->logp[position]);
@@ -93,7 +93,7 @@ static objective_scope count_scope(const trainer *t, size_t first, size_t count)
 static status update_minibatch(trainer *t, size_t first, size_t count, bool weights_sampled, double learning_rate, bool *active,
                                objective_metrics *metrics, totals *sum) {
     step_batch *b = &t->batch;
-    objective_options objective = options_objective(t->s);
+    objective_options objective = options_objective(t->run.s);
     pass_context context = {.t = t,
                             .first = first,
                             .objective = &objective,
@@ -102,32 +102,24 @@ static status update_minibatch(trainer *t, size_t first, size_t count, bool weig
                             .agreement = weights_sampled ? &sum->agreement : NULL};
     objective_metrics all;
     objective_metrics_clear(&all);
-    kernel_mark(&t->clock);
-    memset(t->gradients, 0, t->lm.model.table.total * sizeof *t->gradients);
-    kernel_lap(&t->clock, KERNEL_OPTIMIZER);
+    training_clear_gradients(&t->run);
     for (size_t i = first * b->size; i < (first + count) * b->size; i++) {
         active[i] = !b->masked[i] && objective_needs_gradient(&objective, b->credits[i].advantage, b->credits[i].coupling);
         sum->skipped_rollouts += !active[i];
         objective_metrics_clear(&metrics[i]);
     }
-    TRY(packed_visit(&t->pass, b->set.groups + first, count, active + first * b->size, (float)t->s->rollout.temperature,
-                     visit_token, &context, t->gradients));
+    TRY(packed_visit(&t->pass, b->set.groups + first, count, active + first * b->size, (float)t->run.s->rollout.temperature,
+                     visit_token, &context, t->run.gradients));
     for (size_t i = first * b->size; i < (first + count) * b->size; i++) objective_metrics_merge(&all, &metrics[i]);
     objective_report report = objective_metrics_report(&all, &context.scope);
     add_report(sum, &report);
     sum->tokens += all.tokens;
 
     optimizer_report done;
-    kernel_lap(&t->clock, KERNEL_BOOKKEEPING);
-    optimizer_update(&t->optimizer, learning_rate, t->lm.model.parameters, t->gradients, &done);
-    kernel_lap(&t->clock, KERNEL_OPTIMIZER);
-    t->state.optimizer_step = t->optimizer.step;
-    t->state.skipped += done.skipped;
+    TRY(training_update(&t->run, learning_rate, &done));
     sum->skipped += done.skipped;
     sum->grad_norm += done.grad_norm, sum->clip_scale += done.clip_scale;
     sum->updates++;
-    TRY(model_pack(&t->lm.model));
-    kernel_lap(&t->clock, KERNEL_PACKING);
     return STATUS_OK;
 }
 
@@ -136,26 +128,27 @@ static status update_minibatch(trainer *t, size_t first, size_t count, bool weig
 static status reference_pass(trainer *t) {
     pass_context context = {.t = t, .logp_ref = t->batch.logp_ref};
     t->pass.model = &t->reference.model;
-    status code = packed_visit(&t->pass, t->batch.set.groups, t->batch.count, NULL, (float)t->s->rollout.temperature, visit_token,
-                               &context, NULL);
-    t->pass.model = &t->lm.model;
+    status code = packed_visit(&t->pass, t->batch.set.groups, t->batch.count, NULL, (float)t->run.s->rollout.temperature,
+                               visit_token, &context, NULL);
+    t->pass.model = &t->run.lm.model;
     return code;
 }
 
 // Compares the rollouts that the first mini-batch will not: those without gradient, and those of later mini-batches.
 static status probe(trainer *t, size_t first_minibatch, bool *active, agreement *found) {
     const step_batch *b = &t->batch;
-    objective_options objective = options_objective(t->s);
+    objective_options objective = options_objective(t->run.s);
     for (size_t i = 0; i < batch_rollouts(b); i++)
         active[i] = i >= first_minibatch * b->size || b->masked[i] ||
                     !objective_needs_gradient(&objective, b->credits[i].advantage, b->credits[i].coupling);
     pass_context context = {.t = t, .agreement = found};
-    return packed_visit(&t->pass, b->set.groups, b->count, active, (float)t->s->rollout.temperature, visit_token, &context, NULL);
+    return packed_visit(&t->pass, b->set.groups, b->count, active, (float)t->run.s->rollout.temperature, visit_token, &context,
+                        NULL);
 }
 
 // ---- a step --------------------------------------------------------------------------------------------------------------
 
-static status add(trainer *t, const char *name, double value) { return run_metrics_add(&t->metrics, name, value); }
+static status add(trainer *t, const char *name, double value) { return training_add(&t->run, name, value); }
 
 static status add_metrics(trainer *t, const totals *sum, double learning_rate) {
     size_t k = 0;
@@ -179,28 +172,27 @@ static status add_metrics(trainer *t, const totals *sum, double learning_rate) {
 }
 
 status trainer_update(trainer *t) {
-    const settings *s = t->s;
+    const settings *s = t->run.s;
     step_batch *b = &t->batch;
     size_t rollouts = batch_rollouts(b), each = (size_t)s->actor.ppo_mini_batch_size;
-    schedule_options schedule = options_schedule(s, t->total_steps);
-    double learning_rate = schedule_learning_rate(&schedule, (uint64_t)t->state.step);
+    double learning_rate = training_learning_rate(&t->run);
     totals sum = {0};
     bool *active = calloc(rollouts, sizeof *active);
     objective_metrics *metrics = calloc(rollouts, sizeof *metrics);
     status code = active && metrics ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory");
-    double start = trainer_clock();
+    double start = training_clock();
     if (code == STATUS_OK && t->has_reference) code = reference_pass(t);
-    double referred = trainer_clock();
-    if (code == STATUS_OK && t->has_reference) code = trainer_add_kernels(t, PHASE_REF);
-    if (code == STATUS_OK && s->trainer.probe_freq > 0 && (t->state.step + 1) % s->trainer.probe_freq == 0)
+    double referred = training_clock();
+    if (code == STATUS_OK && t->has_reference) code = training_add_kernels(&t->run, TRAINING_REF);
+    if (code == STATUS_OK && s->trainer.probe_freq > 0 && (t->run.state.step + 1) % s->trainer.probe_freq == 0)
         code = probe(t, each < b->count ? each : b->count, active, &sum.agreement);
-    double probed = trainer_clock();
-    if (code == STATUS_OK) code = trainer_add_kernels(t, PHASE_PROBE);
+    double probed = training_clock();
+    if (code == STATUS_OK) code = training_add_kernels(&t->run, TRAINING_PROBE);
     size_t parts = (b->count + each - 1) / each, done = 0;
     for (long long epoch = 0; epoch < s->actor.ppo_epochs && code == STATUS_OK; epoch++)
         for (size_t first = 0; first < b->count && code == STATUS_OK; first += each, done++) {
             size_t count = b->count - first < each ? b->count - first : each;
-            progress_report(&t->options->progress, "train", (double)done, (double)(parts * (size_t)s->actor.ppo_epochs), NULL,
+            progress_report(&t->run.options->progress, "train", (double)done, (double)(parts * (size_t)s->actor.ppo_epochs), NULL,
                             NULL);
             code = update_minibatch(t, first, count, done == 0, learning_rate, active, metrics, &sum);
         }
@@ -208,7 +200,7 @@ status trainer_update(trainer *t) {
     TRY(code);
     if (t->has_reference) TRY(add(t, "timing_s/ref", referred - start));
     TRY(add(t, "timing_s/probe", probed - referred));
-    TRY(add(t, "timing_s/update_actor", trainer_clock() - probed));
-    TRY(trainer_add_kernels(t, PHASE_UPDATE));
+    TRY(add(t, "timing_s/update_actor", training_clock() - probed));
+    TRY(training_add_kernels(&t->run, TRAINING_UPDATE));
     return add_metrics(t, &sum, learning_rate);
 }
