@@ -11,13 +11,42 @@
 #include "reward/worker.h"
 #include "run/options.h"
 
+enum { BATCH = 256, TIERS_MAX = 24 };
+
 typedef struct verifier {
     verify_options options;
     verify_pool *pool;
     verify_item *items;
     buffer *texts; // two for each item: gold, and the text that is judged
-    size_t capacity, correct;
+    size_t capacity;
+    size_t statuses[VERDICT_STATUS_COUNT];
+    const char *tiers[TIERS_MAX]; // those that decided, and how often
+    size_t tier_counts[TIERS_MAX], tier_count;
 } verifier;
+
+static void count_verdict(verifier *v, const verdict *judged) {
+    v->statuses[judged->status]++;
+    size_t i = 0;
+    while (i < v->tier_count && strcmp(v->tiers[i], judged->tier) != 0) i++;
+    if (i == TIERS_MAX || !judged->tier[0]) return;
+    v->tiers[i] = judged->tier, v->tier_count += i == v->tier_count, v->tier_counts[i]++;
+}
+
+// On standard error: 412 correct, 88 wrong; decided by text 300, rational 200
+static void print_summary(const verifier *v) {
+    const char *separator = "";
+    for (size_t i = 0; i < VERDICT_STATUS_COUNT; i++) {
+        if (v->statuses[i] == 0) continue;
+        fprintf(stderr, "%s%zu %s", separator, v->statuses[i], verdict_name((verdict_status)i));
+        separator = ", ";
+    }
+    for (size_t i = 0; i < v->tier_count; i++)
+        fprintf(stderr, "%s%s %zu", i ? ", " : "; decided by ", v->tiers[i], v->tier_counts[i]);
+    verify_pool_counters counters = verify_pool_count(v->pool);
+    if (counters.wall_timeouts || counters.crashes)
+        fprintf(stderr, "; %zu timed out, %zu workers died", (size_t)counters.wall_timeouts, (size_t)counters.crashes);
+    if (*separator) fprintf(stderr, "\n");
+}
 
 // The text of a string or of a number, as it is written in JSON; false for anything else.
 static status take_text(const json_t *value, buffer *out, bool *found) {
@@ -46,12 +75,19 @@ static status read_row(const json_t *row, verify_item *item, buffer *gold, buffe
     return STATUS_OK;
 }
 
-static void write_verdict(json_t *row, verdict *v) {
+static json_t *text_or_null(const char *text) { return text ? json_string(text) : json_null(); }
+
+static void write_verdict(json_t *row, verdict *v, bool explain) {
     json_object_set_new(row, "correct", verdict_known(v->status) ? json_boolean(v->status == VERDICT_CORRECT) : json_null());
     json_object_set_new(row, "status", json_string(verdict_name(v->status)));
-    json_object_set_new(row, "extracted", v->extracted ? json_string(v->extracted) : json_null());
+    json_object_set_new(row, "extracted", text_or_null(v->extracted));
     json_object_set_new(row, "tier", json_string(v->tier ? v->tier : ""));
     json_object_set_new(row, "microseconds", json_number(v->microseconds));
+    if (explain) {
+        json_object_set_new(row, "gold_form", text_or_null(v->gold_form));
+        json_object_set_new(row, "answer_form", text_or_null(v->answer_form));
+        json_object_set_new(row, "reason", text_or_null(v->reason));
+    }
     verdict_clear(v);
 }
 
@@ -71,8 +107,8 @@ static status verify_rows(void *context, json_t **rows, size_t count) {
     }
     code = verify_batch(v->pool, &v->options, v->items, used);
     for (size_t i = 0; i < used; i++) {
-        v->correct += code == STATUS_OK && v->items[i].out.status == VERDICT_CORRECT;
-        write_verdict(judged[i], &v->items[i].out);
+        count_verdict(v, &v->items[i].out);
+        write_verdict(judged[i], &v->items[i].out, v->options.explain);
     }
 cleanup:
     free(judged);
@@ -90,7 +126,7 @@ static int verify_pair(verifier *v, const char *gold, const char *answer, const 
     buffer_free(&line);
     json_decref(row);
     int exit_code = cli_finish("verify", code);
-    return code == STATUS_OK && quiet ? !v->correct : exit_code;
+    return code == STATUS_OK && quiet ? !v->statuses[VERDICT_CORRECT] : exit_code;
 }
 
 // Workers that run this program again as `dsdr verify-worker`.
@@ -108,16 +144,16 @@ static status start_pool(const settings *s, verify_pool **pool) {
     return verify_pool_create(&options, pool);
 }
 
-enum { BATCH = 256 };
-
 int command_verify(int argc, char **argv) {
     const char *gold = NULL, *answer = NULL, *response = NULL, *profile = NULL;
-    bool quiet = false, help;
+    bool quiet = false, explain = false, no_text_tier = false, help;
     const cli_option options[] = {
         {"--gold", "G", "the right answer of one pair", &gold, NULL},
         {"--answer", "A", "the answer to judge; if it holds a box, the box is judged", &answer, NULL},
         {"--response", "R", "a whole response to judge, instead of --answer", &response, NULL},
         {"--profile", "P", "where the answer of a response is: strict (default), gsm8k, lenient", &profile, NULL},
+        {"--explain", NULL, "add \"gold_form\", \"answer_form\" (as they were read) and \"reason\"", NULL, &explain},
+        {"--no-text-tier", NULL, "do not compare texts, only what they mean: to measure that", NULL, &no_text_tier},
         {"--quiet", NULL, "one pair: print nothing, exit 0 if equal and 1 if not", NULL, &quiet},
     };
     const cli_usage usage = {
@@ -157,6 +193,7 @@ int command_verify(int argc, char **argv) {
     TRY_OR(code, settings_load(&s, NULL, assignments, assignment_count), cleanup);
     if (pair) s.verify.workers = 1;
     v.options = options_verify(&s);
+    v.options.explain = explain, v.options.skip_text = no_text_tier;
     v.items = calloc(v.capacity, sizeof *v.items);
     v.texts = calloc(2 * v.capacity, sizeof *v.texts);
     if (!v.items || !v.texts) TRY_OR(code, status_set(STATUS_NO_MEMORY, "out of memory"), cleanup);
@@ -168,6 +205,7 @@ int command_verify(int argc, char **argv) {
     const rows_command rows = {
         .name = "verify", .unit = "pairs", .digits = 17, .batch = BATCH, .work = verify_rows, .context = &v};
     exit_code = rows_run(&rows, rest_count ? rest[0] : NULL);
+    print_summary(&v);
 cleanup:
     for (size_t i = 0; v.texts && i < 2 * v.capacity; i++) buffer_free(&v.texts[i]);
     free(v.texts);

@@ -209,7 +209,7 @@ static status judge_said(const math_options *options, const reading *gold, const
     reading said = {0};
     status code = read_answer(&said, answer->text, answer->length, true);
     if (code == STATUS_OK) {
-        if (same_buffer(&gold->normal, &said.normal))
+        if (!options->skip_text && same_buffer(&gold->normal, &said.normal))
             say(out, MATH_EQUAL, "text", "");
         else if (!judge_words(gold, &said, out))
             judge_readings(options, gold, &said, out);
@@ -226,7 +226,7 @@ status math_accepts(const char *gold, size_t gold_length, const char *answer, si
     const char *g = gold, *a = answer;
     size_t gn = gold_length, an = answer_length;
     trim(&g, &gn), trim(&a, &an);
-    if (gn && gn == an && memcmp(g, a, gn) == 0) {
+    if (!options->skip_text && gn && gn == an && memcmp(g, a, gn) == 0) {
         say(out, MATH_EQUAL, "text", "");
         return STATUS_OK;
     }
@@ -249,7 +249,7 @@ status math_accepts(const char *gold, size_t gold_length, const char *answer, si
     }
     if (code == STATUS_OK) code = read_answer(&y, a, an, false);
     if (code == STATUS_OK) {
-        if (same_buffer(&x.normal, &y.normal))
+        if (!options->skip_text && same_buffer(&x.normal, &y.normal))
             say(out, MATH_EQUAL, "text", "");
         else if (!judge_words(&x, &y, out))
             code = judge_said(options, &x, &y, out);
@@ -266,6 +266,19 @@ status math_check_answer(const char *text, size_t length, const math_limits *lim
         math_expression *e = NULL;
         code = parse_reading(&r, limits, &e);
         math_free(e);
+    }
+    forget_answer(&r);
+    return code;
+}
+
+status math_answer_form(const char *text, size_t length, const math_limits *limits, buffer *out) {
+    reading r;
+    status code = read_answer(&r, text, length, true);
+    if (code == STATUS_OK && r.only_words && !r.mathematics)
+        code = buffer_append(out, r.words.data, r.words.length);
+    else if (code == STATUS_OK) {
+        const char *read = r.mathematics ? r.mathematics : r.text;
+        code = math_canonical(read, r.mathematics ? strlen(read) : r.length, limits, out);
     }
     forget_answer(&r);
     return code;

@@ -31,6 +31,7 @@ typedef struct math_options {
     int significant_digits; // a decimal literal with at least this many digits may be a rounding of the other side
     int decimals;           // >= 0: numbers are compared rounded to this many places; -1: off
     bool gold_rounded;      // a decimal gold accepts whatever rounds (or truncates) to it
+    bool skip_text;         // the tier `text` is left out, so that the others are measured on every pair
     uint64_t seed;          // of points and primes
     math_limits limits;     // of one answer
 } math_options;
@@ -52,6 +53,10 @@ status math_accepts(const char *gold, size_t gold_length, const char *answer, si
 
 // Whether a gold is understood; if not, the reason is in status_message() (statuses as math_parse).
 status math_check_answer(const char *text, size_t length, const math_limits *limits);
+
+// Appends what a gold or an answer is read as: the normal form of its tree, or its words. STATUS_UNSUPPORTED or STATUS_LIMIT
+// where it is not understood.
+status math_answer_form(const char *text, size_t length, const math_limits *limits, buffer *out);
 
 // A key under which equal answers meet without a gold (majority voting): appends the exact normal form with rational arithmetic
 // carried out where the text parses, else the normalized text.

@@ -384,6 +384,17 @@ static math_outcome proportional_sampled(judge *j, scene *s, math_node *f, math_
     return outcome;
 }
 
+// Two equations with parts that cannot be computed: equal as they are written, or not decided.
+static math_outcome same_equation(judge *j, math_node *gold_left, math_node *gold_right, math_node *answer_left,
+                                  math_node *answer_right) {
+    math_node *a = normal_form(j->memory, gold_left), *b = normal_form(j->memory, gold_right);
+    math_node *c = normal_form(j->memory, answer_left), *d = normal_form(j->memory, answer_right);
+    bool same = a && b && c && d && tree_compare(a, b) != 0 &&
+                ((tree_compare(a, c) == 0 && tree_compare(b, d) == 0) || (tree_compare(a, d) == 0 && tree_compare(b, c) == 0));
+    return same ? judge_says(j, MATH_EQUAL, "normal", "%s", "")
+                : judge_says(j, MATH_UNDECIDED, "structure", "a part of it cannot be computed");
+}
+
 math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *gold_right, math_node *answer_left,
                                     math_node *answer_right, bool positive) {
     math_node *f = tree_binary(j->memory, MATH_SUM, gold_left, tree_unary(j->memory, MATH_NEGATE, gold_right));
@@ -398,7 +409,7 @@ math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *g
     else {
         outcome = s.computed ? MATH_UNDECIDED : proportional_modular(j, &s, f, h);
         if (outcome == MATH_UNDECIDED)
-            outcome = s.computed ? judge_says(j, MATH_UNDECIDED, "structure", "a part of it cannot be computed")
+            outcome = s.computed ? same_equation(j, gold_left, gold_right, answer_left, answer_right)
                                  : proportional_sampled(j, &s, f, h);
         if (outcome == MATH_EQUAL && positive) {
             scene_place(j, &s, 0);

@@ -86,9 +86,18 @@ math_node *parser_group(parser *p) {
     return inside;
 }
 
+static bool closes_double(parser *p) {
+    size_t i = 1;
+    while (ahead(p, i)->kind != TOKEN_DOUBLE_BAR && ahead(p, i)->kind != TOKEN_END) i++;
+    return ahead(p, i)->kind == TOKEN_DOUBLE_BAR;
+}
+
 math_node *parser_absolute(parser *p, token_kind kind) {
     bool in_set = p->in_set, stop = p->stop_function;
-    p->at++;
+    if (kind == TOKEN_DOUBLE_BAR && !closes_double(p))
+        here(p)->kind = kind = TOKEN_BAR; // ||x|-1|: two opening bars, of which this call takes the first
+    else
+        p->at++;
     p->bars++, p->in_set = false, p->stop_function = false;
     math_node *inside = parser_expression(p, 0);
     p->bars--, p->in_set = in_set, p->stop_function = stop;

@@ -52,7 +52,7 @@ static bool skip_blank(lexer *lx) {
     for (;;) {
         int c = peek(lx, lx->position);
         if (lx->position >= lx->length) break;
-        if (is_space(c) || c == '~' || c == '$') {
+        if (is_space(c) || (c == '~' && peek(lx, lx->position + 1) != '=') || c == '$') {
             lx->position++;
             continue;
         }
@@ -588,6 +588,9 @@ static token scan(lexer *lx, token t) {
         t.kind = TOKEN_DOTS;
         while (peek(lx, lx->position + width) == '.') width++;
         if (width == 1) t.kind = TOKEN_BAD;
+        break;
+    case '~': // only in front of =
+        t = coded(t, TOKEN_RELATION, MATH_APPROX), width = 2;
         break;
     case '=':
         t = coded(t, TOKEN_RELATION, d == '>' ? MATH_IMPLIES : d == '<' ? MATH_LE : MATH_EQ);

@@ -90,7 +90,8 @@ const char *parser_subscript(parser *p, const char *base) {
     p->at++; // the underscore
     math_node *sub = at_kind(p, TOKEN_NUMBER) || at_kind(p, TOKEN_NAME) ? parser_argument(p, false) : NULL;
     if (!sub) {
-        if (at_open(p, '{') && ahead(p, 1)->kind == TOKEN_WORD && is_close(ahead(p, 2), '{')) {
+        if (at_open(p, '{') && (ahead(p, 1)->kind == TOKEN_WORD || ahead(p, 1)->kind == TOKEN_FUNCTION) &&
+            is_close(ahead(p, 2), '{')) { // x_{max}
             p->at++;
             sub = tree_named(p->e, MATH_SYMBOL, parser_keep(p, here(p)));
             p->at += 2;
@@ -121,7 +122,7 @@ const char *parser_subscript(parser *p, const char *base) {
     }
     buffer name = {0};
     status code = buffer_printf(&name, sub->kind == MATH_NUMBER || sub->kind == MATH_SYMBOL ? "%s_" : "%s_{", base);
-    if (code == STATUS_OK) code = math_print_node(sub, &name);
+    if (code == STATUS_OK) code = sub->kind == MATH_SYMBOL ? buffer_append_text(&name, sub->name) : math_print_node(sub, &name);
     if (code == STATUS_OK && sub->kind != MATH_NUMBER && sub->kind != MATH_SYMBOL) code = buffer_append_byte(&name, '}');
     const char *kept = code == STATUS_OK ? tree_text(p->e, name.data, name.length) : NULL;
     if (code != STATUS_OK) p->e->failure = code;

@@ -1,15 +1,17 @@
-// Canonical text of a tree: fully marked products, as few parentheses as the binding powers allow. See math_print in
-// expression.h.
+// Canonical text of a tree: fully marked products, as few parentheses as the binding powers allow, and nothing that parser.c
+// would not read back as the same tree. See math_print in expression.h.
 #include <string.h>
 
 #include "math/tree.h"
+#include "math/words.h"
 
 enum {
     LEVEL_LIST,
+    LEVEL_MODULUS,
     LEVEL_RELATION,
+    LEVEL_UNIT,
     LEVEL_RATIO,
     LEVEL_UNION,
-    LEVEL_UNIT,
     LEVEL_SUM,
     LEVEL_PRODUCT,
     LEVEL_MINUS,
@@ -18,25 +20,35 @@ enum {
     LEVEL_ATOM
 };
 
+static bool named(const math_node *n, const char *name) { return n->name && strcmp(n->name, name) == 0; }
+
+static bool is_operator(const math_node *n) { // a \circ b, a \oplus b
+    const char *canonical;
+    int code;
+    return n->kind == MATH_FUNCTION && n->count == 2 &&
+           word_lookup(n->name, strlen(n->name), true, &canonical, &code) == TOKEN_BINARY;
+}
+
 static int level(const math_node *n) {
     switch (n->kind) {
     case MATH_LIST:
         return LEVEL_LIST;
     case MATH_RELATION:
         return LEVEL_RELATION;
+    case MATH_WITH_UNIT:
+        return LEVEL_UNIT;
     case MATH_RATIO:
         return LEVEL_RATIO;
     case MATH_UNION:
     case MATH_INTERSECTION:
     case MATH_DIFFERENCE:
         return LEVEL_UNION;
-    case MATH_WITH_UNIT:
-        return LEVEL_UNIT;
     case MATH_SUM:
     case MATH_PLUS_MINUS:
         return LEVEL_SUM;
     case MATH_PRODUCT:
     case MATH_QUOTIENT:
+    case MATH_BIG:
         return LEVEL_PRODUCT;
     case MATH_NEGATE:
         return LEVEL_MINUS;
@@ -46,6 +58,10 @@ static int level(const math_node *n) {
     case MATH_PERCENT:
     case MATH_DEGREE:
         return LEVEL_POSTFIX;
+    case MATH_VECTOR:
+        return named(n, "star") || named(n, "plus") || named(n, "minus") || named(n, "prime") ? LEVEL_POSTFIX : LEVEL_ATOM;
+    case MATH_FUNCTION:
+        return named(n, "pmod") ? LEVEL_MODULUS : named(n, "mod") || is_operator(n) ? LEVEL_PRODUCT : LEVEL_ATOM;
     case MATH_NUMBER:
         if (fmpq_sgn(n->value) < 0) return LEVEL_MINUS;
         return fmpz_is_one(fmpq_denref(n->value)) ? LEVEL_ATOM : LEVEL_PRODUCT;
@@ -64,6 +80,35 @@ static status put_all(const math_node *n, const char *separator, int at_least, b
     return STATUS_OK;
 }
 
+static status put_around(const char *open, const math_node *n, int at_least, const char *close, buffer *out) {
+    TRY(buffer_append_text(out, open));
+    TRY(put(n, at_least, out));
+    return buffer_append_text(out, close);
+}
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Members with commas; a space behind one that would make a number of two, 1,234.
+static status put_members(const math_node *n, buffer *out) {
+    for (uint32_t i = 0; i < n->count; i++) {
+        if (i) TRY(buffer_append_byte(out, ','));
+        size_t begin = out->length, digits = 0;
+        TRY(put(n->children[i], LEVEL_MODULUS, out));
+        while (begin + digits < out->length && is_digit(out->data[begin + digits])) digits++;
+        if (i == 0 || digits != 3 || !is_digit(out->data[begin - 2])) continue;
+        TRY(buffer_append_byte(out, ' '));
+        memmove(out->data + begin + 1, out->data + begin, out->length - begin - 1);
+        out->data[begin] = ' ';
+    }
+    return STATUS_OK;
+}
+
+static status put_bracketed(const math_node *n, const char *open, const char *close, buffer *out) {
+    TRY(buffer_append_text(out, open));
+    TRY(put_members(n, out));
+    return buffer_append_text(out, close);
+}
+
 static status put_number(const fmpq_t value, buffer *out) {
     char *text = fmpq_get_str(NULL, 10, value);
     if (!text) return status_set(STATUS_NO_MEMORY, "no memory to print a number");
@@ -72,173 +117,257 @@ static status put_number(const fmpq_t value, buffer *out) {
     return code;
 }
 
-static const char *relation_text(int code) {
+// ---- names ------------------------------------------------------------
+
+// A name without its subscripts: x, \zeta, \mathbb{R}, \angle ABC, \operatorname{Gal}, \text{the area}.
+static status put_stem(const char *name, size_t length, buffer *out) {
+    const char *canonical, *space = memchr(name, ' ', length);
+    int code;
+    if (length <= 1) return buffer_append(out, name, length);
+    for (int command = 0; command < 2; command++) {
+        token_kind kind = word_lookup(name, length, command, &canonical, &code);
+        if ((kind != TOKEN_NAME && kind != TOKEN_FUNCTION && kind != TOKEN_BIG && kind != TOKEN_DECORATION) ||
+            strlen(canonical) != length || memcmp(canonical, name, length) != 0)
+            continue;
+        if (command) TRY(buffer_append_byte(out, '\\'));
+        return buffer_append(out, name, length);
+    }
+    size_t first = space ? (size_t)(space - name) : 0;
+    if (space && word_font(name, first) == FONT_ALPHABET)
+        return buffer_printf(out, "\\%.*s{%.*s}", (int)first, name, (int)(length - first - 1), space + 1);
+    if (space && word_lookup(name, first, true, &canonical, &code) == TOKEN_NAME)
+        return buffer_printf(out, "\\%.*s", (int)length, name);
+    return buffer_printf(out, space ? "\\text{%.*s}" : "\\operatorname{%.*s}", (int)length, name);
+}
+
+static status put_subscript(const char *text, size_t length, buffer *out) {
+    const char *canonical;
+    int code;
+    TRY(buffer_append_text(out, length == 1 ? "_" : "_{"));
+    bool words = length > 1;
+    for (size_t i = 0; i < length; i++)
+        words = words && ((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z') || text[i] == ' ');
+    size_t first = words ? strcspn(text, " ") : 0; // of one of another alphabet, its name
+    bool symbol = words && (word_lookup(text, length, true, &canonical, &code) == TOKEN_NAME ||
+                            (first < length && word_font(text, first) == FONT_ALPHABET));
+    if (symbol)
+        TRY(put_stem(text, length, out));
+    else
+        TRY(buffer_printf(out, words ? "\\text{%.*s}" : "%.*s", (int)length, text));
+    return buffer_append_text(out, length == 1 ? "" : "}");
+}
+
+// A name as parser_name and parser_subscript have put it together: stem, _subscript or _{subscript}, primes, ^-1.
+static status put_name(const char *name, buffer *out) {
+    size_t at = strcspn(name, "_'^");
+    TRY(put_stem(name, at, out));
+    while (name[at]) {
+        if (name[at] == '\'') {
+            TRY(buffer_append_byte(out, '\''));
+            at++;
+        } else if (name[at] == '^') {
+            TRY(buffer_append_text(out, "^{-1}"));
+            at += strlen("^-1");
+        } else if (name[at + 1] == '{') { // was printed when the name was made
+            size_t depth = 0, end = at + 1;
+            do depth += (name[end] == '{') - (name[end] == '}');
+            while (name[++end] && depth);
+            TRY(buffer_append(out, name + at, end - at));
+            at = end;
+        } else {
+            size_t length = strcspn(name + at + 1, "_'^");
+            TRY(put_subscript(name + at + 1, length, out));
+            at += 1 + length;
+        }
+    }
+    return STATUS_OK;
+}
+
+// ---- relations ------------------------------------------------------------
+
+static status put_relation_sign(int code, buffer *out) {
     switch (code) {
-    case MATH_NE:
-        return "!=";
-    case MATH_LE:
-        return "<=";
-    case MATH_GE:
-        return ">=";
-    case MATH_APPROX:
-        return "~=";
-    case MATH_IN:
-        return " in ";
-    case MATH_NOT_IN:
-        return " notin ";
-    case MATH_SUBSET:
-        return " subset ";
-    case MATH_CONGRUENT:
-        return "==";
-    case MATH_TO:
-        return "->";
-    case MATH_IMPLIES:
-        return "=>";
-    case MATH_LT:
-        return "<";
-    case MATH_GT:
-        return ">";
     case MATH_EQ:
-        return "=";
+    case MATH_LT:
+    case MATH_GT:
+        return buffer_append_byte(out, (char)code);
+    case MATH_LE:
+        return buffer_append_text(out, "<=");
+    case MATH_GE:
+        return buffer_append_text(out, ">=");
+    case MATH_APPROX:
+        return buffer_append_text(out, "~=");
+    case MATH_TO:
+        return buffer_append_text(out, "->");
+    case MATH_IMPLIES:
+        return buffer_append_text(out, "=>");
+    case '|':
+        return buffer_append_text(out, "\\mid ");
     default:
-        return NULL; // a relation without a sign of its own
+        return buffer_printf(out, "\\%s ", word_of_relation(code));
     }
 }
 
-static status put_bracketed(const math_node *n, const char *open, const char *close, buffer *out) {
-    TRY(buffer_append_text(out, open));
-    TRY(put_all(n, ",", LEVEL_RELATION, out));
-    return buffer_append_text(out, close);
+// ---- trees ------------------------------------------------------------
+
+static bool has_bars(const math_node *n) {
+    if (n->kind == MATH_ABSOLUTE || named(n, "norm")) return true;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (has_bars(n->children[i])) return true;
+    return false;
+}
+
+static status put_sum(const math_node *n, buffer *out) {
+    for (uint32_t i = 0; i < n->count; i++) {
+        const math_node *term = n->children[i];
+        bool negative = i && (term->kind == MATH_NEGATE || (term->kind == MATH_NUMBER && fmpq_sgn(term->value) < 0));
+        if (i && !negative) TRY(buffer_append_byte(out, '+'));
+        if (negative && term->kind == MATH_NEGATE) // a minus sign binds a product here: a-b*c
+            TRY(put_around("-", term->children[0], LEVEL_PRODUCT, "", out));
+        else
+            TRY(put(term, negative ? LEVEL_MINUS : LEVEL_PRODUCT, out));
+    }
+    return STATUS_OK;
+}
+
+static status put_matrix(const math_node *n, buffer *out) {
+    const char *environment = n->name ? n->name : "matrix";
+    uint32_t columns = n->integer > 0 ? n->count / (uint32_t)n->integer : 1;
+    TRY(buffer_printf(out, "\\begin{%s}", environment));
+    for (uint32_t i = 0; i < n->count; i++) {
+        if (i) TRY(buffer_append_text(out, i % columns ? "&" : "\\\\"));
+        TRY(put(n->children[i], LEVEL_MODULUS, out));
+    }
+    return buffer_printf(out, "\\end{%s}", environment);
+}
+
+static status put_decorated(const math_node *n, buffer *out) {
+    static const char *const raised[][2] = {{"star", "^{*}"}, {"plus", "^{+}"}, {"minus", "^{-}"}, {"prime", "'"}};
+    if (named(n, "norm")) return put_around("\\|", n->children[0], LEVEL_MODULUS, "\\|", out);
+    for (size_t i = 0; i < 4; i++)
+        if (named(n, raised[i][0])) return put_around("", n->children[0], LEVEL_ATOM, raised[i][1], out);
+    TRY(buffer_printf(out, "\\%s", n->name));
+    return put_around("{", n->children[0], LEVEL_LIST, "}", out);
+}
+
+static status put_function(const math_node *n, buffer *out) {
+    if (is_operator(n)) {
+        TRY(put(n->children[0], LEVEL_POWER, out));
+        TRY(buffer_printf(out, "\\%s ", n->name));
+        return put(n->children[1], LEVEL_POWER, out);
+    }
+    if (named(n, "mod")) {
+        TRY(put(n->children[0], LEVEL_POWER, out));
+        return put_around("\\bmod ", n->children[1], LEVEL_POWER, "", out);
+    }
+    if (named(n, "pmod")) {
+        TRY(put(n->children[0], LEVEL_RELATION, out));
+        return put_around("\\pmod{", n->children[1], LEVEL_LIST, "}", out);
+    }
+    if (named(n, "subscript")) {
+        TRY(put_around("(", n->children[0], LEVEL_LIST, ")", out));
+        return put_name(n->children[1]->name, out);
+    }
+    TRY(put_name(n->name, out));
+    return put_bracketed(n, "(", ")", out);
+}
+
+static status put_big(const math_node *n, buffer *out) {
+    TRY(buffer_printf(out, "\\%s", n->name));
+    if (n->children[0]->kind != MATH_NONE) TRY(put_around("_{", n->children[0], LEVEL_LIST, "}", out));
+    if (n->children[1]->kind != MATH_NONE) TRY(put_around("^{", n->children[1], LEVEL_LIST, "}", out));
+    return put_around(" ", n->children[2], LEVEL_PRODUCT, "", out);
 }
 
 status math_print_node(const math_node *n, buffer *out) {
+    long index;
     switch (n->kind) {
     case MATH_NUMBER:
         return put_number(n->value, out);
     case MATH_SYMBOL:
-        return buffer_append_text(out, n->name);
+        return strcmp(n->name, "dots") == 0 ? buffer_append_text(out, "\\dots ") : put_name(n->name, out);
     case MATH_TEXT:
-        return buffer_printf(out, "\"%s\"", n->name);
+        return buffer_printf(out, "\\text{%s}", n->name);
     case MATH_BASED:
-        return buffer_printf(out, "%s_base%d", n->name, n->integer);
+        return buffer_printf(out, "%s_{%d}", n->name, n->integer);
     case MATH_SUM:
-        for (uint32_t i = 0; i < n->count; i++) {
-            const math_node *term = n->children[i];
-            bool negative = i && (term->kind == MATH_NEGATE || (term->kind == MATH_NUMBER && fmpq_sgn(term->value) < 0));
-            if (i && !negative) TRY(buffer_append_byte(out, '+'));
-            // A minus sign binds a product here: a-b*c.
-            if (negative && term->kind == MATH_NEGATE) {
-                TRY(buffer_append_byte(out, '-'));
-                TRY(put(term->children[0], LEVEL_PRODUCT, out));
-            } else
-                TRY(put(term, negative ? LEVEL_MINUS : i ? LEVEL_PRODUCT : LEVEL_PRODUCT, out));
-        }
-        return STATUS_OK;
+        return put_sum(n, out);
     case MATH_PRODUCT:
-        for (uint32_t i = 0; i < n->count; i++) {
-            if (i) TRY(buffer_append_byte(out, '*'));
-            TRY(put(n->children[i], LEVEL_POWER, out));
-        }
-        return STATUS_OK;
+        return put_all(n, "*", LEVEL_POWER, out);
     case MATH_QUOTIENT:
         TRY(put(n->children[0], n->children[0]->kind == MATH_PRODUCT ? LEVEL_PRODUCT : LEVEL_POWER, out));
-        TRY(buffer_append_byte(out, '/'));
-        return put(n->children[1], LEVEL_POWER, out);
+        return put_around("/", n->children[1], LEVEL_POWER, "", out);
     case MATH_NEGATE:
-        TRY(buffer_append_byte(out, '-'));
-        return put(n->children[0], LEVEL_PRODUCT, out);
+        return put_around("-", n->children[0], LEVEL_PRODUCT, "", out);
     case MATH_PLUS_MINUS:
         if (n->count == 2) TRY(put(n->children[0], LEVEL_PRODUCT, out));
-        TRY(buffer_append_text(out, n->integer ? "\\mp " : "+-"));
-        return put(n->children[n->count - 1], LEVEL_PRODUCT, out);
+        return put_around(n->integer ? "\\mp " : "+-", n->children[n->count - 1], LEVEL_PRODUCT, "", out);
     case MATH_POWER:
         TRY(put(n->children[0], LEVEL_POSTFIX, out));
-        TRY(buffer_append_byte(out, '^'));
-        return put(n->children[1], LEVEL_POSTFIX, out);
-    case MATH_ROOT: {
-        long index;
-        bool square = node_small_integer(n->children[1], &index) && index == 2;
-        TRY(buffer_append_text(out, square ? "sqrt(" : "root("));
-        TRY(put(n->children[0], LEVEL_RELATION, out));
-        if (!square) {
-            TRY(buffer_append_byte(out, ','));
-            TRY(put(n->children[1], LEVEL_RELATION, out));
-        }
-        return buffer_append_byte(out, ')');
-    }
+        return put_around("^", n->children[1], LEVEL_POSTFIX, "", out);
+    case MATH_ROOT:
+        if (node_small_integer(n->children[1], &index) && index == 2)
+            return put_around("sqrt(", n->children[0], LEVEL_MODULUS, ")", out);
+        TRY(put_around("\\sqrt[", n->children[1], LEVEL_MODULUS, "]", out));
+        return put_around("{", n->children[0], LEVEL_MODULUS, "}", out);
     case MATH_FACTORIAL:
         TRY(put(n->children[0], LEVEL_ATOM, out));
-        for (int i = 0; i < n->integer && i < 8; i++) TRY(buffer_append_byte(out, '!'));
+        for (int i = 0; i < n->integer; i++) TRY(buffer_append_byte(out, '!'));
         return STATUS_OK;
     case MATH_PERCENT:
-        TRY(put(n->children[0], LEVEL_ATOM, out));
-        return buffer_append_byte(out, '%');
+        return put_around("", n->children[0], LEVEL_ATOM, "%", out);
     case MATH_DEGREE:
-        TRY(put(n->children[0], LEVEL_ATOM, out));
-        return buffer_append_text(out, "deg");
-    case MATH_ABSOLUTE:
-        return put_bracketed(n, "|", "|", out);
+        return put_around("", n->children[0], LEVEL_ATOM, "^\\circ", out);
+    case MATH_ABSOLUTE: // bars within bars are hard to tell apart
+        return has_bars(n->children[0]) ? put_bracketed(n, "abs(", ")", out) : put_bracketed(n, "|", "|", out);
     case MATH_FLOOR:
         return put_bracketed(n, "floor(", ")", out);
     case MATH_CEILING:
         return put_bracketed(n, "ceil(", ")", out);
     case MATH_BINOMIAL:
-        return put_bracketed(n, "binom(", ")", out);
+        TRY(put_around("\\binom{", n->children[0], LEVEL_MODULUS, "}", out));
+        return put_around("{", n->children[1], LEVEL_MODULUS, "}", out);
     case MATH_FUNCTION:
+        return put_function(n, out);
     case MATH_BIG:
-        TRY(buffer_append_text(out, n->name));
-        return put_bracketed(n, "(", ")", out);
+        return put_big(n, out);
     case MATH_VECTOR:
-        TRY(buffer_append_text(out, n->name));
-        return put_bracketed(n, "{", "}", out);
+        return put_decorated(n, out);
     case MATH_RELATION:
         for (uint32_t i = 0; i < n->count; i++) {
-            const char *sign = i ? relation_text(n->operators[i - 1]) : "";
-            if (sign)
-                TRY(buffer_append_text(out, sign));
-            else
-                TRY(buffer_printf(out, " rel%c ", n->operators[i - 1]));
-            TRY(put(n->children[i], LEVEL_RATIO, out));
+            if (i) TRY(put_relation_sign(n->operators[i - 1], out));
+            TRY(put(n->children[i], LEVEL_UNIT, out));
         }
         return STATUS_OK;
     case MATH_RATIO:
         return put_all(n, ":", LEVEL_UNION, out);
     case MATH_LIST:
-        return put_all(n, ",", LEVEL_RELATION, out);
+        if (n->integer == 'a' || n->integer == 'o') return put_all(n, n->integer == 'a' ? " and " : " or ", LEVEL_MODULUS, out);
+        return put_members(n, out);
     case MATH_TUPLE:
-        return put_bracketed(n, "(", n->count == 1 ? ",)" : ")", out);
+        return n->count == 1 ? put_bracketed(n, "\\langle ", "\\rangle ", out) : put_bracketed(n, "(", ")", out);
     case MATH_BRACKETS:
         return put_bracketed(n, "[", "]", out);
     case MATH_INTERVAL:
         return put_bracketed(n, n->open_left ? "(" : "[", n->open_right ? ")" : "]", out);
-    case MATH_SET:
-        return put_bracketed(n, "{", "}", out);
+    case MATH_SET: // plain braces around one member are mere braces
+        return n->count > 1 ? put_bracketed(n, "{", "}", out) : put_bracketed(n, "\\{", "\\}", out);
     case MATH_SUCH_THAT:
-        TRY(buffer_append_byte(out, '{'));
-        TRY(put(n->children[0], LEVEL_RATIO, out));
-        TRY(buffer_append_byte(out, '|'));
-        TRY(put(n->children[1], LEVEL_LIST, out));
-        return buffer_append_byte(out, '}');
+        TRY(put_around("\\{", n->children[0], LEVEL_LIST, "\\mid ", out));
+        return put_around("", n->children[1], LEVEL_LIST, "\\}", out);
     case MATH_UNION:
-        return put_all(n, " cup ", LEVEL_UNIT, out);
+        return put_all(n, "\\cup ", LEVEL_SUM, out);
     case MATH_INTERSECTION:
-        return put_all(n, " cap ", LEVEL_UNIT, out);
+        return put_all(n, "\\cap ", LEVEL_SUM, out);
     case MATH_DIFFERENCE:
-        return put_all(n, " minus ", LEVEL_UNIT, out);
-    case MATH_MATRIX: {
-        uint32_t columns = n->integer > 0 ? n->count / (uint32_t)n->integer : 1;
-        TRY(buffer_append_text(out, n->name ? "cases[" : "matrix["));
-        for (uint32_t i = 0; i < n->count; i++) {
-            if (i) TRY(buffer_append_byte(out, i % columns ? ',' : ';'));
-            TRY(put(n->children[i], LEVEL_RELATION, out));
-        }
-        return buffer_append_byte(out, ']');
-    }
+        return put_all(n, "\\setminus ", LEVEL_SUM, out);
+    case MATH_MATRIX:
+        return put_matrix(n, out);
     case MATH_WITH_UNIT:
-        TRY(put(n->children[0], LEVEL_SUM, out));
-        return buffer_printf(out, " \"%s\"", n->name);
+        TRY(put(n->children[0], LEVEL_RATIO, out));
+        return buffer_printf(out, "\\text{ %s}", n->name);
     case MATH_NONE:
-        return buffer_append_byte(out, '_');
+        return STATUS_OK;
     }
     return STATUS_OK;
 }

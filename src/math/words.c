@@ -119,6 +119,8 @@ static const vocabulary table[] = {
     {"R", TOKEN_NAME, 0, "mathbb R", false},
     {"C", TOKEN_NAME, 0, "mathbb C", false},
     {"Re", TOKEN_FUNCTION, 0, "re", false},
+    {"re", TOKEN_FUNCTION, 0, NULL, false},
+    {"im", TOKEN_FUNCTION, 0, NULL, false},
     {"Im", TOKEN_FUNCTION, 0, "im", false},
     FUNC("sin", true),
     FUNC("cos", true),
@@ -304,6 +306,12 @@ token_kind word_lookup(const char *text, size_t length, bool command, const char
         return v->kind;
     }
     return TOKEN_BAD;
+}
+
+const char *word_of_relation(int code) {
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].kind == TOKEN_RELATION && table[i].code == code) return table[i].word;
+    return "sim";
 }
 
 static const char *const short_words[] = { // of two or three letters: units first, then ordinary words

@@ -15,6 +15,9 @@ bool word_in(const char *const *list, const char *text, size_t length);
 // TOKEN_BAD when it is not known.
 token_kind word_lookup(const char *text, size_t length, bool command, const char **canonical, int *code);
 
+// A command for a relation of this code, without its backslash.
+const char *word_of_relation(int code);
+
 // Whether a plain run of at least two letters is a word of language (or a unit) and no product of letters.
 bool word_is_language(const char *text, size_t length);
 

@@ -76,8 +76,11 @@ static inline const char *finish_name(finish_reason finish) { return finish == F
 
 typedef struct verdict {
     verdict_status status;
-    const char *tier;    // which rule decided ("text", "rational", ...); a static string, "" if none
-    char *extracted;     // the answer found in the response; NULL if none; owned
+    const char *tier; // which rule decided ("text", "rational", ...); a static string, "" if none
+    char *extracted;  // the answer found in the response; NULL if none; owned
+    // Only where an explanation was asked for, NULL else; owned: both sides in normal form (NULL too where not understood), and a
+    // sentence why.
+    char *gold_form, *answer_form, *reason;
     double microseconds; // time spent
 } verdict;
 

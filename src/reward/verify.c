@@ -17,8 +17,8 @@ static double now_microseconds(void) {
 }
 
 void verdict_clear(verdict *v) {
-    free(v->extracted);
-    v->extracted = NULL;
+    free(v->extracted), free(v->gold_form), free(v->answer_form), free(v->reason);
+    v->extracted = v->gold_form = v->answer_form = v->reason = NULL;
 }
 
 static verdict_status status_of(const math_verdict *m) {
@@ -37,21 +37,46 @@ static verdict_status status_of(const math_verdict *m) {
     }
 }
 
+// A copy of at most `length` bytes as valid UTF-8.
+static status keep_text(const char *text, size_t length, char **out) {
+    buffer kept = {0};
+    status code = text_make_valid(&kept, text, length < EXTRACTED_BYTES_MAX ? length : EXTRACTED_BYTES_MAX);
+    if (code == STATUS_OK && !(*out = text_copy(buffer_text(&kept), kept.length)))
+        code = status_set(STATUS_NO_MEMORY, "no memory for an extracted answer");
+    buffer_free(&kept);
+    return code;
+}
+
+static status keep_form(const char *text, size_t length, char **out) {
+    buffer form = {0};
+    status code = math_answer_form(text, length, NULL, &form);
+    if (code == STATUS_OK) code = keep_text(buffer_text(&form), form.length, out);
+    buffer_free(&form);
+    return code == STATUS_UNSUPPORTED || code == STATUS_LIMIT ? STATUS_OK : code; // then there is none
+}
+
 static status judge(const verify_options *options, const char *gold, size_t gold_length, const char *answer, size_t length,
                     verdict *out) {
     math_options math = MATH_OPTIONS_DEFAULT;
     math.significant_digits = options->significant_digits, math.decimals = options->decimals;
-    math.gold_rounded = options->gold_rounded, math.seed = options->seed;
+    math.gold_rounded = options->gold_rounded, math.seed = options->seed, math.skip_text = options->skip_text;
     math_verdict m;
     status code = math_accepts(gold, gold_length, answer, length, &math, &m);
     out->tier = m.tier;
     out->status = code == STATUS_OK ? status_of(&m) : VERDICT_ERROR;
-    buffer kept = {0};
-    if (code == STATUS_OK) code = text_make_valid(&kept, answer, length < EXTRACTED_BYTES_MAX ? length : EXTRACTED_BYTES_MAX);
-    if (code == STATUS_OK) out->extracted = text_copy(buffer_text(&kept), kept.length);
-    buffer_free(&kept);
-    if (code == STATUS_OK && !out->extracted) code = status_set(STATUS_NO_MEMORY, "no memory for an extracted answer");
-    return code;
+    if (code == STATUS_OK) code = keep_text(answer, length, &out->extracted);
+    if (code != STATUS_OK || !options->explain) return code;
+    return keep_text(m.reason, strlen(m.reason), &out->reason);
+}
+
+// Judges `answer` and takes the time from `begin`; then explains where that is asked for.
+static status judge_and_explain(const verify_options *options, const char *gold, size_t gold_length, const char *answer,
+                                size_t length, double begin, verdict *out) {
+    status code = judge(options, gold, gold_length, answer, length, out);
+    out->microseconds = now_microseconds() - begin;
+    if (code != STATUS_OK || !options->explain) return code;
+    TRY(keep_form(gold, gold_length, &out->gold_form));
+    return keep_form(answer, length, &out->answer_form);
 }
 
 status verify_response(const verify_options *options, const char *gold, size_t gold_length, const char *response, size_t length,
@@ -63,14 +88,13 @@ status verify_response(const verify_options *options, const char *gold, size_t g
     buffer answer = {0};
     bool found = false;
     status code = answer_extract(options->profile, response, length, options->think_open, &answer, &found);
-    if (code == STATUS_OK) {
-        if (found)
-            code = judge(options, gold, gold_length, buffer_text(&answer), answer.length, out);
-        else
-            out->status = VERDICT_NO_ANSWER, out->tier = "extract";
+    if (code == STATUS_OK && found)
+        code = judge_and_explain(options, gold, gold_length, buffer_text(&answer), answer.length, begin, out);
+    else {
+        if (code == STATUS_OK) out->status = VERDICT_NO_ANSWER, out->tier = "extract";
+        out->microseconds = now_microseconds() - begin;
     }
     buffer_free(&answer);
-    out->microseconds = now_microseconds() - begin;
     return code;
 }
 
@@ -81,15 +105,12 @@ status verify_answer(const verify_options *options, const char *gold, size_t gol
     if (answer_has_box(answer, length)) return verify_response(options, gold, gold_length, answer, length, out);
     *out = (verdict){.status = VERDICT_ERROR, .tier = ""};
     double begin = now_microseconds();
-    status code = STATUS_OK;
     bool blank = true;
     for (size_t i = 0; i < length && blank; i++) blank = strchr(" \t\r\n\f\v", answer[i]) != NULL && answer[i] != 0;
-    if (blank)
-        out->status = VERDICT_NO_ANSWER, out->tier = "extract";
-    else
-        code = judge(options, gold, gold_length, answer, length, out);
+    if (!blank) return judge_and_explain(options, gold, gold_length, answer, length, begin, out);
+    out->status = VERDICT_NO_ANSWER, out->tier = "extract";
     out->microseconds = now_microseconds() - begin;
-    return code;
+    return STATUS_OK;
 }
 
 status verify_gold(const char *gold, size_t length) { return math_check_answer(gold, length, NULL); }

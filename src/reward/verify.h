@@ -18,6 +18,8 @@ typedef struct verify_options {
     int decimals;           // verify.decimals; -1: off
     bool gold_rounded;      // verify.gold_rounded
     uint64_t seed;          // of probabilistic tiers
+    bool skip_text;         // the tier `text` is left out, to measure the others
+    bool explain;           // fill the verdict's gold_form, answer_form and reason
 } verify_options;
 
 #define VERIFY_OPTIONS_DEFAULT                                                                                                   \
@@ -42,6 +44,6 @@ status verify_gold(const char *gold, size_t length);
 // where the response has no answer.
 status verify_answer_key(const verify_options *options, const char *response, size_t length, buffer *out, bool *found);
 
-void verdict_clear(verdict *v); // frees `extracted`
+void verdict_clear(verdict *v); // frees the verdict's texts
 
 #endif

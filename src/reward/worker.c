@@ -29,7 +29,8 @@ extern char **environ;
 
 #define MESSAGE_MAX ((size_t)64 << 20) // bytes; a longer response is judged by its end in this process's stead as an error
 #define REQUEST_HEAD 32                // bytes behind the length
-#define REPLY_HEAD 15
+#define REPLY_HEAD 9
+#define REPLY_TEXTS 5
 #define NO_ITEM SIZE_MAX
 
 typedef struct helper {
@@ -93,21 +94,58 @@ static bool write_all(int descriptor, const void *bytes, size_t count) {
 }
 
 static bool reply(int descriptor, const verdict *v) {
-    size_t tier = strlen(v->tier) < 255 ? strlen(v->tier) : 255, extracted = v->extracted ? strlen(v->extracted) : 0;
-    size_t length = REPLY_HEAD + tier + extracted;
-    unsigned char *message = malloc(4 + length);
-    if (!message) return false;
+    const char *texts[REPLY_TEXTS] = {v->tier, v->extracted, v->gold_form, v->answer_form, v->reason};
+    unsigned char head[4 + REPLY_HEAD], size[4];
     uint64_t bits;
     memcpy(&bits, &v->microseconds, sizeof bits);
-    put_u32(message, (uint32_t)length);
-    message[4] = (unsigned char)v->status, message[5] = v->extracted != NULL, message[6] = (unsigned char)tier;
-    put_u32(message + 7, (uint32_t)extracted);
-    put_u64(message + 11, bits);
-    memcpy(message + 4 + REPLY_HEAD, v->tier, tier);
-    if (extracted) memcpy(message + 4 + REPLY_HEAD + tier, v->extracted, extracted);
-    bool sent = write_all(descriptor, message, 4 + length);
-    free(message);
+    head[4] = (unsigned char)v->status;
+    put_u64(head + 5, bits);
+    buffer message = {0};
+    status code = buffer_append(&message, head, sizeof head);
+    for (int i = 0; i < REPLY_TEXTS && code == STATUS_OK; i++) {
+        size_t length = texts[i] ? strlen(texts[i]) : 0;
+        put_u32(size, texts[i] ? (uint32_t)length + 1 : 0);
+        code = buffer_append(&message, size, sizeof size);
+        if (code == STATUS_OK) code = buffer_append(&message, texts[i], length);
+    }
+    if (code == STATUS_OK) put_u32((unsigned char *)message.data, (uint32_t)message.length - 4);
+    bool sent = code == STATUS_OK && write_all(descriptor, message.data, message.length);
+    buffer_free(&message);
     return sent;
+}
+
+// The static name equal to a tier that came over the socket.
+static const char *known_tier(const char *name, size_t length) {
+    static const char *const tiers[] = {"",      "extract",   "text",       "choice",  "rational", "structure",     "normal",
+                                        "ball",  "algebraic", "polynomial", "modular", "sampled",  "probabilistic", "gold",
+                                        "parse", "memory"};
+    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++)
+        if (strlen(tiers[i]) == length && memcmp(tiers[i], name, length) == 0) return tiers[i];
+    return "other";
+}
+
+// Fills a verdict from a reply of `length` bytes; false for one that no helper writes, and when memory is out.
+static bool read_reply(const unsigned char *in, size_t length, verdict *out) {
+    if (in[0] >= VERDICT_STATUS_COUNT) return false;
+    uint64_t bits = get_u64(in + 1);
+    *out = (verdict){.status = (verdict_status)in[0], .tier = ""};
+    memcpy(&out->microseconds, &bits, sizeof bits);
+    char **texts[REPLY_TEXTS] = {NULL, &out->extracted, &out->gold_form, &out->answer_form, &out->reason};
+    size_t at = REPLY_HEAD;
+    for (int i = 0; i < REPLY_TEXTS; i++) {
+        if (length - at < 4) return false;
+        size_t size = get_u32(in + at);
+        at += 4;
+        if (size == 0) continue;
+        if (length - at < size - 1) return false;
+        const char *text = (const char *)in + at;
+        at += size - 1;
+        if (!texts[i])
+            out->tier = known_tier(text, size - 1);
+        else if (!(*texts[i] = text_copy(text, size - 1)))
+            return false;
+    }
+    return at == length;
 }
 
 int worker_main(int descriptor) {
@@ -131,7 +169,9 @@ int worker_main(int descriptor) {
                                   .gold_rounded = message[3] != 0,
                                   .significant_digits = (int)get_u32(message + 4),
                                   .decimals = (int)get_u32(message + 8),
-                                  .seed = get_u64(message + 12)};
+                                  .seed = get_u64(message + 12),
+                                  .skip_text = message[28] != 0,
+                                  .explain = message[29] != 0};
         size_t gold = get_u32(message + 20), text = get_u32(message + 24);
         if (gold > length || text > length || REQUEST_HEAD + gold + text != length) break;
         const char *bytes = (const char *)message + REQUEST_HEAD;
@@ -222,6 +262,7 @@ static status write_request(helper *h, const verify_options *options, const veri
     put_u64(head + 16, options->seed);
     put_u32(head + 24, (uint32_t)item->gold_length);
     put_u32(head + 28, (uint32_t)item->text_length);
+    head[32] = options->skip_text, head[33] = options->explain;
     buffer_clear(&h->out), buffer_clear(&h->in);
     h->sent = 0;
     TRY(buffer_append(&h->out, head, sizeof head));
@@ -230,16 +271,6 @@ static status write_request(helper *h, const verify_options *options, const veri
 }
 
 typedef enum progress { PROGRESS_WAITS, PROGRESS_DONE, PROGRESS_DEAD, PROGRESS_DEAD_BEFORE } progress;
-
-// The static name equal to a tier that came over the socket.
-static const char *known_tier(const char *name, size_t length) {
-    static const char *const tiers[] = {"",      "extract",   "text",       "choice",  "rational", "structure",     "normal",
-                                        "ball",  "algebraic", "polynomial", "modular", "sampled",  "probabilistic", "gold",
-                                        "parse", "memory"};
-    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++)
-        if (strlen(tiers[i]) == length && memcmp(tiers[i], name, length) == 0) return tiers[i];
-    return "other";
-}
 
 // Moves bytes both ways; a whole reply goes to *out.
 static progress advance(helper *h, verdict *out) {
@@ -261,13 +292,9 @@ static progress advance(helper *h, verdict *out) {
         size_t length = get_u32(in);
         if (length < REPLY_HEAD || length > MESSAGE_MAX) return PROGRESS_DEAD;
         if (h->in.length < 4 + length) continue;
-        size_t tier = in[6], extracted = get_u32(in + 7);
-        if (REPLY_HEAD + tier + extracted != length || in[4] >= VERDICT_STATUS_COUNT) return PROGRESS_DEAD;
-        uint64_t bits = get_u64(in + 11);
-        *out = (verdict){.status = (verdict_status)in[4], .tier = known_tier(h->in.data + 4 + REPLY_HEAD, tier)};
-        memcpy(&out->microseconds, &bits, sizeof bits);
-        if (in[5] && !(out->extracted = text_copy(h->in.data + 4 + REPLY_HEAD + tier, extracted))) return PROGRESS_DEAD;
-        return PROGRESS_DONE;
+        if (read_reply(in + 4, length, out)) return PROGRESS_DONE;
+        verdict_clear(out);
+        return PROGRESS_DEAD;
     }
 }
 
