@@ -100,7 +100,7 @@ static bool judge_words(const reading *gold, const reading *answer, math_verdict
         }
     }
     if (gold->only_words && answer->only_words && same_buffer(&gold->words, &answer->words)) {
-        say(out, MATH_EQUAL, "text", "");
+        say(out, MATH_EQUAL, "words", "");
         return true;
     }
     return false;
@@ -156,7 +156,7 @@ static math_outcome judge_readings(const math_options *options, const reading *g
         hash_text(hash_text(0xCBF29CE484222325u, gold->text, gold->length) ^ 0x9E3779B97F4A7C15u, answer->text, answer->length);
     status code = parse_reading(gold, &options->limits, &g);
     if (code != STATUS_OK) {
-        if (gold->only_words && answer->only_words) return say(out, MATH_DIFFERENT, "text", "the words differ");
+        if (gold->only_words && answer->only_words) return say(out, MATH_DIFFERENT, "words", "the words differ");
         char why[sizeof out->reason];
         snprintf(why, sizeof why, "the gold is not understood: %.140s", status_message());
         return say(out, MATH_UNDECIDED, "gold", why);
@@ -164,7 +164,7 @@ static math_outcome judge_readings(const math_options *options, const reading *g
     code = parse_reading(answer, &options->limits, &a);
     if (code != STATUS_OK) {
         if (g->root->kind == MATH_TEXT && answer->only_words)
-            say(out, MATH_DIFFERENT, "text", "the words differ");
+            say(out, MATH_DIFFERENT, "words", "the words differ");
         else if (code == STATUS_NO_MEMORY)
             say(out, MATH_UNDECIDED, "memory", status_message());
         else
