@@ -129,11 +129,11 @@ def set_reordered(text):
     return found and found[0] + ", ".join(reversed(found[1])) + found[2]
 
 
-TOKEN = re.compile(r"\\(?:text|mbox|textbf|mathrm|operatorname|mathbb|mathcal)\s*\{[^}]*\}|\\(?:begin|end)\{[^}]*\}(?:\{[lcr|]*\})?|\\[A-Za-z]+|\\.|\d[\d.,{}\\! ]*\d|\d|[A-Za-z]+|\s+|.", re.S)
+TOKEN = re.compile(r"\\(?:text|mbox|textbf|mathrm|operatorname|mathbb|mathcal)\s*\{[^}]*\}|\\(?:begin|end)\{[^}]*\}(?:\{[lcr|]*\})?|\\[A-Za-z]+|\\.|\.?\d[\d.,{}\\! ]*\d|\.?\d|[A-Za-z]+|\s+|.", re.S)
 
 
 def spaced(text):
-    if re.search(r"[A-Za-z]{2,}", re.sub(r"\\[A-Za-z]+(\{[^}]*\})?", "", text)) or '"' in text:
+    if re.search(r"[A-Za-z]{2,}|\d?\.(\d*\\overline|\d*\()", re.sub(r"\\(?!overline)[A-Za-z]+(\{[^}]*\})?", "", text)) or '"' in text:
         return None
     return " ".join(t for t in TOKEN.findall(text) if t.strip())
 
@@ -145,6 +145,15 @@ def brackets_grown(text):
 
 def with_unit(text):
     return text + r" \text{ cm}" if NUMBER.match(text) else None
+
+
+def disguises(text):
+    """The same value in forms that have to be computed: (kind, text). For expressions."""
+    if not is_expression(text):
+        return []
+    return [("doubled and halved", f"\\frac{{2({text})}}{{2}}"), ("a root and its inverse", f"\\frac{{\\sqrt{{3}}({text})}}{{\\sqrt{{3}}}}"),
+            ("a difference of squares", f"\\frac{{({text})^2-49}}{{({text})-7}}-7"), ("a root added and taken away", f"({text})+\\sqrt{{8}}-2\\sqrt{{2}}"),
+            ("an identity", f"({text})(\\sin^2 1+\\cos^2 1)")]
 
 
 REWRITINGS = {
@@ -169,7 +178,8 @@ def mutations(gold):
     """(kind, text): one token of the answer changed, so that it says something else (nearly always: the caller looks)."""
     out = []
     plain = re.sub(r"\\(text|mbox|begin|end|mathrm|textbf)\s*\{[^}]*\}", lambda m: "\0" * len(m.group()), gold)
-    out.append(("sign", gold[1:].lstrip() if gold.startswith("-") else "-" + gold))
+    if not re.match(r"[-+]?0*\.?0*$|\\(mathbf\{0\}|pm|mp|boxed)", gold):  # -0 is 0
+        out.append(("sign", gold[1:].lstrip() if gold.startswith("-") else "-" + gold))
     for i, c, _ in depth_walk(plain):
         if c in "+-" and i > 0:
             out.append(("sign", gold[:i] + ("-" if c == "+" else "+") + gold[i + 1:]))
@@ -180,7 +190,7 @@ def mutations(gold):
     power = re.search(r"\^\{?(\d+)\}?", plain)
     if power:
         out.append(("exponent", gold[:power.start()] + "^{%d}" % (int(power.group(1)) + 1) + gold[power.end():]))
-    elif re.fullmatch(r"-?\d+", gold):
+    elif re.fullmatch(r"-?\d+", gold) and int(gold) not in (-1, 0, 1):  # -1^2 is -1
         out.append(("exponent", gold + "^2"))
     for i, c, _ in depth_walk(plain):
         if c in "()[]" and "," in gold:

@@ -458,13 +458,15 @@ static token command_token(lexer *lx, token t) {
     case FONT_LETTERS:
         return font_token(lx, t, end, false);
     case FONT_ALPHABET: { // \mathbb{R}: a letter of its own
-        size_t open = skip_space(lx, end), letter = open + (peek(lx, open) == '{');
-        if (!is_letter(peek(lx, letter)) || (letter > open && peek(lx, letter + 1) != '}')) break;
+        size_t open = skip_space(lx, end), letter = open, behind;
+        if (peek(lx, open) == '{') letter = skip_space(lx, open + 1);
+        behind = letter > open ? skip_space(lx, letter + 1) : letter;
+        if (!is_letter(peek(lx, letter)) || (letter > open && peek(lx, behind) != '}')) break;
         char *out = lx->spare.data + lx->spare.length;
         if (lx->spare.length + length + 2 > lx->spare.capacity) break;
         memcpy(out, name, length), out[length] = ' ', out[length + 1] = lx->text[letter];
         lx->spare.length += length + 2;
-        lx->position = letter + 1 + (letter > open);
+        lx->position = behind + 1;
         t.kind = TOKEN_NAME, t.text = out, t.length = (uint32_t)length + 2;
         return t;
     }

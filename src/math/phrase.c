@@ -202,6 +202,7 @@ char phrase_choice_answer(const char *plain, size_t length) {
     if (open && (at >= length || plain[at] != ')')) return 0;
     bool marked = open || (at < length && strchr(".:)", plain[at]) && plain[at]);
     if (marked && at < length) at++;
+    if (marked && at < length && plain[at] && strchr("(^_/+-=!", plain[at])) return 0; // (a)(b + c) is a product
     while (at < length && strchr(" *.", plain[at]) && plain[at]) at++;
     if (at < length && (!marked || names_choice(plain + at, length - at))) return 0;
     return letter >= 'a' ? (char)(letter - 32) : letter;
