@@ -36,6 +36,8 @@ static void level_two_is_printed_in_one_spelling(void **state) {
         {"(-2)x", "-2*x"},
         {"\\frac{1}{2}x", "x/2"},
         {"x/2", "x/2"},
+        {"BA = AB", "A*B=B*A"},
+        {"BxA", "B*A*x"},
         {"a/b*c", "a*c/b"},
         {"\\frac{a}{b/c}", "a*c/b"},
         {"1*5=5", "1*5=5"},

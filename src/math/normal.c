@@ -35,6 +35,34 @@ int tree_compare(const math_node *a, const math_node *b) {
 
 static int by_order(const void *a, const void *b) { return tree_compare(*(math_node *const *)a, *(math_node *const *)b); }
 
+static bool is_capital(const math_node *n) { return n->kind == MATH_SYMBOL && n->name[0] >= 'A' && n->name[0] <= 'Z'; }
+
+static int by_factor(const math_node *a, const math_node *b) {
+    if (is_capital(a) && is_capital(b)) return 0;
+    return tree_compare(a, b);
+}
+
+// Factors in order; of capital letters each stays where it is among the others: they may be matrices, and AB = BA says something.
+// A stable merge sort: the comparison does not tell capitals apart.
+static void sort_factors(math_node **items, math_node **spare, size_t count) {
+    if (count < 2) return;
+    size_t half = count / 2, a = 0, b = half, out = 0;
+    sort_factors(items, spare, half);
+    sort_factors(items + half, spare, count - half);
+    memcpy(spare, items, count * sizeof *items);
+    while (a < half || b < count) {
+        bool first = b == count || (a < half && by_factor(spare[a], spare[b]) <= 0);
+        items[out++] = spare[first ? a++ : b++];
+    }
+}
+
+static bool sort_product(math_expression *e, math_node **items, size_t count) {
+    math_node **spare = count > 1 ? tree_take(e, count * sizeof *spare) : NULL;
+    if (count > 1 && !spare) return false;
+    sort_factors(items, spare, count);
+    return true;
+}
+
 // In a sum numbers come last: x+3. A negated term sorts as the term.
 static int by_term(const void *a, const void *b) {
     const math_node *x = *(math_node *const *)a, *y = *(math_node *const *)b;
@@ -152,8 +180,7 @@ static math_node *normal_product(math_expression *e, math_node *n) {
     if (!collect_factors(e, &top, &bottom, &negative, n)) return NULL;
     drop_ones(&top);
     drop_ones(&bottom);
-    if (top.count) qsort(top.items, top.count, sizeof *top.items, by_order);
-    if (bottom.count) qsort(bottom.items, bottom.count, sizeof *bottom.items, by_order);
+    if (!sort_product(e, top.items, top.count) || !sort_product(e, bottom.items, bottom.count)) return NULL;
     math_node *one = top.count && bottom.count ? NULL : tree_integer(e, 1);
     math_node *numerator = built(e, MATH_PRODUCT, &top, one), *result = numerator;
     if (bottom.count) result = tree_binary(e, MATH_QUOTIENT, numerator, built(e, MATH_PRODUCT, &bottom, one));

@@ -31,9 +31,10 @@ status phrase_plain(const char *text, size_t length, buffer *out, bool *only_fon
             continue;
         }
         font_kind font = word_font(text + i + 1, end - i - 1);
+        bool words = true;
         if (font == FONT_ALPHABET || (font == FONT_NONE && !word_in(words_spacing, text + i + 1, end - i - 1)))
-            *only_fonts = false;
-        TRY(buffer_append_byte(out, ' '));
+            *only_fonts = words = false;
+        TRY(buffer_append_byte(out, words ? ' ' : '\\'));
         i = end - 1;
     }
     return STATUS_OK;

@@ -7,8 +7,8 @@
 
 #include "base/buffer.h"
 
-// Appends the text without dollar signs, braces and font commands (\text{(C)} is (C)). *only_fonts is false when other commands
-// remain.
+// Appends the text without dollar signs, braces and font commands (\text{(C)} is (C)). Of any other command a backslash remains,
+// and *only_fonts is false.
 status phrase_plain(const char *text, size_t length, buffer *out, bool *only_fonts);
 
 // Appends the lower-case words, single spaces between, punctuation dropped. *words is false (and the output unspecified) when the
