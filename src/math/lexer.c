@@ -513,7 +513,9 @@ static token scan(lexer *lx, token t) {
     if (c >= 0x80) {
         size_t end = lx->position;
         while (peek(lx, end) >= 0x80 || is_letter(peek(lx, end))) end++;
-        t.kind = TOKEN_WORD, t.text = lx->text + lx->position, t.length = (uint32_t)(end - lx->position);
+        bool broken = false; // U+FFFD: something was unreadable here
+        for (size_t i = lx->position; i < end && !broken; i++) broken = starts(lx, i, "\xEF\xBF\xBD");
+        t.kind = broken ? TOKEN_BAD : TOKEN_WORD, t.text = lx->text + lx->position, t.length = (uint32_t)(end - lx->position);
         lx->position = end;
         return t;
     }
