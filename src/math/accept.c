@@ -167,6 +167,8 @@ static math_outcome accept_collection(judge *j, math_node *gold, math_node *answ
         if (answer->kind == MATH_SET && answer->count == 1) return accept_answer(j, gold, answer->children[0]);
         return refuse(j, "one value is asked for, several are given");
     }
+    if (gold->kind == MATH_TUPLE && answer->kind == MATH_FUNCTION && !name_is_function(answer->name)) // P(0, -5)
+        return accept_in_order(j, gold, answer);
     if (!is_collection(answer)) return refuse(j, "several values are asked for");
     bool bare = answer->kind == MATH_LIST;
     switch (gold->kind) {
@@ -349,11 +351,13 @@ static bool is_region(const math_node *n) {
     case MATH_SUCH_THAT:
         return true;
     case MATH_SYMBOL:
-        return strcmp(n->name, "mathbb R") == 0;
+        return strncmp(n->name, "mathbb R", 8) == 0;
+    case MATH_VECTOR: // \mathbb{R}^+
+        return node_is_symbol(n->children[0], "mathbb R");
     case MATH_RELATION:
         return !node_is_equation(n);
     case MATH_LIST:
-        return n->integer != ',' && n->count && n->children[0]->kind == MATH_RELATION && !node_is_equation(n->children[0]);
+        return n->count && n->children[0]->kind == MATH_RELATION && !node_is_equation(n->children[0]);
     default:
         return false;
     }
@@ -392,6 +396,7 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
         math_outcome outcome = accept_answer(j, exact, answer);
         return outcome == MATH_EQUAL || !rounded ? outcome : accept_answer(j, rounded, answer);
     }
+    if (gold->kind == MATH_WHERE || answer->kind == MATH_WHERE) return accept_where(j, gold, answer);
     if (gold->kind == MATH_WITH_UNIT || answer->kind == MATH_WITH_UNIT) return accept_unit(j, gold, answer);
     if (folds_to_matrix(gold) || folds_to_matrix(answer)) {
         math_node *g = matrix_fold(j, gold), *a = matrix_fold(j, answer);
@@ -399,7 +404,8 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
     }
     if (node_is_equation(gold)) return accept_equation(j, gold, answer);
     if (node_is_equation(answer)) return accept_value_of_equation(j, gold, answer);
-    if (node_contains(gold, MATH_PLUS_MINUS) || node_contains(answer, MATH_PLUS_MINUS)) {
+    bool unequal = answer->kind == MATH_RELATION && answer->operators[0] == MATH_NE; // x \ne \pm 3
+    if (node_contains(gold, MATH_PLUS_MINUS) || (node_contains(answer, MATH_PLUS_MINUS) && !unequal)) {
         math_node *g = spread_signs(j, gold), *a = spread_signs(j, answer);
         if (!g || !a) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
         if (g != gold || a != answer) return accept_answer(j, g, a);

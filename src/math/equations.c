@@ -95,16 +95,9 @@ math_outcome accept_value_of_equation(judge *j, math_node *gold, math_node *answ
     return name ? accept_answer(j, gold, answer->children[value]) : accept_chain_end(j, gold, answer, true);
 }
 
-static bool mentions(const math_node *n, const char *symbol) {
-    if (node_is_symbol(n, symbol)) return true;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (mentions(n->children[i], symbol)) return true;
-    return false;
-}
-
-static void rename_symbol(math_node *n, const char *from, const char *to) {
+void node_rename(math_node *n, const char *from, const char *to) {
     if (node_is_symbol(n, from)) n->name = to;
-    for (uint32_t i = 0; i < n->count; i++) rename_symbol(n->children[i], from, to);
+    for (uint32_t i = 0; i < n->count; i++) node_rename(n->children[i], from, to);
 }
 
 // f(t) = t^2 for f(x) = x^2: the letters of the arguments are free to choose. Renames them in the answer's equation.
@@ -116,8 +109,8 @@ static bool rename_arguments(math_node *equation, const math_node *gold, const m
         const math_node *to = gold->children[i], *from = answer->children[i];
         if (to->kind != MATH_SYMBOL || from->kind != MATH_SYMBOL) return false;
         if (strcmp(to->name, from->name) == 0) continue;
-        if (mentions(equation, to->name)) return false;
-        rename_symbol(equation, from->name, to->name);
+        if (node_mentions(equation, to->name)) return false;
+        node_rename(equation, from->name, to->name);
     }
     return true;
 }
@@ -125,7 +118,14 @@ static bool rename_arguments(math_node *equation, const math_node *gold, const m
 // x and x, and y and y(x).
 static bool same_name(const math_node *a, const math_node *b) {
     if (tree_compare(a, b) == 0) return true;
-    if (a->kind == MATH_SYMBOL && b->kind == MATH_FUNCTION) return same_name(b, a);
+    if (a->kind == MATH_SYMBOL && (b->kind == MATH_FUNCTION || b->kind == MATH_QUOTIENT)) return same_name(b, a);
+    if (a->kind == MATH_QUOTIENT && b->kind == MATH_SYMBOL) { // \frac{dy}{dx} and y'
+        const math_node *top = a->children[0];
+        const char *name =
+            top->kind == MATH_PRODUCT && top->count == 2 && top->children[1]->kind == MATH_SYMBOL ? top->children[1]->name : NULL;
+        size_t length = name ? strlen(name) : 0;
+        return name && strncmp(b->name, name, length) == 0 && strcmp(b->name + length, "'") == 0;
+    }
     return a->kind == MATH_FUNCTION && b->kind == MATH_SYMBOL && a->count == 1 && a->children[0]->kind == MATH_SYMBOL &&
            strcmp(a->name, b->name) == 0;
 }

@@ -113,6 +113,13 @@ math_node *tree_integer(math_expression *e, long value) {
     return node;
 }
 
+bool node_mentions(const math_node *n, const char *symbol) {
+    if (node_is_symbol(n, symbol)) return true;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (node_mentions(n->children[i], symbol)) return true;
+    return false;
+}
+
 bool node_small_integer(const math_node *n, long *out) {
     if (n->kind == MATH_NEGATE) {
         if (!node_small_integer(n->children[0], out)) return false;

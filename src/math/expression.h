@@ -45,6 +45,7 @@
     X(MATH_INTERVAL, "interval")    /* [a,b) or (a,b]; `open_left`, `open_right` */                                              \
     X(MATH_SET, "set")              /* {a,b,..}; count 0: the empty set */                                                       \
     X(MATH_SUCH_THAT, "suchthat")   /* {x | condition}: 2 children */                                                            \
+    X(MATH_WHERE, "where")          /* a value and its condition: x for x > 0; k pi, k in Z; a row of `cases` */                 \
     X(MATH_UNION, "union")          /* n-ary */                                                                                  \
     X(MATH_INTERSECTION, "intersection")                                                                                         \
     X(MATH_DIFFERENCE, "difference") /* set difference: 2 */                                                                     \

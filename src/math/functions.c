@@ -92,6 +92,7 @@ static void find_variables(judge *j, scene *s, math_node *n) {
     case MATH_INTERSECTION:
     case MATH_DIFFERENCE:
     case MATH_SUCH_THAT:
+    case MATH_WHERE:
     case MATH_NONE: {
         fmpq_t q;
         fmpq_init(q);

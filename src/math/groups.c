@@ -2,6 +2,55 @@
 #include <string.h>
 
 #include "math/parser.h"
+#include "math/words.h"
+
+// The first word of a token of words, and what follows it.
+static size_t first_word(const token *t, size_t *rest) {
+    size_t n = 0;
+    while (n < t->length && t->text[n] != ' ' && t->text[n] != ',' && t->text[n] != '~') n++;
+    *rest = n;
+    while (*rest < t->length && memchr(" ,~:", t->text[*rest], 4)) ++*rest;
+    return n;
+}
+
+bool parser_at_condition(parser *p) {
+    static const char *const words[] = {"if", "for", "where", "when", "whenever", "with", "provided", "otherwise", "else", NULL};
+    size_t rest;
+    return at_kind(p, TOKEN_WORD) && word_in(words, here(p)->text, first_word(here(p), &rest));
+}
+
+math_node *parser_condition(parser *p, math_node *n) {
+    static const char *const fillers[] = {"all",      "any",  "every",    "some", "each", "integer",
+                                          "integers", "real", "positive", "that", NULL};
+    token *t = here(p);
+    size_t rest, word = first_word(t, &rest);
+    if (word_in((const char *const[]){"otherwise", "else", NULL}, t->text, word)) {
+        p->at++;
+        return tree_binary(p->e, MATH_WHERE, n, tree_named(p->e, MATH_TEXT, "otherwise"));
+    }
+    do { // "for all integers k" is about k
+        t->text += rest, t->length -= (uint32_t)rest;
+        if (t->length == 0) {
+            p->at++;
+            if (!at_kind(p, TOKEN_WORD)) break;
+            t = here(p);
+        }
+        word = first_word(t, &rest);
+    } while (word_in(fillers, t->text, word));
+    math_node *condition = n ? parser_expression(p, 0) : NULL;
+    return tree_binary(p->e, MATH_WHERE, n, condition);
+}
+
+// Whether the last member says where a letter of the others is from: 2k\pi, k \in \mathbb{Z}.
+static bool is_domain(math_node *const *items, size_t count) {
+    const math_node *last = items[count - 1];
+    if (last->kind != MATH_RELATION || last->count != 2 || last->operators[0] != MATH_IN) return false;
+    const math_node *letter = last->children[0], *set = last->children[1];
+    if (letter->kind != MATH_SYMBOL || set->kind != MATH_SYMBOL || strncmp(set->name, "mathbb ", 7) != 0) return false;
+    for (size_t i = 0; i + 1 < count; i++)
+        if (node_mentions(items[i], letter->name)) return true;
+    return false;
+}
 
 // The items up to something that is no separator. One item without separator is returned as it is.
 math_node *parser_list(parser *p) {
@@ -14,6 +63,7 @@ math_node *parser_list(parser *p) {
             return NULL;
         }
         math_node *item = parser_expression(p, 0);
+        if (item && parser_at_condition(p)) item = parser_condition(p, item);
         if (!item) return NULL;
         items[count++] = item;
         token_kind kind = here(p)->kind;
@@ -31,11 +81,18 @@ math_node *parser_list(parser *p) {
             break;
     }
     if (count == 1) return items[0];
-    math_node *n = tree_node(p->e, MATH_LIST, count);
+    bool domain = is_domain(items, count);
+    if (domain) count--;
+    math_node *n = count > 1 ? tree_node(p->e, MATH_LIST, count) : items[0];
     if (!n) return NULL;
-    memcpy(n->children, items, count * sizeof *items);
-    n->integer = separator;
-    return n;
+    if (count > 1) {
+        memcpy(n->children, items, count * sizeof *items);
+        n->integer = separator;
+        bool piecewise = true; // x for x > 0, -x for x < 0
+        for (size_t i = 0; i < count; i++) piecewise &= items[i]->kind == MATH_WHERE;
+        if (piecewise) n->integer = 'a';
+    }
+    return domain ? tree_binary(p->e, MATH_WHERE, n, items[count]) : n;
 }
 
 // Everything between an opening token and its closing one.
@@ -142,11 +199,20 @@ math_node *parser_environment(parser *p) {
             p->e->failure = status_set(STATUS_LIMIT, "a matrix of more than %d elements", ITEMS_MAX);
             return NULL;
         }
-        math_node *cell =
-            matrix || token_is(&name, "cases") || token_is(&name, "dcases") ? parser_expression(p, 0) : parser_list(p);
+        bool piecewise = token_is(&name, "cases") || token_is(&name, "dcases");
+        math_node *cell = matrix || piecewise ? parser_expression(p, 0) : parser_list(p);
+        while (!matrix && cell && (at_kind(p, TOKEN_COMMA) || at_kind(p, TOKEN_SEMICOLON))) p->at++;
+        if (piecewise && cell && column == 0) { // x, & \text{if } x > 0
+            bool mark = at_kind(p, TOKEN_AMPERSAND);
+            if (mark) p->at++;
+            if (parser_at_condition(p))
+                cell = parser_condition(p, cell);
+            else if (mark)
+                cell = tree_binary(p->e, MATH_WHERE, cell, parser_expression(p, 0));
+            while (cell && (at_kind(p, TOKEN_COMMA) || at_kind(p, TOKEN_SEMICOLON))) p->at++;
+        }
         if (!cell) return NULL;
         cells[count++] = cell, column++;
-        while (!matrix && (at_kind(p, TOKEN_COMMA) || at_kind(p, TOKEN_SEMICOLON))) p->at++;
         if (at_kind(p, TOKEN_AMPERSAND)) {
             p->at++;
             continue;

@@ -38,6 +38,9 @@ int value_order(judge *j, const math_node *a, const math_node *b);
 
 // accept.c: the acceptance rules for answers of every shape; and the same for the members of two nodes, one by one.
 math_outcome accept_answer(judge *j, math_node *gold, math_node *answer);
+
+// conditions.c: one of the two, or both, a value with a condition. A condition that only one side states is not asked for.
+math_outcome accept_where(judge *j, math_node *gold, math_node *answer);
 math_outcome accept_in_order(judge *j, math_node *gold, math_node *answer);
 
 // equations.c: a gold that is an equation or a chain of them; an equation where a value is asked for; two relations other than
@@ -53,6 +56,7 @@ bool node_is_assignment(const math_node *n); // an equation whose first side is 
 // a list of two. `n` itself where nothing is to be done; NULL beyond the limits.
 math_node *spread_signs(judge *j, math_node *n);
 bool node_contains(const math_node *n, math_kind kind);
+void node_rename(math_node *n, const char *from, const char *to); // equations.c: one symbol into another, in place
 
 // region.c: sets of real numbers. VALUE-like result of comparing two trees as unions of intervals; MATH_UNPARSED when one of them
 // is no such set.

@@ -316,6 +316,12 @@ static token letters_token(lexer *lx, token t) {
         t.kind = TOKEN_NAME, t.text = text, t.length = 1;
         return t;
     }
+    bool ordinal = begin > 0 && is_digit(lx->text[begin - 1]) && length == 2 &&
+                   word_in((const char *const[]){"th", "st", "nd", "rd", NULL}, text, length);
+    if (ordinal) { // 7th
+        lx->position = end;
+        return word_token(t, text, length);
+    }
     const char *canonical = NULL;
     token_kind kind = word_lookup(text, length, false, &canonical, &t.code);
     if (kind != TOKEN_BAD) {
@@ -377,6 +383,10 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
     if (length == 0) {
         lx->position = close;
         return lexer_next(lx);
+    }
+    if (words && length == 2 && memcmp(text, "\\$", 2) == 0) {
+        lx->position = close;
+        return named(t, TOKEN_CURRENCY, "dollar");
     }
     bool quantity = words && length && (is_digit(text[0]) || (text[0] == '-' && length > 1 && is_digit(text[1])));
     for (size_t i = 0; i < length && quantity; i++)

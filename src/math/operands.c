@@ -164,6 +164,9 @@ math_node *parser_call(parser *p, const char *name) {
     math_node *inside = parser_group(p);
     if (!inside) return NULL;
     bool many = inside->kind == MATH_TUPLE || inside->kind == MATH_SET;
+    if (many && inside->count == 2 && strcmp(name, "C") == 0 && parser_integer_literal(inside->children[0]) &&
+        parser_integer_literal(inside->children[1])) // C(8, 3)
+        return tree_binary(p->e, MATH_BINOMIAL, inside->children[0], inside->children[1]);
     math_node *n = tree_node(p->e, MATH_FUNCTION, many ? inside->count : 1);
     if (!n) return NULL;
     if (many)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "math/literal.h"
+#include "math/words.h"
 
 math_node *parser_refuse(parser *p, const char *what) {
     if (!p->failed && p->e->failure == STATUS_OK) {
@@ -86,6 +87,21 @@ static const char *whole_digits(parser *p, const math_node *n) {
     const char *kept = tree_text(p->e, printed, strlen(printed));
     flint_free(printed);
     return kept;
+}
+
+// The number of tokens of words like "for all real numbers" in front of a letter that is then related to something.
+static size_t quantifier(parser *p) {
+    static const char *const words[] = {"for",      "all",      "every",  "any", "real", "numbers",
+                                        "integers", "positive", "values", "of",  NULL};
+    size_t count = 0;
+    for (; ahead(p, count)->kind == TOKEN_WORD; count++) {
+        const token *t = ahead(p, count);
+        for (size_t i = 0, n = 0; i < t->length; i += n + 1) {
+            for (n = 0; i + n < t->length && t->text[i + n] != ' ' && t->text[i + n] != '~';) n++;
+            if (n && !word_in(words, t->text + i, n)) return 0;
+        }
+    }
+    return ahead(p, count)->kind == TOKEN_NAME && ahead(p, count + 1)->kind == TOKEN_RELATION ? count : 0;
 }
 
 math_node *parser_prefix(parser *p) {
@@ -179,6 +195,11 @@ math_node *parser_prefix(parser *p) {
         if (a) a->name = parser_keep(p, t);
         return a;
     case TOKEN_WORD: {
+        size_t fillers = quantifier(p);
+        if (fillers) { // all n >= 3
+            p->at += fillers;
+            return parser_prefix(p);
+        }
         const char *text = parser_words(p, false);
         if (!text) return NULL;
         if (strcmp(text, "all real numbers except") == 0 || strcmp(text, "all reals except") == 0 ||
@@ -310,6 +331,17 @@ static bool set_like(const math_node *n) {
            n->kind == MATH_SET;
 }
 
+static bool ends_operand(const token *t) {
+    return t->kind == TOKEN_END || t->kind == TOKEN_COMMA || t->kind == TOKEN_SEMICOLON || t->kind == TOKEN_CLOSE ||
+           t->kind == TOKEN_RELATION || t->kind == TOKEN_AND || t->kind == TOKEN_OR || t->kind == TOKEN_CUP ||
+           t->kind == TOKEN_CAP;
+}
+
+static bool expects_operand(const token *t) {
+    return t->kind == TOKEN_OPEN || t->kind == TOKEN_RELATION || t->kind == TOKEN_CUP || t->kind == TOKEN_CAP ||
+           t->kind == TOKEN_SETMINUS || t->kind == TOKEN_AND || t->kind == TOKEN_OR;
+}
+
 static bool holds_letters(const math_node *n) {
     if (n->kind == MATH_SYMBOL || n->kind == MATH_TEXT) return true;
     for (uint32_t i = 0; i < n->count; i++)
@@ -377,6 +409,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
                            left, parser_expression(p, POWER_UNION));
     case TOKEN_WORD:
     case TOKEN_CURRENCY: {
+        if (parser_at_condition(p)) break;
         if (power < POWER_RATIO && token_is(t, "to") && parser_starts_operand(p, ahead(p, 1))) { // 3 to 4
             t->kind = TOKEN_COLON;
             return left;
@@ -445,6 +478,12 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         }
         if (power > POWER_CARET) break;
         p->at++;
+        if (at_open(p, '{') && ahead(p, 1)->kind == TOKEN_WORD && is_close(ahead(p, 2), '{') && left->kind == MATH_NUMBER) {
+            n = tree_unary(p->e, MATH_WITH_UNIT, left); // 7^{\text{th}}
+            if (n) n->name = parser_keep(p, ahead(p, 1));
+            p->at += 3;
+            return n;
+        }
         return tree_binary(p->e, MATH_POWER, left, exponent(p));
     }
     case TOKEN_UNDERSCORE: {
@@ -487,6 +526,10 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         return relation_chain(p, left);
     default:
     product:
+        if (t->kind == TOKEN_FUNCTION && token_is(t, "min") && left->kind == MATH_NUMBER && ends_operand(ahead(p, 1))) { // 45 min
+            t->kind = TOKEN_WORD;
+            return left;
+        }
         if (t->kind == TOKEN_NAME && t->code == TOKEN_UPRIGHT && !holds_letters(left)) { // 1.6 \mathrm{C}
             t->kind = TOKEN_WORD;
             return left;
@@ -536,6 +579,18 @@ math_node *parser_expression(parser *p, int power) {
     return left;
 }
 
+// ]0,1] and [0,1[: a square bracket that looks outward is a round one.
+static void turn_outward_brackets(parser *p) {
+    for (size_t i = 0; i < p->count; i++) {
+        token *t = &p->tokens[i];
+        if (t->code != '[') continue;
+        if (t->kind == TOKEN_CLOSE && (i == 0 || expects_operand(t - 1)))
+            t->kind = TOKEN_OPEN, t->code = '(';
+        else if (t->kind == TOKEN_OPEN && i > 0 && !expects_operand(t - 1) && ends_operand(t + 1))
+            t->kind = TOKEN_CLOSE, t->code = '(';
+    }
+}
+
 // Reads all tokens; drops column marks of aligned equations and the full stop behind everything.
 static status read_tokens(parser *p, lexer *lx) {
     size_t capacity = 0;
@@ -554,6 +609,7 @@ static status read_tokens(parser *p, lexer *lx) {
         p->tokens[p->count++] = t;
         if (t.kind == TOKEN_END) break;
     }
+    turn_outward_brackets(p);
     while (p->count > 2) {
         token *last = &p->tokens[p->count - 2];
         bool stop = last->kind == TOKEN_BAD && last->end == last->start + 1 && lx->text[last->start] == '.';

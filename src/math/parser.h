@@ -52,6 +52,8 @@ math_node *parser_prefix(parser *p);                         // one operand, wit
 // groups.c
 math_node *parser_list(parser *p);                      // items up to something that is no separator
 math_node *parser_group(parser *p);                     // from an opening bracket to its closing one
+bool parser_at_condition(parser *p);                    // at "if", "for", "where", "otherwise", ...
+math_node *parser_condition(parser *p, math_node *n);   // `n` with the condition that follows; stands at its first word
 math_node *parser_absolute(parser *p, token_kind kind); // between two bars
 math_node *parser_environment(parser *p);               // \begin to \end
 bool parser_is_aligned(const token *t);                 // an environment whose column marks mean nothing

@@ -44,6 +44,9 @@ status phrase_plain(const char *text, size_t length, buffer *out, bool *only_fon
 static bool is_word(const char *run, size_t length) {
     char small[32];
     if (word_is_language(run, length)) return true;
+    bool name = length == 3 && run[0] <= 'Z', vowel = false; // Bob, Amy
+    for (size_t i = 1; i < length; i++) name &= run[i] >= 'a' && run[i] <= 'z', vowel |= memchr("aeiouy", run[i], 6) != NULL;
+    if (name && vowel) return true;
     if (length >= sizeof small) return length > 0;
     for (size_t i = 0; i < length; i++) {
         if ((unsigned char)run[i] >= 0x80) return true;

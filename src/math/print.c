@@ -32,6 +32,7 @@ static bool is_operator(const math_node *n) { // a \circ b, a \oplus b
 static int level(const math_node *n) {
     switch (n->kind) {
     case MATH_LIST:
+    case MATH_WHERE:
         return LEVEL_LIST;
     case MATH_RELATION:
         return LEVEL_RELATION;
@@ -241,6 +242,30 @@ static status put_matrix(const math_node *n, buffer *out) {
     return buffer_printf(out, "\\end{%s}", environment);
 }
 
+// A row of `cases`; solutions whose letter is from some set, a,b,k \in \mathbb{Z}, as they are written.
+static status put_where(const math_node *n, buffer *out) {
+    if (n->children[0]->kind == MATH_LIST) {
+        TRY(put(n->children[0], LEVEL_LIST, out));
+        return put_around(",", n->children[1], LEVEL_MODULUS, "", out);
+    }
+    TRY(put_around("\\begin{cases}", n->children[0], LEVEL_MODULUS, "&", out));
+    return put_around("", n->children[1], LEVEL_MODULUS, "\\end{cases}", out);
+}
+
+static bool is_piecewise(const math_node *n) {
+    for (uint32_t i = 0; i < n->count; i++)
+        if (n->children[i]->kind != MATH_WHERE || n->children[i]->children[0]->kind == MATH_LIST) return false;
+    return true;
+}
+
+static status put_piecewise(const math_node *n, buffer *out) {
+    for (uint32_t i = 0; i < n->count; i++) {
+        TRY(put_around(i ? "\\\\" : "\\begin{cases}", n->children[i]->children[0], LEVEL_MODULUS, "&", out));
+        TRY(put(n->children[i]->children[1], LEVEL_MODULUS, out));
+    }
+    return buffer_append_text(out, "\\end{cases}");
+}
+
 static status put_decorated(const math_node *n, buffer *out) {
     static const char *const raised[][2] = {{"star", "^{*}"}, {"plus", "^{+}"}, {"minus", "^{-}"}, {"prime", "'"}};
     if (named(n, "norm")) return put_around("\\|", n->children[0], LEVEL_MODULUS, "\\|", out);
@@ -342,6 +367,7 @@ status math_print_node(const math_node *n, buffer *out) {
     case MATH_RATIO:
         return put_all(n, ":", LEVEL_UNION, out);
     case MATH_LIST:
+        if (is_piecewise(n)) return put_piecewise(n, out);
         if (n->integer == 'a' || n->integer == 'o') return put_all(n, n->integer == 'a' ? " and " : " or ", LEVEL_MODULUS, out);
         return put_members(n, out);
     case MATH_TUPLE:
@@ -355,6 +381,8 @@ status math_print_node(const math_node *n, buffer *out) {
     case MATH_SUCH_THAT:
         TRY(put_around("\\{", n->children[0], LEVEL_LIST, "\\mid ", out));
         return put_around("", n->children[1], LEVEL_LIST, "\\}", out);
+    case MATH_WHERE:
+        return put_where(n, out);
     case MATH_UNION:
         return put_all(n, "\\cup ", LEVEL_SUM, out);
     case MATH_INTERSECTION:

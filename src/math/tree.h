@@ -41,6 +41,8 @@ static inline bool node_is_symbol(const math_node *n, const char *name) {
     return n->kind == MATH_SYMBOL && __builtin_strcmp(n->name, name) == 0;
 }
 
+bool node_mentions(const math_node *n, const char *symbol); // whether the symbol stands somewhere in it
+
 // A whole number within a long: its value in *out.
 bool node_small_integer(const math_node *n, long *out);
 

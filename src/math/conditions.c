@@ -1,0 +1,28 @@
+// Values with conditions: a formula "for n >= 1", solutions with "k in Z", the rows of `cases`. See accept_where in judge.h;
+// called by accept.c.
+#include <string.h>
+
+#include "math/judge.h"
+
+static bool is_otherwise(const math_node *n) { return n->kind == MATH_TEXT && strcmp(n->name, "otherwise") == 0; }
+
+// The letter of "k in Z".
+static const char *letter_of(const math_node *condition) {
+    bool domain = condition->kind == MATH_RELATION && condition->count == 2 && condition->operators[0] == MATH_IN;
+    return domain && condition->children[0]->kind == MATH_SYMBOL ? condition->children[0]->name : NULL;
+}
+
+math_outcome accept_where(judge *j, math_node *gold, math_node *answer) {
+    math_node *wanted = gold->kind == MATH_WHERE ? gold->children[0] : gold;
+    math_node *value = answer->kind == MATH_WHERE ? answer->children[0] : answer;
+    if (gold->kind != MATH_WHERE || answer->kind != MATH_WHERE) return accept_answer(j, wanted, value);
+    math_node *condition = gold->children[1], *other = answer->children[1];
+    const char *letter = letter_of(condition), *its = letter_of(other);
+    if (letter && its && strcmp(letter, its) != 0 && !node_mentions(answer, letter)) // n pi with n in Z for k pi with k in Z
+        node_rename(answer, its, letter);
+    math_outcome values = accept_answer(j, wanted, value);
+    if (values != MATH_EQUAL) return values;
+    if (is_otherwise(condition) != is_otherwise(other))
+        return judge_says(j, MATH_UNDECIDED, "structure", "what \"otherwise\" leaves is not computed");
+    return accept_answer(j, condition, other);
+}
