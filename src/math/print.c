@@ -29,11 +29,18 @@ static bool is_operator(const math_node *n) { // a \circ b, a \oplus b
            word_lookup(n->name, strlen(n->name), true, &canonical, &code) == TOKEN_BINARY;
 }
 
+static bool is_piecewise(const math_node *n) { // all members are rows of `cases`
+    for (uint32_t i = 0; i < n->count; i++)
+        if (n->children[i]->kind != MATH_WHERE || n->children[i]->children[0]->kind == MATH_LIST) return false;
+    return true;
+}
+
 static int level(const math_node *n) {
     switch (n->kind) {
     case MATH_LIST:
+        return is_piecewise(n) ? LEVEL_ATOM : LEVEL_LIST;
     case MATH_WHERE:
-        return LEVEL_LIST;
+        return n->children[0]->kind == MATH_LIST ? LEVEL_LIST : LEVEL_ATOM;
     case MATH_RELATION:
         return LEVEL_RELATION;
     case MATH_WITH_UNIT:
@@ -250,12 +257,6 @@ static status put_where(const math_node *n, buffer *out) {
     }
     TRY(put_around("\\begin{cases}", n->children[0], LEVEL_MODULUS, "&", out));
     return put_around("", n->children[1], LEVEL_MODULUS, "\\end{cases}", out);
-}
-
-static bool is_piecewise(const math_node *n) {
-    for (uint32_t i = 0; i < n->count; i++)
-        if (n->children[i]->kind != MATH_WHERE || n->children[i]->children[0]->kind == MATH_LIST) return false;
-    return true;
 }
 
 static status put_piecewise(const math_node *n, buffer *out) {
