@@ -24,7 +24,9 @@ status bench_open(bench *b, int argc, char **argv) {
 status bench_open_model(bench *b, int argc, char **argv, bool trainable) {
     *b = (bench){0};
     TRY(settings_load(&b->settings, NULL, (const char *const *)argv + 1, (size_t)argc - 1));
-    return run_open_model(&b->products, &b->lm, &b->settings, b->settings.model.path, trainable);
+    TRY(run_open_model(&b->products, &b->lm, &b->settings, b->settings.model.path, trainable));
+    b->lm.model.clock = &b->clock;
+    return STATUS_OK;
 }
 
 void bench_close(bench *b) {
@@ -37,6 +39,26 @@ void bench_ready(const bench *b) {
     printf("{\"precision\": \"%s\", \"threads\": %d, \"products\": \"%s\"}\n", precision_name(matmul_precision(b->products)),
            matmul_threads(b->products), matmul_description(b->products));
     fflush(stdout);
+}
+
+void bench_clock_start(bench *b) {
+    b->clock = (kernel_clock){0};
+    kernel_mark(&b->clock);
+}
+
+void bench_print_kernels(bench *b) {
+    static const char *const names[] = {
+#define X(name, text) text,
+        KERNEL_TABLE(X)
+#undef X
+    };
+    const char *separator = "\"kernels\": {";
+    for (size_t k = 0; k < KERNEL_COUNT; k++) {
+        if (b->clock.nanoseconds[k] == 0) continue;
+        printf("%s\"%s\": %.4g", separator, names[k], 1e-9 * (double)b->clock.nanoseconds[k]);
+        separator = ", ";
+    }
+    printf("}");
 }
 
 bool bench_next(size_t *number) {

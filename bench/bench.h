@@ -15,6 +15,7 @@ typedef struct bench {
     settings settings;
     matmul *products;
     language_model lm;
+    kernel_clock clock; // of the opened model
 } bench;
 
 double bench_now(void); // seconds, monotonic
@@ -26,6 +27,11 @@ void bench_close(bench *b);
 
 // Prints the first line: precision, threads and products.
 void bench_ready(const bench *b);
+
+// Prints "kernels": {NAME: SECONDS, ...} of what the clock holds, which then starts anew; what passes before it belongs to no
+// measurement is dropped by bench_clock_start.
+void bench_clock_start(bench *b);
+void bench_print_kernels(bench *b);
 
 // The next request as a number, 0 for a line without one; false at the end of the input.
 bool bench_next(size_t *number);

@@ -15,7 +15,7 @@ enum { PROMPT = 100, RESPONSE = 128, GROUP = 8 };
 static const double ceiling_seconds = 1; // measured before and after, so long each
 
 typedef struct decoding {
-    const bench *b;
+    bench *b;
     generator *generator;
     group_set set;
     products *ceiling;
@@ -76,15 +76,18 @@ static status measure(decoding *d) {
     size_t ceiling_steps = 0;
     TRY(run_ceiling(d, &ceiling, &ceiling_steps));
     generator_statistics before = *generator_totals(d->generator);
+    bench_clock_start(d->b);
     TRY(generate(d, RESPONSE));
     const generator_statistics *after = generator_totals(d->generator);
     TRY(run_ceiling(d, &ceiling, &ceiling_steps));
     double seconds = after->decode_seconds - before.decode_seconds, rate = batch * (RESPONSE - 1) / seconds;
     double most = batch * (double)ceiling_steps / ceiling;
     printf("{\"batch\": %zu, \"tokens_per_second\": %.6g, \"ceiling\": %.6g, \"ceiling_share\": %.4f, \"decode_seconds\": %.6g, "
-           "\"prompt_seconds\": %.6g, \"prompt_tokens\": %zu}\n",
+           "\"prompt_seconds\": %.6g, \"prompt_tokens\": %zu, ",
            d->batch, rate, most, rate / most, seconds, after->prefill_seconds - before.prefill_seconds,
            after->prompt_tokens - before.prompt_tokens);
+    bench_print_kernels(d->b);
+    printf("}\n");
     return STATUS_OK;
 }
 

@@ -111,7 +111,7 @@ static void sampling_rows_have_the_bits_of_training_rows(void **state) {
             int32_t token[256], sequence_of[256], index[256];
             for (size_t g = 0; g < count; g++) {
                 prompt[g] = (kv_cache){.capacity = 64};
-                prompt[g].memory = aligned_alloc(64, kv_cache_floats(&m.config, 64) * sizeof(float));
+                prompt[g].memory = aligned_alloc(64, kv_cache_bytes(&m, 64));
                 sequences[g] = (sequence){.own = &prompt[g]};
                 for (size_t t = 0; t < groups[g].prompt_length; t++)
                     token[t] = groups[g].prompt_tokens[t], sequence_of[t] = (int32_t)g, index[t] = (int32_t)t;
@@ -125,7 +125,7 @@ static void sampling_rows_have_the_bits_of_training_rows(void **state) {
                     float logp = logits_logp(&s, head.logits, groups[g].rollouts[r].tokens[0], 0.7f);
                     assert_memory_equal(&logp, &c.logp[c.offset[g][r]], sizeof logp);
                     own[rollouts] = (kv_cache){.capacity = 64};
-                    own[rollouts].memory = aligned_alloc(64, kv_cache_floats(&m.config, 64) * sizeof(float));
+                    own[rollouts].memory = aligned_alloc(64, kv_cache_bytes(&m, 64));
                     sequences[16 + rollouts] = (sequence){.prefix = &prompt[g], .own = &own[rollouts]};
                     group_of[rollouts] = g, rollout_of[rollouts] = r;
                     rollouts++;

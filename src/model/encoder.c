@@ -38,8 +38,8 @@ static void place(encoder *e, arena *memory) {
     e->gated = take(memory, rows * c->feed_forward, number);
     e->queries = take(memory, e->capacity * c->hidden, 4);
     e->mixed = take(memory, e->capacity * c->hidden, number);
-    e->keys = take(memory, c->heads * attention_key_floats(&shape, e->capacity), 4);
-    e->values = take(memory, c->heads * attention_value_floats(&shape, e->capacity), 4);
+    e->keys = take(memory, c->heads * attention_key_bytes(&shape, e->capacity), 1);
+    e->values = take(memory, c->heads * attention_value_bytes(&shape, e->capacity), 1);
     e->units = take(memory, e->capacity / ENCODER_QUERY_TILE * c->heads, sizeof *e->units);
     e->windows = take(memory, e->capacity / ATTENTION_LANES, sizeof *e->windows);
     e->window_of_block = take(memory, e->capacity / ATTENTION_LANES, sizeof *e->window_of_block);
@@ -154,8 +154,8 @@ static void embed_rows(encoder *e) {
 static attention_run head_run(const encoder *e, const encoder_window *w, size_t head) {
     attention_shape shape = tile_shape(&e->config);
     size_t capacity = attention_round(w->count), before = w->first_key * e->config.heads + head * capacity;
-    return (attention_run){.keys = e->keys + attention_key_floats(&shape, before),
-                           .values = e->values + attention_value_floats(&shape, before),
+    return (attention_run){.keys = e->keys + attention_key_bytes(&shape, before),
+                           .values = e->values + attention_value_bytes(&shape, before),
                            .capacity = capacity};
 }
 

@@ -44,14 +44,14 @@ struct encoder {
     encoder_layer *layers;
 
     arena memory;
-    size_t capacity;       // rows of a call, each window rounded up to a block of keys
-    float *x, *delta;      // [B, C] the residual stream, what a block adds to it
-    float *qkv;            // [B, 3C]
-    float *wide;           // [B, F]
-    void *operand, *gated; // [B, C], [B, F] operands of products; x itself where these are float32
-    float *queries;        // [B rounded up to tiles, C], heads outermost within a window
-    void *mixed;           // the same shape: attention's output
-    float *keys, *values;  // of one layer
+    size_t capacity;              // rows of a call, each window rounded up to a block of keys
+    float *x, *delta;             // [B, C] the residual stream, what a block adds to it
+    float *qkv;                   // [B, 3C]
+    float *wide;                  // [B, F]
+    void *operand, *gated;        // [B, C], [B, F] operands of products; x itself where these are float32
+    float *queries;               // [B rounded up to tiles, C], heads outermost within a window
+    void *mixed;                  // the same shape: attention's output
+    unsigned char *keys, *values; // of one layer
     attention_row *units;
     encoder_window *windows;
     int32_t *window_of_block; // for each block of keys

@@ -19,6 +19,7 @@ static void place(head_memory *h, arena *memory, const model *m, size_t rows, bo
     h->statistics = take(memory, rows, sizeof *h->statistics);
     if (!backward) return;
     h->d_gathered = take(memory, room * c->hidden, 4);
+    h->inverse = take(memory, rows, 4);
     h->d_normed = take(memory, room * c->hidden, 4);
     h->d_logits = take(memory, room * c->vocabulary, number);
 }
@@ -76,8 +77,8 @@ static status block_backward(const model *m, head_memory *h, const head_targets 
     TRY(linear_backward_input(m->products, &m->head, h->d_normed, h->d_logits, count));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
     memset(h->d_gathered, 0, count * c->hidden * sizeof(float));
-    rmsnorm_backward(h->d_gathered, gradients + m->table.final_norm, h->d_normed, h->gathered,
-                     m->parameters + m->table.final_norm, (float)c->norm_eps, count, c->hidden);
+    rmsnorm_backward(h->d_gathered, NULL, gradients + m->table.final_norm, h->d_normed, h->gathered,
+                     m->parameters + m->table.final_norm, (float)c->norm_eps, count, c->hidden, h->inverse, p);
     for (size_t i = 0; i < count; i++)
         memcpy(d_hidden + t->row[from + i] * c->hidden, h->d_gathered + i * c->hidden, c->hidden * sizeof(float));
     kernel_lap(m->clock, KERNEL_NORMS);

@@ -21,6 +21,7 @@ typedef struct head_memory {
     float *logits;                           // [rows, V]
     void *d_logits;                          // [rows, V] in the products' precision; NULL without backward
     logits_statistics *statistics;           // [rows]
+    float *inverse;                          // [rows] scratch of the norm
 } head_memory;
 
 // rows: at most HEAD_BLOCK_ROWS are useful.

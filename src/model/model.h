@@ -58,9 +58,14 @@ status model_read_parameters(const model_config *config, const parameter_table *
 // text/. Equal parameters give equal bytes.
 status model_save(const model *m, const char *folder);
 
-static inline attention_shape model_attention(const model_config *c) {
-    float scale = 1.0f / __builtin_sqrtf((float)c->head_width);
-    return (attention_shape){.heads = c->heads, .kv_heads = c->kv_heads, .width = c->head_width, .scale = scale};
+// Keys and values are kept in the precision of products.
+static inline attention_shape model_attention(const model *m) {
+    const model_config *c = &m->config;
+    return (attention_shape){.heads = c->heads,
+                             .kv_heads = c->kv_heads,
+                             .width = c->head_width,
+                             .scale = 1.0f / __builtin_sqrtf((float)c->head_width),
+                             .kept = matmul_precision(m->products)};
 }
 
 #endif

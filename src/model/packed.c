@@ -23,7 +23,7 @@ static void *take(arena *a, size_t count, size_t bytes) {
 
 static void place_leaf(packed_leaf *leaf, arena *memory, const model *m, const packed_options *o) {
     size_t capacity = leaf_capacity(o), sequences = capacity / ATTENTION_LANES, targets = most_targets(o, capacity);
-    leaf->kv_memory = take(memory, kv_cache_floats(&m->config, capacity), 4);
+    leaf->kv_memory = take(memory, kv_cache_bytes(m, capacity), 1);
     leaf->caches = take(memory, sequences, sizeof *leaf->caches);
     leaf->sequences = take(memory, sequences, sizeof *leaf->sequences);
     leaf->token = take(memory, capacity, 4);
@@ -101,7 +101,7 @@ static void leaf_clear(packed_leaf *leaf) {
 static void leaf_add_tokens(packed_leaf *leaf, const model *m, size_t *tokens_used, const int32_t *token, size_t count,
                             const kv_cache *prefix, kv_gradient *prefix_gradient, kv_gradient *own_gradient) {
     size_t capacity = attention_round(count), s = leaf->sequence_count++;
-    leaf->caches[s] = (kv_cache){.memory = leaf->kv_memory + kv_cache_floats(&m->config, *tokens_used), .capacity = capacity};
+    leaf->caches[s] = (kv_cache){.memory = leaf->kv_memory + kv_cache_bytes(m, *tokens_used), .capacity = capacity};
     *tokens_used += capacity;
     leaf->sequences[s] =
         (sequence){.prefix = prefix, .own = &leaf->caches[s], .prefix_gradient = prefix_gradient, .own_gradient = own_gradient};

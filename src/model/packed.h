@@ -27,7 +27,7 @@ typedef struct packed_options {
 
 typedef struct packed_leaf {
     activations activations;
-    float *kv_memory;
+    unsigned char *kv_memory;
     kv_cache *caches; // [sequences]
     sequence *sequences;
     size_t sequence_count;

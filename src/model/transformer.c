@@ -3,15 +3,15 @@
 
 #include <string.h>
 
-size_t kv_cache_floats(const model_config *c, size_t capacity) {
-    attention_shape s = model_attention(c);
-    return c->layers * (attention_key_floats(&s, capacity) + attention_value_floats(&s, capacity));
+size_t kv_cache_bytes(const model *m, size_t capacity) {
+    attention_shape s = model_attention(m);
+    return m->config.layers * (attention_key_bytes(&s, capacity) + attention_value_bytes(&s, capacity));
 }
 
-attention_run kv_cache_run(const model_config *c, const kv_cache *cache, size_t layer) {
-    attention_shape s = model_attention(c);
-    size_t keys = attention_key_floats(&s, cache->capacity), values = attention_value_floats(&s, cache->capacity);
-    float *at = cache->memory + layer * (keys + values);
+attention_run kv_cache_run(const model *m, const kv_cache *cache, size_t layer) {
+    attention_shape s = model_attention(m);
+    size_t keys = attention_key_bytes(&s, cache->capacity), values = attention_value_bytes(&s, cache->capacity);
+    unsigned char *at = cache->memory + layer * (keys + values);
     return (attention_run){.keys = at, .values = at + keys, .capacity = cache->capacity};
 }
 
@@ -37,7 +37,7 @@ static void place_activations(activations *a, arena *memory, const model *m) {
     const model_config *c = &m->config;
     widths w = widths_of(c);
     size_t rows = a->capacity, number = precision_bytes(matmul_precision(m->products));
-    attention_shape shape = model_attention(c);
+    attention_shape shape = model_attention(m);
     a->layers = take(memory, c->layers, sizeof *a->layers);
     size_t sets = a->keep ? c->layers : 1;
     for (size_t l = 0; l < sets; l++) {
@@ -88,11 +88,12 @@ void activations_free(activations *a) {
 static void place_backward(backward_memory *b, arena *memory, const model *m, size_t capacity, size_t longest_prefix,
                            size_t longest_own) {
     widths w = widths_of(&m->config);
-    attention_shape shape = model_attention(&m->config);
+    attention_shape shape = model_attention(m);
     size_t rows = matmul_rows(capacity), number = precision_bytes(matmul_precision(m->products));
     size_t widest = 2 * w.feed_forward > w.qkv ? 2 * w.feed_forward : w.qkv;
     if (w.hidden > widest) widest = w.hidden;
     b->d_stream = take(memory, rows * w.hidden, 4);
+    b->inverse = take(memory, rows, 4);
     b->d_normed = take(memory, rows * w.hidden, 4);
     b->d_wide = take(memory, rows * w.feed_forward, 4);
     b->d_attention = take(memory, rows * w.query, 4);
@@ -127,75 +128,59 @@ void backward_free(backward_memory *b) {
     *b = (backward_memory){0};
 }
 
-// ---- queries and keys: head norms and rotation ---------------------------------------------------------------------------
-
-// rotated[B, (H + K) D] = rotate(norm(q | k)) of qkv[B, (H + 2K) D].
-static void rotate_forward(const model *m, size_t layer, float *rotated, const float *qkv, const float *angles, size_t rows) {
-    const model_config *c = &m->config;
-    const layer_offsets *o = &m->table.layers[layer];
-    widths w = widths_of(c);
-    size_t stride = w.query + w.key;
-    for (size_t r = 0; r < rows; r++) memcpy(rotated + r * stride, qkv + r * w.qkv, stride * sizeof(float));
-    if (c->qk_norm) {
-        headnorm_forward(rotated, stride, m->parameters + o->q_norm, (float)c->norm_eps, rows, c->heads, c->head_width);
-        headnorm_forward(rotated + w.query, stride, m->parameters + o->k_norm, (float)c->norm_eps, rows, c->kv_heads,
-                         c->head_width);
-    }
-    rope_rotate(rotated, stride, angles, rows, c->heads + c->kv_heads, c->head_width, +1);
-}
-
-// d_qkv[B, (H + 2K) D] from the gradients by rotated q and k, and by v.
-static void rotate_backward(const model *m, size_t layer, backward_memory *b, const float *qkv, const float *angles, size_t rows,
-                            float *gradients) {
-    const model_config *c = &m->config;
-    const layer_offsets *o = &m->table.layers[layer];
-    widths w = widths_of(c);
-    for (size_t r = 0; r < rows; r++) {
-        float *to = b->d_qkv + r * w.qkv;
-        memcpy(to, b->d_query + r * w.query, w.query * sizeof(float));
-        memcpy(to + w.query, b->d_key + r * w.key, w.key * sizeof(float));
-        memcpy(to + w.query + w.key, b->d_value + r * w.key, w.key * sizeof(float));
-    }
-    rope_rotate(b->d_qkv, w.qkv, angles, rows, c->heads + c->kv_heads, c->head_width, -1);
-    if (c->qk_norm) {
-        headnorm_backward(b->d_qkv, w.qkv, gradients + o->q_norm, qkv, w.qkv, m->parameters + o->q_norm, (float)c->norm_eps, rows,
-                          c->heads, c->head_width);
-        headnorm_backward(b->d_qkv + w.query, w.qkv, gradients + o->k_norm, qkv + w.query, w.qkv, m->parameters + o->k_norm,
-                          (float)c->norm_eps, rows, c->kv_heads, c->head_width);
-    }
-}
-
 // ---- attention block -----------------------------------------------------------------------------------------------------
 
+static rotation layer_rotation(const model *m, size_t layer) {
+    const model_config *c = &m->config;
+    const layer_offsets *o = &m->table.layers[layer];
+    return (rotation){.heads = c->heads,
+                      .kv_heads = c->kv_heads,
+                      .width = c->head_width,
+                      .q_gain = c->qk_norm ? m->parameters + o->q_norm : NULL,
+                      .k_gain = c->qk_norm ? m->parameters + o->k_norm : NULL,
+                      .eps = (float)c->norm_eps};
+}
+
+// Tells the attention of each row what it sees, and stores the row's own key and value there.
+static void store_keys_values(const model *m, size_t layer, activations *a, const row_batch *batch, const float *qkv) {
+    const model_config *c = &m->config;
+    widths w = widths_of(c);
+    attention_shape shape = model_attention(m);
+    size_t stride = w.query + w.key;
+#pragma omp parallel for schedule(static) if (batch->rows > 16)
+    for (size_t r = 0; r < batch->rows; r++) {
+        const sequence *s = &batch->sequences[batch->sequence[r]];
+        attention_row *row = &a->attention_rows[r];
+        *row = (attention_row){.own = kv_cache_run(m, s->own, layer), .own_count = (size_t)batch->index[r] + 1};
+        if (s->prefix) row->prefix = kv_cache_run(m, s->prefix, layer), row->prefix_count = s->prefix->length;
+        attention_store(&shape, &row->own, (size_t)batch->index[r], a->rotated + r * stride + w.query, qkv + r * w.qkv + stride);
+    }
+}
+
+// attention_in is in place: the norm of the layer's input belongs to whoever made the input.
 static status attention_layer_forward(const model *m, size_t layer, activations *a, const row_batch *batch,
                                       const layer_activations *x) {
     const model_config *c = &m->config;
     const layer_offsets *o = &m->table.layers[layer];
     widths w = widths_of(c);
-    attention_shape shape = model_attention(c);
+    attention_shape shape = model_attention(m);
     precision p = matmul_precision(m->products);
     size_t rows = batch->rows, stride = w.query + w.key;
-    rmsnorm_forward(x->attention_in, x->input, m->parameters + o->attention_norm, (float)c->norm_eps, rows, w.hidden, p);
-    kernel_lap(m->clock, KERNEL_NORMS);
     TRY(linear_forward(m->products, &m->layers[layer].qkv, x->qkv, x->attention_in, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
     if (c->qkv_bias) bias_forward(x->qkv, m->parameters + o->qkv_bias, rows, w.qkv);
-    rotate_forward(m, layer, a->rotated, x->qkv, a->angles, rows);
-    for (size_t r = 0; r < rows; r++) {
-        const sequence *s = &batch->sequences[batch->sequence[r]];
-        attention_row *row = &a->attention_rows[r];
-        *row = (attention_row){.own = kv_cache_run(c, s->own, layer), .own_count = (size_t)batch->index[r] + 1};
-        if (s->prefix) row->prefix = kv_cache_run(c, s->prefix, layer), row->prefix_count = s->prefix->length;
-        attention_store(&shape, &row->own, (size_t)batch->index[r], a->rotated + r * stride + w.query,
-                        x->qkv + r * w.qkv + stride);
-    }
+    rotation turn = layer_rotation(m, layer);
+    rotation_forward(&turn, a->rotated, x->qkv, a->angles, rows);
+    store_keys_values(m, layer, a, batch, x->qkv);
     kernel_lap(m->clock, KERNEL_ROTATION);
     attention_forward(&shape, x->attention_out, a->keep ? x->statistics : NULL, a->rotated, stride, a->attention_rows, rows,
                       a->scratch, a->scratch_stride, p);
     kernel_lap(m->clock, KERNEL_ATTENTION);
     TRY(linear_forward(m->products, &m->layers[layer].output, a->delta, x->attention_out, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
-    add_forward(x->middle, x->input, a->delta, rows, w.hidden);
+    residual_norm_forward(x->feed_forward_in, x->middle, x->input, a->delta, m->parameters + o->feed_forward_norm,
+                          (float)c->norm_eps, rows, w.hidden, p);
+    kernel_lap(m->clock, KERNEL_NORMS);
     return STATUS_OK;
 }
 
@@ -211,12 +196,12 @@ static size_t gather_blocks(const model *m, size_t layer, backward_memory *b, co
         attention_block *block = &b->blocks[count++];
         *block = (attention_block){.first = first,
                                    .count = r - first,
-                                   .own = kv_cache_run(c, s->own, layer),
+                                   .own = kv_cache_run(m, s->own, layer),
                                    .down_keys = b->d_key + first * w.key,
                                    .down_values = b->d_value + first * w.key};
         if (s->prefix) {
             size_t tokens = s->prefix->length;
-            block->prefix = kv_cache_run(c, s->prefix, layer), block->prefix_count = tokens;
+            block->prefix = kv_cache_run(m, s->prefix, layer), block->prefix_count = tokens;
             block->dprefix_keys = s->prefix_gradient->memory + layer * 2 * tokens * w.key;
             block->dprefix_values = block->dprefix_keys + tokens * w.key;
         }
@@ -239,22 +224,22 @@ static status attention_layer_backward(const model *m, size_t layer, const activ
     const layer_offsets *o = &m->table.layers[layer];
     const layer_activations *x = &a->layers[layer];
     widths w = widths_of(c);
-    attention_shape shape = model_attention(c);
+    attention_shape shape = model_attention(m);
     precision p = matmul_precision(m->products);
     size_t rows = batch->rows, stride = w.query + w.key;
     // middle = input + W_o attention_out
-    numbers_round(b->d_number, b->d_stream, rows * w.hidden, p);
-    kernel_lap(m->clock, KERNEL_NORMS);
     TRY(linear_backward_weight(m->products, w.hidden, w.query, gradients + o->output, b->d_number, x->attention_out, rows));
     TRY(linear_backward_input(m->products, &m->layers[layer].output, b->d_attention, b->d_number, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
-    rotate_forward(m, layer, a->rotated, x->qkv, a->angles, rows);
+    rotation turn = layer_rotation(m, layer);
+    rotation_forward(&turn, a->rotated, x->qkv, a->angles, rows);
     size_t blocks = gather_blocks(m, layer, b, batch);
     kernel_lap(m->clock, KERNEL_ROTATION);
     attention_backward(&shape, b->d_query, b->d_attention, x->attention_out, x->statistics, a->rotated, stride, b->blocks, blocks,
                        b->scratch, b->scratch_stride, p);
     kernel_lap(m->clock, KERNEL_ATTENTION);
-    rotate_backward(m, layer, b, x->qkv, a->angles, rows, gradients);
+    rotation_backward(&turn, b->d_qkv, b->d_query, b->d_key, b->d_value, x->qkv, a->angles, gradients + o->q_norm,
+                      gradients + o->k_norm, rows);
     // qkv = W_qkv norm(input) + bias
     if (c->qkv_bias) bias_backward(gradients + o->qkv_bias, b->d_qkv, rows, w.qkv);
     numbers_round(b->d_number, b->d_qkv, rows * w.qkv, p);
@@ -262,28 +247,32 @@ static status attention_layer_backward(const model *m, size_t layer, const activ
     TRY(linear_backward_weight(m->products, w.qkv, w.hidden, gradients + o->qkv, b->d_number, x->attention_in, rows));
     TRY(linear_backward_input(m->products, &m->layers[layer].qkv, b->d_normed, b->d_number, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
-    rmsnorm_backward(b->d_stream, gradients + o->attention_norm, b->d_normed, x->input, m->parameters + o->attention_norm,
-                     (float)c->norm_eps, rows, w.hidden);
+    rmsnorm_backward(b->d_stream, b->d_number, gradients + o->attention_norm, b->d_normed, x->input,
+                     m->parameters + o->attention_norm, (float)c->norm_eps, rows, w.hidden, b->inverse, p);
     kernel_lap(m->clock, KERNEL_NORMS);
     return STATUS_OK;
 }
 
 // ---- feed-forward block --------------------------------------------------------------------------------------------------
 
-static status feed_forward_forward(const model *m, size_t layer, activations *a, size_t rows, const layer_activations *x,
-                                   float *output) {
+// feed_forward_in is in place. The output is the next layer's input, and its norm goes with it.
+static status feed_forward_forward(const model *m, size_t layer, activations *a, size_t rows) {
     const model_config *c = &m->config;
-    const layer_offsets *o = &m->table.layers[layer];
+    const layer_activations *x = &a->layers[layer];
     precision p = matmul_precision(m->products);
-    rmsnorm_forward(x->feed_forward_in, x->middle, m->parameters + o->feed_forward_norm, (float)c->norm_eps, rows, c->hidden, p);
-    kernel_lap(m->clock, KERNEL_NORMS);
     TRY(linear_forward(m->products, &m->layers[layer].gate_up, x->gate_up, x->feed_forward_in, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
     swiglu_forward(x->feed_forward_out, x->gate_up, rows, c->feed_forward, p);
     kernel_lap(m->clock, KERNEL_ACTIVATION);
     TRY(linear_forward(m->products, &m->layers[layer].down, a->delta, x->feed_forward_out, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
-    add_forward(output, x->middle, a->delta, rows, c->hidden);
+    if (layer + 1 < c->layers) {
+        const layer_activations *next = &a->layers[layer + 1];
+        residual_norm_forward(next->attention_in, next->input, x->middle, a->delta,
+                              m->parameters + m->table.layers[layer + 1].attention_norm, (float)c->norm_eps, rows, c->hidden, p);
+    } else {
+        add_forward(a->output, x->middle, a->delta, rows, c->hidden);
+    }
     kernel_lap(m->clock, KERNEL_NORMS);
     return STATUS_OK;
 }
@@ -295,8 +284,6 @@ static status feed_forward_backward(const model *m, size_t layer, const activati
     const layer_activations *x = &a->layers[layer];
     precision p = matmul_precision(m->products);
     // output = middle + W_down swiglu(W_gate_up norm(middle))
-    numbers_round(b->d_number, b->d_stream, rows * c->hidden, p);
-    kernel_lap(m->clock, KERNEL_NORMS);
     TRY(linear_backward_weight(m->products, c->hidden, c->feed_forward, gradients + o->down, b->d_number, x->feed_forward_out,
                                rows));
     TRY(linear_backward_input(m->products, &m->layers[layer].down, b->d_wide, b->d_number, rows));
@@ -307,8 +294,8 @@ static status feed_forward_backward(const model *m, size_t layer, const activati
                                x->feed_forward_in, rows));
     TRY(linear_backward_input(m->products, &m->layers[layer].gate_up, b->d_normed, b->d_number, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
-    rmsnorm_backward(b->d_stream, gradients + o->feed_forward_norm, b->d_normed, x->middle, m->parameters + o->feed_forward_norm,
-                     (float)c->norm_eps, rows, c->hidden);
+    rmsnorm_backward(b->d_stream, b->d_number, gradients + o->feed_forward_norm, b->d_normed, x->middle,
+                     m->parameters + o->feed_forward_norm, (float)c->norm_eps, rows, c->hidden, b->inverse, p);
     kernel_lap(m->clock, KERNEL_NORMS);
     return STATUS_OK;
 }
@@ -332,9 +319,12 @@ status transformer_forward(const model *m, activations *a, const row_batch *batc
     kernel_lap(m->clock, KERNEL_ROTATION);
     embedding_forward(a->layers[0].input, m->parameters + m->table.embedding, batch->token, batch->rows, c->hidden);
     kernel_lap(m->clock, KERNEL_EMBEDDING);
+    rmsnorm_forward(a->layers[0].attention_in, a->layers[0].input, m->parameters + m->table.layers[0].attention_norm,
+                    (float)c->norm_eps, batch->rows, c->hidden, matmul_precision(m->products));
+    kernel_lap(m->clock, KERNEL_NORMS);
     for (size_t l = 0; l < c->layers; l++) {
         TRY(attention_layer_forward(m, l, a, batch, &a->layers[l]));
-        TRY(feed_forward_forward(m, l, a, batch->rows, &a->layers[l], l + 1 < c->layers ? a->layers[l + 1].input : a->output));
+        TRY(feed_forward_forward(m, l, a, batch->rows));
     }
     for (size_t r = 0; r < batch->rows; r++) {
         kv_cache *own = batch->sequences[batch->sequence[r]].own;
@@ -345,6 +335,9 @@ status transformer_forward(const model *m, activations *a, const row_batch *batc
 }
 
 status transformer_backward(const model *m, const activations *a, backward_memory *b, const row_batch *batch, float *gradients) {
+    // d_number is d_stream as the next product wants it; each half of a layer leaves it so for the one before.
+    numbers_round(b->d_number, b->d_stream, batch->rows * m->config.hidden, matmul_precision(m->products));
+    kernel_lap(m->clock, KERNEL_NORMS);
     for (size_t l = m->config.layers; l-- > 0;) {
         TRY(feed_forward_backward(m, l, a, b, batch->rows, gradients));
         TRY(attention_layer_backward(m, l, a, b, batch, gradients));

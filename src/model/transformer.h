@@ -12,13 +12,13 @@
 
 // Keys and values of one run of tokens, of all layers.
 typedef struct kv_cache {
-    float *memory;   // kv_cache_floats(config, capacity)
-    size_t capacity; // tokens, a multiple of ATTENTION_LANES
-    size_t length;   // tokens stored
+    unsigned char *memory; // kv_cache_bytes(model, capacity)
+    size_t capacity;       // tokens, a multiple of ATTENTION_LANES
+    size_t length;         // tokens stored
 } kv_cache;
 
-size_t kv_cache_floats(const model_config *c, size_t capacity);
-attention_run kv_cache_run(const model_config *c, const kv_cache *cache, size_t layer);
+size_t kv_cache_bytes(const model *m, size_t capacity);
+attention_run kv_cache_run(const model *m, const kv_cache *cache, size_t layer);
 
 // Gradients of a run's keys (before the rotation is undone) and values, [layers][2][tokens][K*D].
 typedef struct kv_gradient {
@@ -84,6 +84,7 @@ status transformer_forward(const model *m, activations *a, const row_batch *batc
 typedef struct backward_memory {
     arena memory;
     float *d_stream, *d_normed, *d_wide, *d_attention, *d_query, *d_key, *d_value, *d_qkv;
+    float *inverse; // [B] scratch of norms
     void *d_number; // an operand of products
     attention_block *blocks;
     float *scratch;

@@ -28,8 +28,8 @@ struct generator {
     activations activations;
     head_memory head;
     size_t capacity; // rows of a forward
-    float *prompt_memory, *own_memory;
-    size_t prompt_floats; // of prompt_memory
+    unsigned char *prompt_memory, *own_memory;
+    size_t prompt_bytes;  // of prompt_memory
     prompt_slot *prompts; // [rows]
     running *rows;        // [rows] in use: the first `used`
     sequence *sequences;  // [rows + rows]
@@ -70,9 +70,9 @@ static size_t prompt_tokens(const generator_options *o) {
 static void place(generator *g, arena *memory) {
     const generator_options *o = &g->options;
     const model_config *c = &g->model->config;
-    g->prompt_floats = kv_cache_floats(c, prompt_tokens(o));
-    g->prompt_memory = take(memory, g->prompt_floats, 4);
-    g->own_memory = take(memory, o->rows * kv_cache_floats(c, attention_round(o->longest_response)), 4);
+    g->prompt_bytes = kv_cache_bytes(g->model, prompt_tokens(o));
+    g->prompt_memory = take(memory, g->prompt_bytes, 1);
+    g->own_memory = take(memory, o->rows * kv_cache_bytes(g->model, attention_round(o->longest_response)), 1);
     g->prompts = take(memory, o->rows, sizeof *g->prompts);
     g->rows = take(memory, o->rows, sizeof *g->rows);
     g->sequences = take(memory, 2 * o->rows, sizeof *g->sequences);
@@ -352,15 +352,14 @@ static status work_start(work *w) {
         g->texts = grown, g->text_count = texts;
     }
     // Prompt slots are as long as this call's longest prompt needs.
-    const model_config *c = &g->model->config;
-    size_t slot = attention_round(longest), floats = kv_cache_floats(c, slot);
-    w->prompts = smaller(g->prompt_floats / floats, g->options.rows);
+    size_t slot = attention_round(longest), bytes = kv_cache_bytes(g->model, slot);
+    w->prompts = smaller(g->prompt_bytes / bytes, g->options.rows);
     if (w->prompts == 0) return status_set(STATUS_FAILED, "a prompt of %zu tokens does not fit the caches", longest);
     for (size_t i = 0; i < w->prompts; i++)
-        g->prompts[i] = (prompt_slot){.cache = {.memory = g->prompt_memory + i * floats, .capacity = slot}};
+        g->prompts[i] = (prompt_slot){.cache = {.memory = g->prompt_memory + i * bytes, .capacity = slot}};
     size_t own = attention_round(g->options.longest_response);
     for (size_t i = 0; i < g->options.rows; i++)
-        g->rows[i].own = (kv_cache){.memory = g->own_memory + i * kv_cache_floats(c, own), .capacity = own};
+        g->rows[i].own = (kv_cache){.memory = g->own_memory + i * kv_cache_bytes(g->model, own), .capacity = own};
     return STATUS_OK;
 }
 

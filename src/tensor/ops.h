@@ -42,23 +42,31 @@ void bias_backward(float *dbias, const float *dx, size_t rows, size_t width);
 
 // RMSNorm (Zhang and Sennrich 2019): y[B,C] = x / sqrt(mean(x^2) + eps) * gain[C], y in precision p.
 void rmsnorm_forward(void *y, const float *x, const float *gain, float eps, size_t rows, size_t width, precision p);
-// dx[B,C] += ..., dgain[C] += ... (NULL: gain is not trained)
-void rmsnorm_backward(float *dx, float *dgain, const float *dy, const float *x, const float *gain, float eps, size_t rows,
-                      size_t width);
-
-// RMSNorm of each of `heads` heads of width D in rows of `stride` numbers, in place, with one gain[D] for all (Qwen3's q and k
-// norm).
-void headnorm_forward(float *x, size_t stride, const float *gain, float eps, size_t rows, size_t heads, size_t width);
-// dx in place: on entry the gradient by the output, on return by the input `x` (the values before the norm). dgain[D] +=.
-void headnorm_backward(float *dx, size_t dx_stride, float *dgain, const float *x, size_t x_stride, const float *gain, float eps,
-                       size_t rows, size_t heads, size_t width);
+// The same of a sum that is kept: stream[B,C] = x[B,C] + delta[B,C], y = RMSNorm(stream) * gain.
+void residual_norm_forward(void *y, float *stream, const float *x, const float *delta, const float *gain, float eps, size_t rows,
+                           size_t width, precision p);
+// dx[B,C] += ..., dgain[C] += ...; rounded[B,C] = dx in precision p, NULL: not wanted. inverse[B] is scratch.
+void rmsnorm_backward(float *dx, void *rounded, float *dgain, const float *dy, const float *x, const float *gain, float eps,
+                      size_t rows, size_t width, float *inverse, precision p);
 
 // Rotary position embedding (Su et al. 2021). rope_table: angles[B, D] = cosines [D/2], then sines [D/2], of
 // position[b] * inverse_frequency[i].
 void rope_table(float *angles, const int32_t *position, const float *inverse_frequency, size_t rows, size_t width);
-// Rotates the half-split pairs (i, i + D/2) of `heads` heads of each row, in place; rows are `stride` numbers apart.
-// direction +1 is the forward, -1 its transpose (the backward).
-void rope_rotate(float *x, size_t stride, const float *angles, size_t rows, size_t heads, size_t width, int direction);
+
+// What happens to queries and keys between their product and attention: an RMSNorm of each head with one gain[D] for all heads
+// (Qwen3; NULL: none), and the rotation of the half-split pairs (i, i + D/2).
+typedef struct rotation {
+    size_t heads, kv_heads, width; // H, K, D
+    const float *q_gain, *k_gain;
+    float eps;
+} rotation;
+
+// rotated[B, (H+K) D] = rotate(norm(q | k)) of qkv[B, (H+2K) D]
+void rotation_forward(const rotation *s, float *rotated, const float *qkv, const float *angles, size_t rows);
+// d_qkv[B, (H+2K) D] = ... from the gradients by rotated q [B, H D], rotated k and v [B, K D]; d_q_gain[D], d_k_gain[D] += ...
+// (unused where there is no norm).
+void rotation_backward(const rotation *s, float *d_qkv, const float *d_query, const float *d_key, const float *d_value,
+                       const float *qkv, const float *angles, float *d_q_gain, float *d_k_gain, size_t rows);
 
 // SwiGLU (Shazeer 2020): y[B,F] = silu(g) * u with (g, u) = gate_up[B, 2F] = [gate | up]; y in precision p.
 void swiglu_forward(void *y, const float *gate_up, size_t rows, size_t width, precision p);
@@ -86,18 +94,21 @@ enum { ATTENTION_LANES = 16 };
 typedef struct attention_shape {
     size_t heads, kv_heads, width; // H, K, D; H is a multiple of K
     float scale;                   // of scores, 1/sqrt(D) as a rule
+    precision kept;                // of stored keys and values: rounded as they are stored, once for every row that will see them
 } attention_shape;
 
 typedef struct attention_run {
-    float *keys, *values;
+    void *keys, *values;
     size_t capacity; // tokens, a multiple of ATTENTION_LANES
 } attention_run;
 
 static inline size_t attention_round(size_t n) { return (n + ATTENTION_LANES - 1) / ATTENTION_LANES * ATTENTION_LANES; }
-// Floats of the keys and of the values of one layer of a run.
-static inline size_t attention_key_floats(const attention_shape *s, size_t capacity) { return s->kv_heads * capacity * s->width; }
-static inline size_t attention_value_floats(const attention_shape *s, size_t capacity) {
-    return s->kv_heads * capacity * attention_round(s->width);
+// Bytes of the keys and of the values of one layer of a run.
+static inline size_t attention_key_bytes(const attention_shape *s, size_t capacity) {
+    return s->kv_heads * capacity * s->width * precision_bytes(s->kept);
+}
+static inline size_t attention_value_bytes(const attention_shape *s, size_t capacity) {
+    return s->kv_heads * capacity * attention_round(s->width) * precision_bytes(s->kept);
 }
 
 // Stores key[K*D] and value[K*D] of token `index` of the run.

@@ -1,39 +1,60 @@
-// Attention of single query rows over runs of keys and values, forward and backward. Contracts are in tensor/ops.h.
+// Attention of single query rows over runs of keys and values, forward. Contracts are in tensor/ops.h.
 //
-// One row is one unit of work, the same code in sampling and in training: every query-key product is a chain of D additions in
-// one lane, scores are taken in blocks of 16 keys from the start of each run, and sums over keys run in the order of the keys.
-// Which rows share a call, and how many threads there are, cannot change a bit.
-//
-// A few query heads share each key/value head (grouped-query attention); the tiles below handle up to four of them at once so
-// that a loaded key serves them all. A tile's lanes never mix, so its shape does not change a bit either.
-#include "tensor/ops.h"
-
+// A row's result is the same code in sampling and in training: every query-key product is a chain of D additions in one lane,
+// scores are taken in blocks of 16 keys from the start of each run, and sums over keys run in the order of the keys. Which rows
+// share a call, and how many threads there are, cannot change a bit.
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "tensor/cpu/vector.h"
+#include "tensor/cpu/attention_tiles.h"
 
-enum { LANES = ATTENTION_LANES, TILE_HEADS = 4, TILE_VECTORS = 4 };
+// ---- storing -------------------------------------------------------------------------------------------------------------
 
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+static void store_kept(void *x, size_t index, f32x16 v, precision p) {
+    if (p == PRECISION_FLOAT32) {
+        vector_store((float *)x + index, v);
+    } else {
+        u16x16 bits = vector_to_bfloat16(v);
+        memcpy((uint16_t *)x + index, &bits, sizeof bits);
+    }
+}
+
+// One lane of a block of keys.
+static void store_lane(void *block, const float *key, size_t width, precision p) {
+    for (size_t d = 0; d < width; d += LANES) {
+        size_t n = smaller(LANES, width - d);
+        f32x16 v = n == LANES ? vector_load(key + d) : vector_load_part(key + d, n, 0.0f);
+        if (p == PRECISION_FLOAT32) {
+            for (size_t i = 0; i < n; i++) ((float *)block)[(d + i) * LANES] = v[i];
+        } else {
+            u16x16 bits = vector_to_bfloat16(v);
+            for (size_t i = 0; i < n; i++) ((uint16_t *)block)[(d + i) * LANES] = bits[i];
+        }
+    }
+}
+
+static void store_value(const attention_shape *s, const attention_run *run, size_t kv_head, size_t index, const float *value) {
+    size_t stride = attention_round(s->width);
+    for (size_t d = 0; d < s->width; d += LANES) {
+        size_t n = smaller(LANES, s->width - d);
+        store_kept(run->values, (kv_head * run->capacity + index) * stride + d,
+                   n == LANES ? vector_load(value + d) : vector_load_part(value + d, n, 0.0f), s->kept);
+    }
+}
 
 void attention_store(const attention_shape *s, const attention_run *run, size_t index, const float *key, const float *value) {
-    size_t width = s->width, value_stride = attention_round(width);
     for (size_t h = 0; h < s->kv_heads; h++) {
-        float *block = run->keys + (h * run->capacity + index / LANES * LANES) * width + index % LANES;
-        for (size_t d = 0; d < width; d++) block[d * LANES] = key[h * width + d];
-        float *to = run->values + (h * run->capacity + index) * value_stride;
-        memcpy(to, value + h * width, width * sizeof(float));
-        for (size_t d = width; d < value_stride; d++) to[d] = 0.0f;
+        size_t lane = (h * run->capacity + index / LANES * LANES) * s->width + index % LANES;
+        store_lane((unsigned char *)run->keys + lane * precision_bytes(s->kept), key + h * s->width, s->width, s->kept);
+        store_value(s, run, h, index, value + h * s->width);
     }
 }
 
 void attention_store_block(const attention_shape *s, const attention_run *run, size_t first, size_t count, const float *keys,
                            const float *values, size_t stride) {
-    size_t width = s->width, value_stride = attention_round(width);
+    size_t width = s->width;
     for (size_t h = 0; h < s->kv_heads; h++) {
-        float *block = run->keys + (h * run->capacity + first) * width;
         for (size_t d = 0; d < width; d += LANES) {
             size_t n = smaller(LANES, width - d);
             f32x16 rows[LANES];
@@ -42,108 +63,23 @@ void attention_store_block(const attention_shape *s, const attention_run *run, s
                           : n == LANES ? vector_load(keys + j * stride + h * width + d)
                                        : vector_load_part(keys + j * stride + h * width + d, n, 0.0f);
             vector_transpose(rows);
-            for (size_t i = 0; i < n; i++) vector_store(block + (d + i) * LANES, rows[i]);
+            for (size_t i = 0; i < n; i++)
+                store_kept(run->keys, (h * run->capacity + first) * width + (d + i) * LANES, rows[i], s->kept);
         }
-        for (size_t j = 0; j < count; j++) {
-            float *to = run->values + (h * run->capacity + first + j) * value_stride;
-            memcpy(to, values + j * stride + h * width, width * sizeof(float));
-            for (size_t d = width; d < value_stride; d++) to[d] = 0.0f;
-        }
-    }
-}
-
-// ---- products with blocks of keys ----------------------------------------------------------------------------------------
-
-// out[h][v * 16 ..] = x[h] . block v, for `heads` rows x and `vectors` blocks [D][16] that follow one another.
-VECTOR_INLINE void dot_tile(const float *const *x, size_t heads, const float *blocks, size_t vectors, size_t width,
-                            float *const *out) {
-    f32x16 sum[TILE_HEADS][TILE_VECTORS];
-    for (size_t h = 0; h < heads; h++)
-        for (size_t v = 0; v < vectors; v++) sum[h][v] = vector_all(0.0f);
-    for (size_t d = 0; d < width; d++) {
-        f32x16 key[TILE_VECTORS];
-        for (size_t v = 0; v < vectors; v++) key[v] = vector_load(blocks + (v * width + d) * LANES);
-        for (size_t h = 0; h < heads; h++) {
-            f32x16 q = vector_all(x[h][d]);
-            for (size_t v = 0; v < vectors; v++) sum[h][v] += q * key[v];
-        }
-    }
-    for (size_t h = 0; h < heads; h++)
-        for (size_t v = 0; v < vectors; v++) vector_store(out[h] + v * LANES, sum[h][v]);
-}
-
-#define FOR_TILE_HEADS(heads, call)                                                                                              \
-    switch (heads) {                                                                                                             \
-    case 1: {                                                                                                                    \
-        enum { N = 1 };                                                                                                          \
-        call;                                                                                                                    \
-    } break;                                                                                                                     \
-    case 2: {                                                                                                                    \
-        enum { N = 2 };                                                                                                          \
-        call;                                                                                                                    \
-    } break;                                                                                                                     \
-    case 3: {                                                                                                                    \
-        enum { N = 3 };                                                                                                          \
-        call;                                                                                                                    \
-    } break;                                                                                                                     \
-    default: {                                                                                                                   \
-        enum { N = 4 };                                                                                                          \
-        call;                                                                                                                    \
-    } break;                                                                                                                     \
-    }
-
-// out[h][0 .. round(count)) = x[h] . key j; lanes beyond `count` are whatever the run holds there.
-static void dot_keys(const float *const *x, size_t heads, const float *blocks, size_t count, size_t width, float *const *out) {
-    size_t vectors = attention_round(count) / LANES, v = 0;
-    float *to[TILE_HEADS];
-    for (; v + TILE_VECTORS <= vectors; v += TILE_VECTORS) {
-        for (size_t h = 0; h < heads; h++) to[h] = out[h] + v * LANES;
-        FOR_TILE_HEADS(heads, dot_tile(x, N, blocks + v * LANES * width, TILE_VECTORS, width, to))
-    }
-    for (; v < vectors; v++) {
-        for (size_t h = 0; h < heads; h++) to[h] = out[h] + v * LANES;
-        FOR_TILE_HEADS(heads, dot_tile(x, N, blocks + v * LANES * width, 1, width, to))
-    }
-}
-
-// out[h][d..d+16*vectors) += sum over keys j in order of weight[h][j] * rows[j][d..]
-VECTOR_INLINE void mix_tile(float *const *out, size_t heads, const float *const *weight, const float *rows, size_t row_stride,
-                            size_t count, size_t vectors) {
-    f32x16 sum[TILE_HEADS][TILE_VECTORS];
-    for (size_t h = 0; h < heads; h++)
-        for (size_t v = 0; v < vectors; v++) sum[h][v] = vector_load(out[h] + v * LANES);
-    for (size_t j = 0; j < count; j++) {
-        f32x16 row[TILE_VECTORS];
-        for (size_t v = 0; v < vectors; v++) row[v] = vector_load(rows + j * row_stride + v * LANES);
-        for (size_t h = 0; h < heads; h++) {
-            f32x16 w = vector_all(weight[h][j]);
-            for (size_t v = 0; v < vectors; v++) sum[h][v] += w * row[v];
-        }
-    }
-    for (size_t h = 0; h < heads; h++)
-        for (size_t v = 0; v < vectors; v++) vector_store(out[h] + v * LANES, sum[h][v]);
-}
-
-// out[h][0..stride) += sum over keys in order; `stride` is a multiple of 16.
-static void mix_rows(float *const *out, size_t heads, const float *const *weight, const float *rows, size_t stride,
-                     size_t count) {
-    float *to[TILE_HEADS];
-    size_t vectors = stride / LANES, v = 0;
-    for (; v + TILE_VECTORS <= vectors; v += TILE_VECTORS) {
-        for (size_t h = 0; h < heads; h++) to[h] = out[h] + v * LANES;
-        FOR_TILE_HEADS(heads, mix_tile(to, N, weight, rows + v * LANES, stride, count, TILE_VECTORS))
-    }
-    for (; v < vectors; v++) {
-        for (size_t h = 0; h < heads; h++) to[h] = out[h] + v * LANES;
-        FOR_TILE_HEADS(heads, mix_tile(to, N, weight, rows + v * LANES, stride, count, 1))
+        for (size_t j = 0; j < count; j++) store_value(s, run, h, first + j, values + j * stride + h * width);
     }
 }
 
 // ---- forward -------------------------------------------------------------------------------------------------------------
+//
+// A few rows go through the keys together, a chunk of keys at a time, so that a chunk that several of them see (a group's prompt)
+// stays in the nearest cache. Every row still meets its keys in their order.
+
+enum { CHUNK_KEYS = 64 };
 
 size_t attention_scratch_floats(const attention_shape *s, size_t longest) {
-    // per head of a tile: scores of both runs, each rounded up to a block; and the output
-    return TILE_HEADS * (attention_round(longest) + 2 * LANES + attention_round(s->width));
+    // per row and head of a tile: scores of both runs, each rounded up to a block; and the output
+    return TILE_ROWS * TILE_HEADS * (attention_round(longest) + 2 * LANES + attention_round(s->width));
 }
 
 // Scales the scores of one run and finds their largest; lanes beyond `count` become -infinity.
@@ -166,326 +102,125 @@ static f32x16 exponentials(float *score, size_t count, float largest, f32x16 sum
     return sum;
 }
 
-static void attention_heads(const attention_shape *s, const attention_row *row, size_t kv_head, const float *const *q,
-                            size_t heads, float *scratch, float *statistics, float *const *out) {
-    size_t width = s->width, value_stride = attention_round(width);
-    size_t prefix_room = attention_round(row->prefix_count), own_room = attention_round(row->own_count);
-    float *prefix_score[TILE_HEADS], *own_score[TILE_HEADS];
-    for (size_t h = 0; h < heads; h++) {
-        prefix_score[h] = scratch + h * (prefix_room + own_room);
-        own_score[h] = prefix_score[h] + prefix_room;
-    }
-    if (row->prefix_count > 0)
-        dot_keys(q, heads, row->prefix.keys + kv_head * row->prefix.capacity * width, row->prefix_count, width, prefix_score);
-    dot_keys(q, heads, row->own.keys + kv_head * row->own.capacity * width, row->own_count, width, own_score);
-    float total[TILE_HEADS];
-    for (size_t h = 0; h < heads; h++) {
-        f32x16 top = scale_scores(prefix_score[h], row->prefix_count, s->scale, vector_all(-INFINITY));
-        float largest = vector_largest(scale_scores(own_score[h], row->own_count, s->scale, top));
-        f32x16 sum = exponentials(prefix_score[h], row->prefix_count, largest, vector_all(0.0f));
-        total[h] = vector_sum(exponentials(own_score[h], row->own_count, largest, sum));
-        if (statistics) statistics[2 * h] = largest, statistics[2 * h + 1] = total[h];
-        memset(out[h], 0, value_stride * sizeof(float));
-    }
-    if (row->prefix_count > 0)
-        mix_rows(out, heads, (const float *const *)prefix_score,
-                 row->prefix.values + kv_head * row->prefix.capacity * value_stride, value_stride, row->prefix_count);
-    mix_rows(out, heads, (const float *const *)own_score, row->own.values + kv_head * row->own.capacity * value_stride,
-             value_stride, row->own_count);
-    for (size_t h = 0; h < heads; h++) {
-        float inverse = 1.0f / total[h];
-        for (size_t d = 0; d < value_stride; d++) out[h][d] *= inverse;
+// A row on its way through one key/value head: what it sees, its queries, where its scores and its output go.
+typedef struct forward_row {
+    const void *keys[2], *values[2]; // of the prefix and of its own run
+    size_t count[2];
+    const float *q[TILE_HEADS];
+    float *score[2][TILE_HEADS], *out[TILE_HEADS];
+} forward_row;
+
+// Asks for `bytes` of memory that will be read soon. Runs are short and many, too short for the processor to foresee.
+static void prefetch(const void *x, size_t bytes) {
+    for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch((const unsigned char *)x + at);
+}
+
+static void forward_scores(const forward_row *row, size_t rows, size_t run, size_t heads, size_t width, precision kept) {
+    for (size_t first = 0, more = 1; more; first += CHUNK_KEYS) {
+        more = 0;
+        for (size_t r = 0; r < rows; r++) {
+            const forward_row *one = &row[r];
+            if (first >= one->count[run]) continue;
+            float *to[TILE_HEADS];
+            for (size_t h = 0; h < heads; h++) to[h] = one->score[run][h] + first;
+            if (r + 1 < rows && first < row[r + 1].count[run])
+                prefetch(kept_at(row[r + 1].keys[run], first * width, kept),
+                         attention_round(smaller(CHUNK_KEYS, row[r + 1].count[run] - first)) * width * precision_bytes(kept));
+            prefetch(kept_at(one->values[run], first * attention_round(width), kept),
+                     smaller(CHUNK_KEYS, one->count[run] - first) * attention_round(width) * precision_bytes(kept));
+            dot_keys(one->q, heads, kept_at(one->keys[run], first * width, kept), kept,
+                     smaller(CHUNK_KEYS, one->count[run] - first), width, to);
+            more = 1;
+        }
     }
 }
 
-#ifdef _OPENMP
-#include <omp.h>
-static size_t thread_number(void) { return (size_t)omp_get_thread_num(); }
-#else
-static size_t thread_number(void) { return 0; }
-#endif
+static void forward_mix(const forward_row *row, size_t rows, size_t run, size_t heads, size_t stride, precision kept) {
+    for (size_t first = 0, more = 1; more; first += CHUNK_KEYS) {
+        more = 0;
+        for (size_t r = 0; r < rows; r++) {
+            const forward_row *one = &row[r];
+            if (first >= one->count[run]) continue;
+            const float *weight[TILE_HEADS];
+            for (size_t h = 0; h < heads; h++) weight[h] = one->score[run][h] + first;
+            mix_rows(one->out, heads, weight, kept_at(one->values[run], first * stride, kept), kept, stride,
+                     smaller(CHUNK_KEYS, one->count[run] - first));
+            more = 1;
+        }
+    }
+}
+
+// The scores become exponentials; the output is zero, and `inverse` what it has to be multiplied by in the end.
+static void forward_softmax(const attention_shape *s, const forward_row *row, size_t heads, float *statistics, float *inverse) {
+    for (size_t h = 0; h < heads; h++) {
+        f32x16 top = scale_scores(row->score[0][h], row->count[0], s->scale, vector_all(-INFINITY));
+        float largest = vector_largest(scale_scores(row->score[1][h], row->count[1], s->scale, top));
+        f32x16 sum = exponentials(row->score[0][h], row->count[0], largest, vector_all(0.0f));
+        float total = vector_sum(exponentials(row->score[1][h], row->count[1], largest, sum));
+        if (statistics) statistics[2 * h] = largest, statistics[2 * h + 1] = total;
+        inverse[h] = 1.0f / total;
+        memset(row->out[h], 0, attention_round(s->width) * sizeof(float));
+    }
+}
+
+// What attention_forward was called with.
+typedef struct forward_call {
+    const attention_shape *shape;
+    void *y;
+    float *statistics;
+    const float *q;
+    size_t q_stride;
+    const attention_row *row;
+    precision p;
+} forward_call;
+
+// Rows first .. first + rows - 1 of the call, query heads head .. head + heads - 1 of one key/value head.
+static void forward_tile(const forward_call *c, size_t first, size_t rows, size_t kv_head, size_t head, size_t heads,
+                         float *scratch) {
+    const attention_shape *s = c->shape;
+    size_t width = s->width, stride = attention_round(width);
+    forward_row tile[TILE_ROWS];
+    float *at = scratch;
+    for (size_t r = 0; r < rows; r++) {
+        const attention_row *seen = &c->row[first + r];
+        const attention_run *runs[2] = {&seen->prefix, &seen->own};
+        forward_row *one = &tile[r];
+        one->count[0] = seen->prefix_count, one->count[1] = seen->own_count;
+        for (size_t run = 0; run < 2; run++) {
+            bool some = one->count[run] > 0;
+            one->keys[run] = some ? kept_at(runs[run]->keys, kv_head * runs[run]->capacity * width, s->kept) : NULL;
+            one->values[run] = some ? kept_at(runs[run]->values, kv_head * runs[run]->capacity * stride, s->kept) : NULL;
+            for (size_t h = 0; h < heads; h++) one->score[run][h] = at, at += attention_round(one->count[run]);
+        }
+        for (size_t h = 0; h < heads; h++) {
+            one->q[h] = c->q + (first + r) * c->q_stride + (head + h) * width;
+            one->out[h] = at, at += stride;
+        }
+    }
+    float inverse[TILE_ROWS][TILE_HEADS];
+    for (size_t run = 0; run < 2; run++) forward_scores(tile, rows, run, heads, width, s->kept);
+    for (size_t r = 0; r < rows; r++)
+        forward_softmax(s, &tile[r], heads, c->statistics ? c->statistics + ((first + r) * s->heads + head) * 2 : NULL,
+                        inverse[r]);
+    for (size_t run = 0; run < 2; run++) forward_mix(tile, rows, run, heads, stride, s->kept);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t h = 0; h < heads; h++) {
+            for (size_t d = 0; d < stride; d++) tile[r].out[h][d] *= inverse[r][h];
+            numbers_round((unsigned char *)c->y + ((first + r) * s->heads + head + h) * width * precision_bytes(c->p),
+                          tile[r].out[h], width, c->p);
+        }
+}
 
 void attention_forward(const attention_shape *s, void *y, float *statistics, const float *q, size_t q_stride,
                        const attention_row *row, size_t rows, float *scratch, size_t scratch_stride, precision p) {
-    size_t shared = s->heads / s->kv_heads, width = s->width, value_stride = attention_round(width);
-#pragma omp parallel for schedule(dynamic, 4) if (rows * s->kv_heads > 1)
-    for (size_t unit = 0; unit < rows * s->kv_heads; unit++) {
+    const forward_call call = {.shape = s, .y = y, .statistics = statistics, .q = q, .q_stride = q_stride, .row = row, .p = p};
+    size_t shared = s->heads / s->kv_heads, tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+#pragma omp parallel for schedule(dynamic, 1) if (rows * s->kv_heads > 1)
+    for (size_t unit = 0; unit < tiles * s->kv_heads; unit++) {
         // Neighbouring units are rows of one key/value head: rollouts of a group then find their prompt's keys in cache.
-        size_t kv_head = unit / rows, r = unit % rows;
-        float *mine = scratch + thread_number() * scratch_stride;
-        for (size_t first = 0; first < shared; first += TILE_HEADS) {
-            size_t heads = smaller(TILE_HEADS, shared - first), head = kv_head * shared + first;
-            const float *queries[TILE_HEADS];
-            float *out[TILE_HEADS];
-            for (size_t h = 0; h < heads; h++) {
-                queries[h] = q + r * q_stride + (head + h) * width;
-                out[h] = mine + h * value_stride;
-            }
-            attention_heads(s, &row[r], kv_head, queries, heads, mine + TILE_HEADS * value_stride,
-                            statistics ? statistics + (r * s->heads + head) * 2 : NULL, out);
-            for (size_t h = 0; h < heads; h++)
-                numbers_round((unsigned char *)y + (r * s->heads + head + h) * width * precision_bytes(p), out[h], width, p);
-        }
-    }
-}
-
-// ---- backward ------------------------------------------------------------------------------------------------------------
-//
-// With p = softmax(scale q k), o = sum_j p_j v_j and d = do:   dv_j += p_j d,   dp_j = d . v_j,
-// ds_j = p_j (dp_j - d . o) scale,   dq = sum_j ds_j k_j,   dk_j += ds_j q.
-//
-// Rows are worked on a few at a time: their p and ds are laid out side by side, and a gradient of a key or value then takes the
-// terms of all of them in one visit. An element's additions keep one order whatever the tiles: rows in order, heads in order.
-
-enum { TILE_ROWS = 4, TILE_KEYS = 4, TILE_TERMS = TILE_ROWS * TILE_HEADS };
-
-size_t attention_backward_scratch_floats(const attention_shape *s, size_t longest_prefix, size_t longest_own) {
-    size_t stride = attention_round(s->width), tokens = attention_round(longest_prefix) + attention_round(longest_own);
-    // keys by rows and values by blocks, of both runs; p and ds of a tile; q, dy, y and dq of a tile
-    return tokens * (stride + s->width) + 2 * TILE_TERMS * tokens + 4 * TILE_TERMS * stride;
-}
-
-// The keys of one head as rows [count][stride] with zero padding, and its values as blocks [count/16][D][16].
-static void turn_run(const attention_run *run, size_t kv_head, size_t count, size_t width, float *key_rows, float *value_blocks) {
-    size_t stride = attention_round(width);
-    const float *keys = run->keys + kv_head * run->capacity * width, *values = run->values + kv_head * run->capacity * stride;
-    for (size_t j = 0; j < count; j += LANES)
-        for (size_t d = 0; d < width; d += LANES) {
-            size_t n = smaller(LANES, width - d), here = smaller(LANES, count - j);
-            f32x16 tile[LANES];
-            for (size_t i = 0; i < LANES; i++)
-                tile[i] = i < n ? vector_load(keys + j * width + (d + i) * LANES) : vector_all(0.0f);
-            vector_transpose(tile);
-            for (size_t i = 0; i < LANES; i++) vector_store(key_rows + (j + i) * stride + d, tile[i]);
-            for (size_t i = 0; i < LANES; i++) tile[i] = i < here ? vector_load(values + (j + i) * stride + d) : vector_all(0.0f);
-            vector_transpose(tile);
-            for (size_t i = 0; i < n; i++) vector_store(value_blocks + j * width + (d + i) * LANES, tile[i]);
-        }
-}
-
-// rows[j][0 .. 16 vectors) += sum over terms in order of weight[t][j] * x[t], for `keys` rows that are row_stride numbers apart;
-// of the last vector the first `last` lanes.
-VECTOR_INLINE void spread_tile(float *rows, size_t row_stride, size_t keys, const float *weight, size_t weight_stride,
-                               const float *x, size_t x_stride, size_t terms, size_t vectors, size_t last) {
-    f32x16 sum[TILE_KEYS][TILE_VECTORS];
-    for (size_t j = 0; j < keys; j++)
-        for (size_t v = 0; v < vectors; v++) {
-            const float *at = rows + j * row_stride + v * LANES;
-            sum[j][v] = v + 1 < vectors || last == LANES ? vector_load(at) : vector_load_part(at, last, 0.0f);
-        }
-    for (size_t t = 0; t < terms; t++) {
-        f32x16 term[TILE_VECTORS];
-        for (size_t v = 0; v < vectors; v++) term[v] = vector_load(x + t * x_stride + v * LANES);
-        for (size_t j = 0; j < keys; j++) {
-            f32x16 w = vector_all(weight[t * weight_stride + j]);
-            for (size_t v = 0; v < vectors; v++) sum[j][v] += w * term[v];
-        }
-    }
-    for (size_t j = 0; j < keys; j++)
-        for (size_t v = 0; v < vectors; v++) {
-            float *at = rows + j * row_stride + v * LANES;
-            if (v + 1 < vectors || last == LANES)
-                vector_store(at, sum[j][v]);
-            else
-                vector_store_part(at, sum[j][v], last);
-        }
-}
-
-// rows[j][0..width) += sum over terms in order of weight[t][j] * x[t][0..width); x is padded to a multiple of 16.
-static void spread_rows(float *rows, size_t row_stride, size_t count, const float *weight, size_t weight_stride, const float *x,
-                        size_t terms, size_t width) {
-    size_t stride = attention_round(width);
-    for (size_t d = 0; d < width;) {
-        bool full = width - d >= TILE_VECTORS * LANES;
-        size_t last = smaller(LANES, width - d), j = 0;
-        for (; j + TILE_KEYS <= count; j += TILE_KEYS)
-            if (full)
-                spread_tile(rows + j * row_stride + d, row_stride, TILE_KEYS, weight + j, weight_stride, x + d, stride, terms,
-                            TILE_VECTORS, LANES);
-            else
-                spread_tile(rows + j * row_stride + d, row_stride, TILE_KEYS, weight + j, weight_stride, x + d, stride, terms, 1,
-                            last);
-        for (; j < count; j++)
-            if (full)
-                spread_tile(rows + j * row_stride + d, row_stride, 1, weight + j, weight_stride, x + d, stride, terms,
-                            TILE_VECTORS, LANES);
-            else
-                spread_tile(rows + j * row_stride + d, row_stride, 1, weight + j, weight_stride, x + d, stride, terms, 1, last);
-        d += full ? TILE_VECTORS * LANES : LANES;
-    }
-}
-
-// One head of a run of keys, and what a tile of rows leaves there.
-typedef struct backward_run {
-    const float *key_blocks, *key_rows, *value_blocks;
-    size_t count;           // keys that the tile's last row sees
-    float *dkeys, *dvalues; // this head's column of [tokens][K*D]
-    float *p, *ds;          // [terms][room]
-    size_t room;
-} backward_run;
-
-// Query rows of a tile, terms = rows x heads, each vector padded to a multiple of 16.
-typedef struct backward_tile {
-    size_t rows, heads;
-    float *q, *dy, *y, *dq;                                           // [terms][stride]
-    float largest[TILE_TERMS], inverse[TILE_TERMS], down[TILE_TERMS]; // inverse of the sum of exponentials; dy . y
-} backward_tile;
-
-// p and ds of one row's heads; keys from `seen` on are hidden from the row, and zero.
-static void backward_scores(const attention_shape *s, const backward_run *run, const backward_tile *t, size_t row, size_t seen) {
-    size_t stride = attention_round(s->width), first = row * t->heads;
-    const float *q[TILE_HEADS], *dy[TILE_HEADS];
-    float *p[TILE_HEADS], *ds[TILE_HEADS];
-    for (size_t h = 0; h < t->heads; h++) {
-        q[h] = t->q + (first + h) * stride, dy[h] = t->dy + (first + h) * stride;
-        p[h] = run->p + (first + h) * run->room, ds[h] = run->ds + (first + h) * run->room;
-    }
-    dot_keys(q, t->heads, run->key_blocks, seen, s->width, p);
-    dot_keys(dy, t->heads, run->value_blocks, seen, s->width, ds);
-    for (size_t h = 0; h < t->heads; h++) {
-        f32x16 largest = vector_all(t->largest[first + h]), inverse = vector_all(t->inverse[first + h]),
-               down = vector_all(t->down[first + h]), scale = vector_all(s->scale);
-        for (size_t j = 0; j < seen; j += LANES) {
-            f32x16 probability = vector_exp_negative(vector_load(p[h] + j) * scale - largest) * inverse;
-            vector_store(p[h] + j, probability);
-            vector_store(ds[h] + j, probability * (vector_load(ds[h] + j) - down) * scale);
-        }
-        for (size_t j = seen; j < attention_round(run->count); j++) p[h][j] = ds[h][j] = 0.0f;
-    }
-}
-
-// seen[row]: keys of the run that the row sees.
-static void backward_tile_run(const attention_shape *s, const backward_run *run, const backward_tile *t, const size_t *seen) {
-    size_t stride = attention_round(s->width), terms = t->rows * t->heads;
-    if (run->count == 0) return;
-    for (size_t row = 0; row < t->rows; row++) {
-        const float *ds[TILE_HEADS];
-        float *dq[TILE_HEADS];
-        backward_scores(s, run, t, row, seen[row]);
-        for (size_t h = 0; h < t->heads; h++)
-            ds[h] = run->ds + (row * t->heads + h) * run->room, dq[h] = t->dq + (row * t->heads + h) * stride;
-        mix_rows(dq, t->heads, ds, run->key_rows, stride, seen[row]);
-    }
-    spread_rows(run->dvalues, s->kv_heads * s->width, run->count, run->p, run->room, t->dy, terms, s->width);
-    spread_rows(run->dkeys, s->kv_heads * s->width, run->count, run->ds, run->room, t->q, terms, s->width);
-}
-
-// Copies a head's vector of width D into a padded one, and zero behind it.
-static void load_padded(float *to, const void *from, size_t index, size_t width, precision p) {
-    memset(to, 0, attention_round(width) * sizeof(float));
-    if (p == PRECISION_FLOAT32) {
-        memcpy(to, (const float *)from + index, width * sizeof(float));
-    } else {
-        for (size_t d = 0; d < width; d++) {
-            uint32_t bits = (uint32_t)((const uint16_t *)from)[index + d] << 16;
-            memcpy(to + d, &bits, sizeof bits);
-        }
-    }
-}
-
-// What attention_backward was called with.
-typedef struct backward_call {
-    const attention_shape *shape;
-    float *dq;
-    const float *dy, *statistics, *q;
-    const void *y;
-    size_t q_stride;
-    precision p;
-} backward_call;
-
-static void backward_load(const backward_call *c, backward_tile *t, size_t first_row, size_t head) {
-    const attention_shape *s = c->shape;
-    size_t width = s->width, stride = attention_round(width);
-    for (size_t i = 0; i < t->rows * t->heads; i++) {
-        size_t row = first_row + i / t->heads, at = row * s->heads + head + i % t->heads;
-        load_padded(t->q + i * stride, c->q, row * c->q_stride + (head + i % t->heads) * width, width, PRECISION_FLOAT32);
-        load_padded(t->dy + i * stride, c->dy, at * width, width, PRECISION_FLOAT32);
-        load_padded(t->y + i * stride, c->y, at * width, width, c->p);
-        memset(t->dq + i * stride, 0, stride * sizeof(float));
-        f32x16 sum = vector_all(0.0f);
-        for (size_t d = 0; d < stride; d += LANES)
-            sum += vector_load(t->dy + i * stride + d) * vector_load(t->y + i * stride + d);
-        t->down[i] = vector_sum(sum);
-        t->largest[i] = c->statistics[2 * at];
-        t->inverse[i] = 1.0f / c->statistics[2 * at + 1];
-    }
-}
-
-// One key/value head of a block whose runs are turned.
-static void backward_block(const backward_call *c, const attention_block *b, size_t kv_head, backward_run *run,
-                           backward_tile *t) {
-    const attention_shape *s = c->shape;
-    size_t width = s->width, stride = attention_round(width), shared = s->heads / s->kv_heads;
-    for (size_t i = 0; i < b->count; i += TILE_ROWS)
-        for (size_t first = 0; first < shared; first += TILE_HEADS) {
-            size_t head = kv_head * shared + first, seen[2][TILE_ROWS];
-            t->rows = smaller(TILE_ROWS, b->count - i), t->heads = smaller(TILE_HEADS, shared - first);
-            for (size_t row = 0; row < t->rows; row++) seen[0][row] = b->prefix_count, seen[1][row] = b->own_start + i + row + 1;
-            run[0].count = b->prefix_count, run[1].count = seen[1][t->rows - 1];
-            backward_load(c, t, b->first + i, head);
-            for (size_t r = 0; r < 2; r++) backward_tile_run(s, &run[r], t, seen[r]);
-            for (size_t k = 0; k < t->rows * t->heads; k++)
-                memcpy(c->dq + ((b->first + i + k / t->heads) * s->heads + head + k % t->heads) * width, t->dq + k * stride,
-                       width * sizeof(float));
-        }
-}
-
-// One key/value head of blocks that have one prefix, in order.
-static void backward_blocks(const backward_call *c, const attention_block *block, size_t blocks, size_t kv_head, float *scratch) {
-    const attention_shape *s = c->shape;
-    size_t width = s->width, stride = attention_round(width), prefix_room = attention_round(block->prefix_count), own_room = 0;
-    for (size_t b = 0; b < blocks; b++)
-        if (attention_round(block[b].own_start + block[b].count) > own_room)
-            own_room = attention_round(block[b].own_start + block[b].count);
-    float *at = scratch;
-#define TAKE(count) (at += (count), at - (count))
-    float *prefix_rows = TAKE(prefix_room * stride), *prefix_values = TAKE(prefix_room * width);
-    float *own_rows = TAKE(own_room * stride), *own_values = TAKE(own_room * width);
-    backward_tile t = {.q = TAKE(TILE_TERMS * stride),
-                       .dy = TAKE(TILE_TERMS * stride),
-                       .y = TAKE(TILE_TERMS * stride),
-                       .dq = TAKE(TILE_TERMS * stride)};
-    float *prefix_p = TAKE(TILE_TERMS * prefix_room), *prefix_ds = TAKE(TILE_TERMS * prefix_room);
-    float *own_p = TAKE(TILE_TERMS * own_room), *own_ds = TAKE(TILE_TERMS * own_room);
-#undef TAKE
-    if (block->prefix_count) turn_run(&block->prefix, kv_head, block->prefix_count, width, prefix_rows, prefix_values);
-    for (size_t b = 0; b < blocks; b++) {
-        const attention_block *one = &block[b];
-        turn_run(&one->own, kv_head, one->own_start + one->count, width, own_rows, own_values);
-        backward_run run[2] = {
-            {.key_blocks = one->prefix_count ? one->prefix.keys + kv_head * one->prefix.capacity * width : NULL,
-             .key_rows = prefix_rows,
-             .value_blocks = prefix_values,
-             .dkeys = one->prefix_count ? one->dprefix_keys + kv_head * width : NULL,
-             .dvalues = one->prefix_count ? one->dprefix_values + kv_head * width : NULL,
-             .p = prefix_p,
-             .ds = prefix_ds,
-             .room = prefix_room},
-            {.key_blocks = one->own.keys + kv_head * one->own.capacity * width,
-             .key_rows = own_rows,
-             .value_blocks = own_values,
-             .dkeys = one->down_keys + kv_head * width,
-             .dvalues = one->down_values + kv_head * width,
-             .p = own_p,
-             .ds = own_ds,
-             .room = own_room},
-        };
-        backward_block(c, one, kv_head, run, &t);
-    }
-}
-
-void attention_backward(const attention_shape *s, float *dq, const float *dy, const void *y, const float *statistics,
-                        const float *q, size_t q_stride, const attention_block *block, size_t blocks, float *scratch,
-                        size_t scratch_stride, precision p) {
-    const backward_call call = {
-        .shape = s, .dq = dq, .dy = dy, .statistics = statistics, .q = q, .y = y, .q_stride = q_stride, .p = p};
-    // Blocks with one prefix add to the same gradients, so they stay with one thread, in order; heads are independent columns.
-#pragma omp parallel for schedule(dynamic, 1)
-    for (size_t unit = 0; unit < blocks * s->kv_heads; unit++) {
-        size_t first = unit / s->kv_heads, kv_head = unit % s->kv_heads;
-        if (first > 0 && block[first].prefix_count > 0 && block[first].dprefix_keys == block[first - 1].dprefix_keys) continue;
-        size_t end = first + 1;
-        while (end < blocks && block[first].prefix_count > 0 && block[end].dprefix_keys == block[first].dprefix_keys) end++;
-        backward_blocks(&call, block + first, end - first, kv_head, scratch + thread_number() * scratch_stride);
+        size_t kv_head = unit / tiles, at = unit % tiles * TILE_ROWS;
+        for (size_t first = 0; first < shared; first += TILE_HEADS)
+            forward_tile(&call, at, smaller(TILE_ROWS, rows - at), kv_head, kv_head * shared + first,
+                         smaller(TILE_HEADS, shared - first), scratch + thread_number() * scratch_stride);
     }
 }

@@ -24,7 +24,7 @@ static void chunk_sums(const float *z, size_t from, size_t vocabulary, float sca
     f32x16 s = vector_all(0.0f), w = vector_all(0.0f), floor = vector_all(-1e30f);
     for (size_t i = from; i < end; i += 16) {
         f32x16 u = load_logits(z, i, vocabulary, scale) - vector_all(largest);
-        f32x16 e = vector_exp(u);
+        f32x16 e = vector_exp_negative(u);
         s += e;
         w += e * vector_max(u, floor); // the floor keeps 0 * -infinity from becoming NaN
     }
@@ -63,7 +63,7 @@ int32_t logits_sample(const logits_statistics *s, const float *z, size_t vocabul
             size_t end = from + LOGITS_CHUNK < vocabulary ? from + LOGITS_CHUNK : vocabulary;
             double within = passed;
             for (size_t i = from; i < end; i += 16) {
-                f32x16 e = vector_exp(load_logits(z, i, vocabulary, scale) - vector_all(s->largest));
+                f32x16 e = vector_exp_negative(load_logits(z, i, vocabulary, scale) - vector_all(s->largest));
                 for (size_t lane = 0; lane < 16 && i + lane < end; lane++) {
                     if (!(e[lane] > 0)) continue;
                     within += (double)e[lane];
@@ -151,7 +151,7 @@ void logits_backward(void *dz, const float *z, const logits_statistics *s, size_
     f32x16 log_sum = vector_all((float)s->log_sum), floor = vector_all(-1e30f);
     for (size_t i = 0; i < vocabulary; i += 16) {
         f32x16 logp = vector_max(load_logits(z, i, vocabulary, scale) - vector_all(s->largest) - log_sum, floor);
-        f32x16 v = vector_exp(logp) * (constant + slope * logp);
+        f32x16 v = vector_exp_negative(logp) * (constant + slope * logp);
         size_t n = vocabulary - i < 16 ? vocabulary - i : 16;
         if (p == PRECISION_FLOAT32) {
             memcpy((float *)dz + i, &v, n * sizeof(float));

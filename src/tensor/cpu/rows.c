@@ -101,10 +101,20 @@ void rmsnorm_forward(void *y, const float *x, const float *gain, float eps, size
     for (size_t r = 0; r < rows; r++) rmsnorm_row(y, r * width, x + r * width, gain, eps, width, p);
 }
 
+void residual_norm_forward(void *y, float *stream, const float *x, const float *delta, const float *gain, float eps, size_t rows,
+                           size_t width, precision p) {
+#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_NUMBERS)
+    for (size_t r = 0; r < rows; r++) {
+        const float *a = x + r * width, *b = delta + r * width;
+        float *sum = stream + r * width;
+        for (size_t i = 0; i < width; i++) sum[i] = a[i] + b[i];
+        rmsnorm_row(y, r * width, sum, gain, eps, width, p);
+    }
+}
+
 // With s = 1/rms and n = x s: y = n g, so dx = s (g dy - n mean(g dy n)).
-static void rmsnorm_row_backward(float *dx, const float *dy, const float *x, const float *gain, float eps, size_t width,
+static void rmsnorm_row_backward(float *dx, const float *dy, const float *x, const float *gain, float s, size_t width,
                                  int accumulate) {
-    float s = inverse_root_mean_square(x, eps, width);
     f32x16 dot = vector_all(0.0f);
     for (size_t i = 0; i < width; i += 16) {
         size_t n = lanes_left(i, width);
@@ -119,46 +129,50 @@ static void rmsnorm_row_backward(float *dx, const float *dy, const float *x, con
     }
 }
 
-void rmsnorm_backward(float *dx, float *dgain, const float *dy, const float *x, const float *gain, float eps, size_t rows,
-                      size_t width) {
-    if (dgain) {
-#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_NUMBERS)
+void rmsnorm_backward(float *dx, void *rounded, float *dgain, const float *dy, const float *x, const float *gain, float eps,
+                      size_t rows, size_t width, float *inverse, precision p) {
+#pragma omp parallel if (rows * width > PARALLEL_NUMBERS)
+    {
+#pragma omp for schedule(static)
+        for (size_t r = 0; r < rows; r++) {
+            float *to = dx + r * width;
+            inverse[r] = inverse_root_mean_square(x + r * width, eps, width);
+            rmsnorm_row_backward(to, dy + r * width, x + r * width, gain, inverse[r], width, 1);
+            for (size_t i = 0; rounded && i < width; i += 16) {
+                size_t n = lanes_left(i, width);
+                store_number(rounded, r * width + i, load_count(to + i, n), n, p);
+            }
+        }
+#pragma omp for schedule(static)
         for (size_t c0 = 0; c0 < width; c0 += COLUMN_BLOCK) {
             size_t end = c0 + COLUMN_BLOCK < width ? c0 + COLUMN_BLOCK : width;
-            for (size_t r = 0; r < rows; r++) {
-                // The row's statistic is computed again by each block of columns: cheaper than storing it.
-                float s = inverse_root_mean_square(x + r * width, eps, width);
-                for (size_t c = c0; c < end; c++) dgain[c] += dy[r * width + c] * x[r * width + c] * s;
-            }
+            for (size_t r = 0; r < rows; r++)
+                for (size_t c = c0; c < end; c++) dgain[c] += dy[r * width + c] * x[r * width + c] * inverse[r];
         }
     }
-#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_NUMBERS)
-    for (size_t r = 0; r < rows; r++) rmsnorm_row_backward(dx + r * width, dy + r * width, x + r * width, gain, eps, width, 1);
 }
 
-void headnorm_forward(float *x, size_t stride, const float *gain, float eps, size_t rows, size_t heads, size_t width) {
-#pragma omp parallel for schedule(static) if (rows * heads * width > PARALLEL_NUMBERS)
+static void headnorm_row(float *x, const float *gain, float eps, size_t heads, size_t width) {
+    for (size_t h = 0; h < heads; h++) rmsnorm_row(x, h * width, x + h * width, gain, eps, width, PRECISION_FLOAT32);
+}
+
+// dx in place: on entry the gradient by the output, on return by the input x (the values before the norm). dgain[D] +=. Rows are
+// `stride` numbers apart.
+static void headnorm_backward(float *dx, float *dgain, const float *x, size_t stride, const float *gain, float eps, size_t rows,
+                              size_t heads, size_t width) {
+    // D numbers only: one thread, rows and heads in order
     for (size_t r = 0; r < rows; r++)
         for (size_t h = 0; h < heads; h++) {
-            float *head = x + r * stride + h * width;
-            rmsnorm_row(head, 0, head, gain, eps, width, PRECISION_FLOAT32);
+            const float *head = x + r * stride + h * width, *dy = dx + r * stride + h * width;
+            float s = inverse_root_mean_square(head, eps, width);
+            for (size_t c = 0; c < width; c++) dgain[c] += dy[c] * head[c] * s;
         }
-}
-
-void headnorm_backward(float *dx, size_t dx_stride, float *dgain, const float *x, size_t x_stride, const float *gain, float eps,
-                       size_t rows, size_t heads, size_t width) {
-    if (dgain) // D numbers only: one thread, rows and heads in order
-        for (size_t r = 0; r < rows; r++)
-            for (size_t h = 0; h < heads; h++) {
-                const float *head = x + r * x_stride + h * width, *dy = dx + r * dx_stride + h * width;
-                float s = inverse_root_mean_square(head, eps, width);
-                for (size_t c = 0; c < width; c++) dgain[c] += dy[c] * head[c] * s;
-            }
 #pragma omp parallel for schedule(static) if (rows * heads * width > PARALLEL_NUMBERS)
     for (size_t r = 0; r < rows; r++)
         for (size_t h = 0; h < heads; h++) {
-            float *d = dx + r * dx_stride + h * width;
-            rmsnorm_row_backward(d, d, x + r * x_stride + h * width, gain, eps, width, 0);
+            float *d = dx + r * stride + h * width;
+            const float *head = x + r * stride + h * width;
+            rmsnorm_row_backward(d, d, head, gain, inverse_root_mean_square(head, eps, width), width, 0);
         }
 }
 
@@ -173,21 +187,53 @@ void rope_table(float *angles, const int32_t *position, const float *inverse_fre
         }
 }
 
-void rope_rotate(float *x, size_t stride, const float *angles, size_t rows, size_t heads, size_t width, int direction) {
+// Half-split pairs (i, i + D/2) of each head of one row; sign -1 turns back.
+static void rope_row(float *x, const float *angles, size_t heads, size_t width, float sign) {
     size_t half = width / 2;
-    float sign = direction > 0 ? 1.0f : -1.0f;
-#pragma omp parallel for schedule(static) if (rows * heads * width > PARALLEL_NUMBERS)
-    for (size_t r = 0; r < rows; r++) {
-        const float *cosine = angles + r * width, *sine = cosine + half;
-        for (size_t h = 0; h < heads; h++) {
-            float *a = x + r * stride + h * width, *b = a + half;
-            for (size_t i = 0; i < half; i++) {
-                float c = cosine[i], s = sign * sine[i], a_i = a[i], b_i = b[i];
-                a[i] = a_i * c - b_i * s;
-                b[i] = b_i * c + a_i * s;
-            }
+    const float *cosine = angles, *sine = angles + half;
+    for (size_t h = 0; h < heads; h++) {
+        float *a = x + h * width, *b = a + half;
+        for (size_t i = 0; i < half; i++) {
+            float c = cosine[i], s = sign * sine[i], a_i = a[i], b_i = b[i];
+            a[i] = a_i * c - b_i * s;
+            b[i] = b_i * c + a_i * s;
         }
     }
+}
+
+void rotation_forward(const rotation *s, float *rotated, const float *qkv, const float *angles, size_t rows) {
+    size_t query = s->heads * s->width, key = s->kv_heads * s->width;
+#pragma omp parallel for schedule(static) if (rows * query > PARALLEL_NUMBERS)
+    for (size_t r = 0; r < rows; r++) {
+        float *to = rotated + r * (query + key);
+        memcpy(to, qkv + r * (query + 2 * key), (query + key) * sizeof(float));
+        if (s->q_gain) headnorm_row(to, s->q_gain, s->eps, s->heads, s->width);
+        if (s->k_gain) headnorm_row(to + query, s->k_gain, s->eps, s->kv_heads, s->width);
+        rope_row(to, angles + r * s->width, s->heads + s->kv_heads, s->width, 1.0f);
+    }
+}
+
+void rotation_backward(const rotation *s, float *d_qkv, const float *d_query, const float *d_key, const float *d_value,
+                       const float *qkv, const float *angles, float *d_q_gain, float *d_k_gain, size_t rows) {
+    size_t query = s->heads * s->width, key = s->kv_heads * s->width, stride = query + 2 * key;
+#pragma omp parallel for schedule(static) if (rows * query > PARALLEL_NUMBERS)
+    for (size_t r = 0; r < rows; r++) {
+        float *to = d_qkv + r * stride;
+        memcpy(to, d_query + r * query, query * sizeof(float));
+        memcpy(to + query, d_key + r * key, key * sizeof(float));
+        memcpy(to + query + key, d_value + r * key, key * sizeof(float));
+        rope_row(to, angles + r * s->width, s->heads + s->kv_heads, s->width, -1.0f);
+    }
+    if (s->q_gain) headnorm_backward(d_qkv, d_q_gain, qkv, stride, s->q_gain, s->eps, rows, s->heads, s->width);
+    if (s->k_gain)
+        headnorm_backward(d_qkv + query, d_k_gain, qkv + query, stride, s->k_gain, s->eps, rows, s->kv_heads, s->width);
+}
+
+// sigmoid(g) from an exponential that cannot overflow.
+VECTOR_INLINE f32x16 vector_sigmoid(f32x16 g) {
+    i32x16 negative = (i32x16)(g < vector_all(0.0f));
+    f32x16 e = vector_exp_negative(vector_select(negative, g, -g));
+    return vector_select(negative, e, vector_all(1.0f)) / (vector_all(1.0f) + e);
 }
 
 void swiglu_forward(void *y, const float *gate_up, size_t rows, size_t width, precision p) {
@@ -197,7 +243,7 @@ void swiglu_forward(void *y, const float *gate_up, size_t rows, size_t width, pr
         for (size_t i = 0; i < width; i += 16) {
             size_t n = lanes_left(i, width);
             f32x16 g = load_count(gate + i, n);
-            store_number(y, r * width + i, g / (vector_all(1.0f) + vector_exp(-g)) * load_count(up + i, n), n, p);
+            store_number(y, r * width + i, g * vector_sigmoid(g) * load_count(up + i, n), n, p);
         }
     }
 }
@@ -210,7 +256,7 @@ void swiglu_backward(void *dgate_up, const float *dy, const float *gate_up, size
         for (size_t i = 0; i < width; i += 16) {
             size_t n = lanes_left(i, width);
             f32x16 g = load_count(gate + i, n), u = load_count(up + i, n), d = load_count(dy + r * width + i, n);
-            f32x16 s = vector_all(1.0f) / (vector_all(1.0f) + vector_exp(-g));
+            f32x16 s = vector_sigmoid(g);
             store_number(dgate_up, r * 2 * width + i, d * u * s * (vector_all(1.0f) + g * (vector_all(1.0f) - s)), n, p);
             store_number(dgate_up, r * 2 * width + width + i, d * g * s, n, p);
         }

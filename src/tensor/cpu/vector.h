@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 typedef float f32x16 __attribute__((vector_size(64)));
 typedef int32_t i32x16 __attribute__((vector_size(64)));
@@ -50,15 +53,32 @@ VECTOR_INLINE float vector_largest(f32x16 v) {
     return s[0];
 }
 
+// Sixteen numbers of 16 bits widened by zeros, and cut to their low halves: one instruction each where the compiler would make
+// six.
+VECTOR_INLINE u32x16 vector_widen(u16x16 v) {
+#ifdef __AVX512F__
+    return (u32x16)_mm512_cvtepu16_epi32((__m256i)v);
+#else
+    return __builtin_convertvector(v, u32x16);
+#endif
+}
+VECTOR_INLINE u16x16 vector_narrow(u32x16 v) {
+#ifdef __AVX512F__
+    return (u16x16)_mm512_cvtepi32_epi16((__m512i)v);
+#else
+    return __builtin_convertvector(v, u16x16);
+#endif
+}
+
 // Bit patterns of bfloat16: round to nearest even; NaN keeps its sign and becomes quiet.
 VECTOR_INLINE u16x16 vector_to_bfloat16(f32x16 v) {
     u32x16 bits = (u32x16)v;
     u32x16 rounded = bits + 0x7FFFu + ((bits >> 16) & 1u);
     u32x16 quiet = bits | 0x400000u;
     u32x16 is_nan = (u32x16)(v != v);
-    return __builtin_convertvector(((is_nan & quiet) | (~is_nan & rounded)) >> 16, u16x16);
+    return vector_narrow(((is_nan & quiet) | (~is_nan & rounded)) >> 16);
 }
-VECTOR_INLINE f32x16 vector_from_bfloat16(u16x16 v) { return (f32x16)(__builtin_convertvector(v, u32x16) << 16); }
+VECTOR_INLINE f32x16 vector_from_bfloat16(u16x16 v) { return (f32x16)(vector_widen(v) << 16); }
 
 // exp(x) to about 1 unit in the last place; 0 below -87.3, infinity above 88.7; NaN stays NaN.
 VECTOR_INLINE f32x16 vector_exp(f32x16 x) {
