@@ -20,7 +20,7 @@
         if (code_ != STATUS_OK) fail_msg("%s: %s", #expression, status_message());                                               \
     } while (0)
 
-enum { MOST_ROWS = 300 };
+enum { MOST_ROWS = 700 };
 static const size_t shapes[][2] = {{1, 1}, {16, 48}, {97, 33}, {160, 64}, {200, 130}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -132,18 +132,18 @@ static void products_equal_sums_in_double(void **state) {
         }
 }
 
-// Every number of rows from 1 up, taken from another place of a full batch each time.
+// Every number of rows from 1 up, and some above MATMUL_ROWS, taken from another place of a full batch each time.
 static void check_rows(precision p, bool fixed_order, int threads, size_t out, size_t in) {
     engine e;
     engine_open(&e, out, in, p, threads, fixed_order);
     bool invariant;
-    assert_ok(matmul_self_test(e.products, out, in, MOST_ROWS, &invariant));
+    assert_ok(matmul_self_test(e.products, out, in, MOST_ROWS, MATMUL_DEPTH, &invariant));
     assert_true(invariant || !matmul_is_fixed_order(e.products));
     matrix x = matrix_create(MOST_ROWS, in, p, 1), part = matrix_create(MOST_ROWS, in, p, 1);
     size_t room = matmul_rows(MOST_ROWS), row = in * precision_bytes(p);
     float *whole = take(room * out * 4), *some = take(room * out * 4);
     assert_ok(linear_forward(e.products, &e.weight, whole, x.numbers, MOST_ROWS));
-    for (size_t rows = 1; rows < MOST_ROWS && invariant; rows++) {
+    for (size_t rows = 1; rows < MOST_ROWS && invariant; rows += rows < 130 ? 1 : 29) {
         size_t first = rows * 7 % (MOST_ROWS - rows + 1);
         memcpy(part.numbers, (unsigned char *)x.numbers + first * row, rows * row);
         assert_ok(linear_forward(e.products, &e.weight, some, part.numbers, rows));
@@ -188,7 +188,7 @@ static void deep_weight_gradients_are_sums_of_their_parts_on_any_number_of_threa
                                                      ROWS - first < MATMUL_DEPTH ? ROWS - first : MATMUL_DEPTH));
             }
             bool invariant;
-            assert_ok(matmul_self_test(products, OUT, IN, MOST_ROWS, &invariant));
+            assert_ok(matmul_self_test(products, OUT, IN, MOST_ROWS, MATMUL_DEPTH, &invariant));
             if (invariant && memcmp(expected, found, bytes) != 0)
                 fail_msg("%s, %s: other bits with %d threads", matmul_description(products), precision_name(p), threads[t]);
             matmul_free(products);
@@ -225,11 +225,39 @@ static void the_fixed_order_kernel_has_the_same_bits_on_any_number_of_threads(vo
         }
 }
 
+static void rounding_up_adds_few_rows_and_is_counted(void **state) {
+    (void)state;
+    size_t kinds = 0;
+    for (size_t rows = 1; rows <= 3 * MATMUL_ROWS; rows++) {
+        size_t padded = matmul_rows(rows);
+        assert_true(padded >= rows && padded >= matmul_rows(rows - 1) && matmul_rows(padded) == padded);
+        assert_true((padded - rows) * 16 <= rows);
+        kinds += rows <= MATMUL_ROWS && padded != matmul_rows(rows - 1);
+    }
+    assert_int_equal(matmul_rows(0), 0);
+    assert_true(kinds <= 96);
+
+    engine e;
+    engine_open(&e, 40, 24, PRECISION_FLOAT32, 1, false);
+    matrix x = matrix_create(65, 24, PRECISION_FLOAT32, 1), dy = matrix_create(65, 40, PRECISION_FLOAT32, 2);
+    float *y = take(matmul_rows(65) * 40 * 4), *dw = take(40 * 24 * 4);
+    memset(dw, 0, 40 * 24 * 4);
+    assert_ok(linear_forward(e.products, &e.weight, y, x.numbers, 65));
+    assert_ok(linear_backward_weight(e.products, 40, 24, dw, dy.numbers, x.numbers, 65));
+    matmul_work work = matmul_totals(e.products);
+    assert_int_equal(work.needed, 2 * 65 * 40 * 24);
+    assert_int_equal(work.done, 2 * 68 * 40 * 24);
+    free(y), free(dw);
+    matrix_free(&x), matrix_free(&dy);
+    engine_close(&e);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_equal_sums_in_double),
         cmocka_unit_test(a_row_has_the_same_bits_in_every_number_of_rows),
         cmocka_unit_test(deep_weight_gradients_are_sums_of_their_parts_on_any_number_of_threads),
+        cmocka_unit_test(rounding_up_adds_few_rows_and_is_counted),
         cmocka_unit_test(the_fixed_order_kernel_has_the_same_bits_on_any_number_of_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "api/threads.h"
+#include "run/open_model.h"
 
 enum { ENCODER_ROWS = 2048 }; // word pieces computed at once
 
@@ -21,8 +22,7 @@ dsdr_status dsdr_encoder_open(dsdr_encoder **out, const char *folder, int thread
     dsdr_encoder *e = calloc(1, sizeof *e);
     if (!e) return api_no_memory();
     int before = omp_get_max_threads();
-    status code = matmul_create(&e->products, PRECISION_FLOAT32, threads ? threads : omp_get_num_procs(), false);
-    if (code == STATUS_OK) code = encoder_open(&e->encoder, e->products, folder, ENCODER_ROWS);
+    status code = run_open_encoder(&e->products, &e->encoder, folder, threads ? threads : omp_get_num_procs(), ENCODER_ROWS);
     api_threads_give(before);
     if (code == STATUS_OK)
         *out = e;

@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "run/settings.h"
+#include "tensor/matmul.h"
 
 // C(function, name, arguments, one line of help); a name that starts with "-" or has no help line is not listed.
 #define CLI_COMMANDS(C)                                                                                                          \
@@ -61,5 +62,8 @@ const char *cli_own_path(char *path, size_t size);
 
 // Prints the notes of settings on stderr.
 void cli_print_notes(const settings *s);
+
+// Says on stderr when products do not run on oneDNN, and why. NULL is fine.
+void cli_print_products(const matmul *products);
 
 #endif

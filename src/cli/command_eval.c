@@ -263,10 +263,10 @@ static status evaluate(const request *r, settings *s, file_writer *writer, progr
     status code = problem_set_open(&problems, r->data, r->data_count, &keys);
     if (code != STATUS_OK) goto cleanup;
     TRY_OR(code, run_open_model(&products, &lm, s, r->model, false), cleanup);
-    if (matmul_is_fixed_order(products))
-        fprintf(stderr, "note: oneDNN's products depend on the batch here; using the fixed-order kernel, which is slower\n");
+    cli_print_products(products);
     tell_golds(&problems);
     TRY_OR(code, scorer_open(&judge, s, matmul_threads(products), r->diversity, cli_own_path(self, sizeof self)), cleanup);
+    cli_print_products(judge.products);
     signals_catch("\ninterrupted: leaving after this token; once more leaves at once\n");
     evaluation_options options = {.settings = s,
                                   .lm = &lm,

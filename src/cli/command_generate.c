@@ -284,6 +284,7 @@ static status run(const request *r, const settings *s, const sampling *how) {
     const char *stops[1];
     status code = run_open_model(&products, &c.lm, s, r->model, false);
     if (code != STATUS_OK) return code;
+    cli_print_products(products);
     if (r->stop) {
         stop = unescape(r->stop);
         stops[0] = stop;

@@ -176,6 +176,7 @@ int command_logprobs(int argc, char **argv) {
     if (rest_count > 2) TRY_OR(code, status_set(STATUS_INVALID, "one file at most; %s is a second one", rest[2]), cleanup);
     TRY_OR(code, load_settings(&s, precision, threads, assignments, assignment_count), cleanup);
     TRY_OR(code, run_open_model(&products, &m->lm, &s, rest[0], false), cleanup);
+    cli_print_products(products);
     const rows_command rows = {
         .name = "logprobs", .unit = "responses", .digits = 9, .batch = ROWS_AT_ONCE, .work = work, .context = m};
     exit_code = rows_run(&rows, rest_count > 1 ? rest[1] : NULL);

@@ -135,6 +135,7 @@ int command_score(int argc, char **argv) {
     cli_print_notes(&s);
     char path[4096];
     TRY_OR(code, scorer_open(&context.scorer, &s, options_threads(&s), true, cli_own_path(path, sizeof path)), done);
+    cli_print_products(context.scorer.products);
     const rows_command command = {
         .name = "score", .unit = "groups", .digits = 17, .batch = 1, .work = score_rows, .context = &context};
     exit_code = rows_run(&command, rest_count ? rest[0] : NULL);

@@ -105,6 +105,11 @@ void cli_print_notes(const settings *s) {
     for (size_t i = 0; i < s->notes.count; i++) fprintf(stderr, "note: %s\n", s->notes.items[i]);
 }
 
+void cli_print_products(const matmul *products) {
+    if (products && matmul_is_fixed_order(products))
+        fprintf(stderr, "note: products run on the %s\n", matmul_description(products));
+}
+
 const char *cli_own_path(char *path, size_t size) {
     ssize_t length = readlink("/proc/self/exe", path, size - 1);
     if (length <= 0) return NULL;

@@ -52,7 +52,11 @@ status head_logits(const model *m, head_memory *h, const float *hidden, const si
     rmsnorm_forward(h->normed, h->gathered, m->parameters + m->table.final_norm, (float)c->norm_eps, count, c->hidden,
                     matmul_precision(m->products));
     kernel_lap(m->clock, KERNEL_NORMS);
-    TRY(linear_forward(m->products, &m->head, h->logits, h->normed, count));
+    size_t number = precision_bytes(matmul_precision(m->products));
+    for (size_t from = 0; from < count; from += HEAD_BLOCK_ROWS)
+        TRY(linear_forward(m->products, &m->head, h->logits + from * c->vocabulary,
+                           (unsigned char *)h->normed + from * c->hidden * number,
+                           count - from < HEAD_BLOCK_ROWS ? count - from : HEAD_BLOCK_ROWS));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
     return STATUS_OK;
 }

@@ -8,7 +8,7 @@
 
 #include "model/model.h"
 
-enum { HEAD_BLOCK_ROWS = 256 };
+enum { HEAD_BLOCK_ROWS = 256 }; // of one product at most: what model_self_test has seen
 
 // Called once for each target, in order. `target` counts from 0 over the visit. The derivatives are 0 on entry.
 typedef void (*head_objective)(void *context, size_t target, float logp, float entropy, double *d_logp, double *d_entropy);

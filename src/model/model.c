@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/jsonl.h"
 #include "base/random.h"
+#include "model/head.h"
 #include "weights/gguf.h"
 #include "weights/safetensors_write.h"
 #include "weights/weights.h"
@@ -199,16 +200,15 @@ static status build(model *m, matmul *products, bool trainable) {
 }
 
 status model_self_test(const model *m, bool *invariant) {
-    enum { ROWS = 256, HEAD_ROWS = 16 };
     const model_config *c = &m->config;
     size_t q = c->heads * c->head_width, qkv = q + 2 * c->kv_heads * c->head_width;
     const size_t shapes[][2] = {{qkv, c->hidden}, {c->hidden, q}, {2 * c->feed_forward, c->hidden}, {c->hidden, c->feed_forward}};
     *invariant = true;
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes && *invariant; i++) {
-        TRY(matmul_self_test(m->products, shapes[i][0], shapes[i][1], ROWS, invariant));
-        if (m->trainable && *invariant) TRY(matmul_self_test(m->products, shapes[i][1], shapes[i][0], ROWS, invariant));
-    }
-    return *invariant ? matmul_self_test(m->products, c->vocabulary, c->hidden, HEAD_ROWS, invariant) : STATUS_OK;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes && *invariant; i++)
+        TRY(matmul_self_test(m->products, shapes[i][0], shapes[i][1], MATMUL_ROWS, m->trainable ? MATMUL_DEPTH : 0, invariant));
+    if (!*invariant) return STATUS_OK;
+    return matmul_self_test(m->products, c->vocabulary, c->hidden, HEAD_BLOCK_ROWS, m->trainable ? HEAD_BLOCK_ROWS : 0,
+                            invariant);
 }
 
 status model_pack(model *m) {

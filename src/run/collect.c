@@ -258,6 +258,7 @@ status trainer_collect(trainer *t) {
     step_batch *b = &t->batch;
     size_t wanted = (size_t)s->data.train_batch_size, each = s->filter.enable ? (size_t)s->data.gen_batch_size : wanted;
     double generating = 0, scoring = 0;
+    const generator_statistics before = *generator_totals(t->generator), *after = generator_totals(t->generator);
     b->count = b->drawn = b->batches = 0;
     while (b->count < wanted) {
         if (s->filter.enable && s->filter.max_num_gen_batches > 0 && b->batches >= (size_t)s->filter.max_num_gen_batches)
@@ -280,6 +281,9 @@ status trainer_collect(trainer *t) {
         for (size_t g = first; g < first + each && b->count < wanted; g++)
             if (!s->filter.enable || group_is_kept(s, &b->summaries[g])) swap_groups(b, b->count++, g);
     }
+    size_t decode_steps = after->decode_steps - before.decode_steps;
+    TRY(add(t, "perf/half_empty_share/gen",
+            decode_steps ? (double)(after->half_empty_steps - before.half_empty_steps) / (double)decode_steps : NAN));
     TRY(add(t, "timing_s/gen", generating));
     TRY(training_add_kernels(&t->run, TRAINING_GEN));
     t->run.accounted += (int64_t)(1e9 * scoring);

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "run/open_model.h"
 #include "run/options.h"
 #include "tasks/countdown.h"
 
@@ -20,19 +21,6 @@ status scorer_check_encoder(const settings *settings) {
                       settings->dsdr.encoder);
 }
 
-// The encoder on oneDNN, or on the fixed-order kernel where oneDNN's products depend on the batch.
-static status open_encoder(scorer *s, int threads, bool fixed_order) {
-    bool invariant = true;
-    TRY(matmul_create(&s->products, PRECISION_FLOAT32, threads, fixed_order));
-    status code = encoder_open(&s->encoder, s->products, s->settings->dsdr.encoder, ENCODER_ROWS);
-    if (code == STATUS_OK) code = encoder_self_test(s->encoder, &invariant);
-    if (code == STATUS_OK && invariant) return STATUS_OK;
-    encoder_close(s->encoder);
-    matmul_free(s->products);
-    s->encoder = NULL, s->products = NULL;
-    return code == STATUS_OK ? open_encoder(s, threads, true) : status_context(code, "algorithm.dsdr.encoder");
-}
-
 status scorer_open(scorer *s, const settings *given, int threads, bool with_diversity, const char *helper) {
     *s = (scorer){.settings = given, .verify = options_verify(given)};
     if (helper) {
@@ -45,7 +33,9 @@ status scorer_open(scorer *s, const settings *given, int threads, bool with_dive
     }
     if (!with_diversity) return STATUS_OK;
     status code = scorer_check_encoder(given);
-    if (code == STATUS_OK) code = open_encoder(s, threads, false);
+    if (code == STATUS_OK)
+        code = status_context(run_open_encoder(&s->products, &s->encoder, given->dsdr.encoder, threads, ENCODER_ROWS),
+                              "algorithm.dsdr.encoder");
     if (code != STATUS_OK) {
         scorer_close(s);
         return code;

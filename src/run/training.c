@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "base/machine.h"
 #include "run/folder.h"
 #include "run/lock.h"
 #include "run/open_model.h"
@@ -40,8 +41,7 @@ static bool asked_to_stop(const training *t) { return t->options->stop && *t->op
 status training_open_model(training *t) {
     TRY(run_open_model(&t->products, &t->lm, t->s, t->s->model.path, true));
     t->lm.model.clock = &t->clock;
-    if (matmul_is_fixed_order(t->products))
-        training_say(t, "note: oneDNN's products depend on the batch here; using the fixed-order kernel, which is slower");
+    if (matmul_is_fixed_order(t->products)) training_say(t, "note: products run on the %s", matmul_description(t->products));
     return STATUS_OK;
 }
 
@@ -113,14 +113,24 @@ status training_add_kernels(training *t, training_phase phase) {
         t->accounted += t->clock.nanoseconds[k];
     }
     t->clock = (kernel_clock){0};
-    return STATUS_OK;
+    static const char *const shares[] = {[TRAINING_GEN] = "perf/padded_share/gen",
+                                         [TRAINING_REF] = "perf/padded_share/ref",
+                                         [TRAINING_PROBE] = "perf/padded_share/probe",
+                                         [TRAINING_UPDATE] = "perf/padded_share/update_actor"};
+    matmul_work now = matmul_totals(t->products);
+    uint64_t done = now.done - t->work.done, needed = now.needed - t->work.needed;
+    t->work = now;
+    return done > 0 ? training_add(t, shares[phase], (double)(done - needed) / (double)done) : STATUS_OK;
 }
 
 // ---- the folder ----------------------------------------------------------------------------------------------------------
 
 static status note_run(training *t) {
-    char number[64];
+    char number[64], cpu[256];
     snprintf(number, sizeof number, "%d", options_threads(t->s));
+    machine_cpu(cpu, sizeof cpu);
+    TRY(record_set(t->record, "cpu", cpu));
+    if (t->encoder_products) TRY(record_set(t->record, "encoder_products", matmul_description(t->encoder_products)));
     TRY(record_set(t->record, "command", t->kind->command));
     TRY(record_set(t->record, "products", matmul_description(t->products)));
     TRY(record_set(t->record, "precision", precision_name(matmul_precision(t->products))));
@@ -243,7 +253,7 @@ static status add_performance(training *t, double seconds) {
 static status train_step(training *t) {
     double start = training_clock();
     run_metrics_clear(&t->metrics);
-    t->clock = (kernel_clock){0}, t->accounted = 0;
+    t->clock = (kernel_clock){0}, t->work = matmul_totals(t->products), t->accounted = 0;
     TRY(t->kind->step(t));
     t->state.step++;
     TRY(training_add(t, "training/global_step", (double)t->state.step));

@@ -48,8 +48,10 @@ struct training {
     record *record;
     run_logger *logger;
     run_metrics metrics;
-    kernel_clock clock; // of the phase under way
-    int64_t accounted;  // nanoseconds of this step that metrics name, by kernel or by stage of the reward
+    const matmul *encoder_products; // of the kind's sentence encoder; NULL: it has none
+    kernel_clock clock;             // of the phase under way
+    matmul_work work;               // of products up to the phase under way
+    int64_t accounted;              // nanoseconds of this step that metrics name, by kernel or by stage of the reward
     checkpoint_state state;
     int64_t total_steps;
     bool evaluates; // there are held-out problems
@@ -63,10 +65,12 @@ status training_open_model(training *t);                            // products 
 status training_open_optimizer(training *t);                        // m, v, gradients, optimizer
 int64_t training_steps(const settings *s, size_t rows_of_an_epoch); // total_steps as the settings say
 // ... and of their `step`: the learning rate of this step, gradients set to zero, one update by them with the packing that
-// follows it, and metrics timing_kernel_s/PHASE/KERNEL of what the clock holds, which then starts anew.
+// follows it.
 double training_learning_rate(const training *t);
 void training_clear_gradients(training *t);
 status training_update(training *t, double learning_rate, optimizer_report *report);
+// Metrics of a phase that ends: timing_kernel_s/PHASE/KERNEL of what the clock holds, and perf/padded_share/PHASE, the share of
+// multiply-adds on rows that only round a batch up. Both counts then start anew.
 typedef enum training_phase { TRAINING_GEN, TRAINING_REF, TRAINING_PROBE, TRAINING_UPDATE } training_phase;
 status training_add_kernels(training *t, training_phase phase);
 

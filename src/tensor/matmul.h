@@ -8,29 +8,37 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 #include "tensor/ops.h"
 
 typedef struct matmul matmul; // one engine: precision, threads, cache of primitives, scratch memory; used by one caller at a time
 
-// threads: of all kernels that this thread starts from here on (OpenMP), at least 1. fixed_order: never use oneDNN; it is not
-// used either where it has no products of this precision.
+// threads: of all kernels that this thread starts from here on (OpenMP), at least 1. fixed_order: oneDNN did not pass the
+// self-test and is not used; nor is it where it has no products of this precision.
 status matmul_create(matmul **out, precision p, int threads, bool fixed_order);
 void matmul_free(matmul *m);
 precision matmul_precision(const matmul *m);
 int matmul_threads(const matmul *m);
 bool matmul_is_fixed_order(const matmul *m);
-// "oneDNN 2.6.3, avx512_core_bf16", or "fixed-order kernel".
+// "oneDNN 2.6.3, instruction set 0xe7", or "fixed-order kernel (...)" with the reason.
 const char *matmul_description(const matmul *m);
 
 // Whether this CPU multiplies bfloat16 natively, so that PRECISION_BFLOAT16 is the faster one.
 bool matmul_has_bfloat16(void);
 
+// More rows than MATMUL_ROWS are computed in several products, so that none is larger than what matmul_self_test has seen.
+enum { MATMUL_ROWS = 512 };
 // Rows that a product over `rows` rows touches: every operand needs that many rows of room. Few distinct values, so few
-// primitives. Up to 8 rows none is added, up to 64 at most 3, up to 256 at most 7, up to 1024 at most 15, above at most 63: from
-// 64 rows on at most 11% (72 for 65), from 257 on at most 6.2%.
+// primitives: up to 31 rows none is added, then fewer than one for 16 (33 become 34, 257 become 272).
 size_t matmul_rows(size_t rows);
+
+// Multiply-adds since the engine was made: those of the rows that were asked for, and with the rows that matmul_rows adds.
+typedef struct matmul_work {
+    uint64_t needed, done;
+} matmul_work;
+matmul_work matmul_totals(const matmul *m);
 
 // A weight matrix W[out, in] as products want it. Memory is the caller's: linear_bytes for each of the two layouts.
 typedef struct linear {
@@ -53,9 +61,10 @@ status linear_backward_input(matmul *m, const linear *l, float *dx, void *dy, si
 enum { MATMUL_DEPTH = 1024 };
 status linear_backward_weight(matmul *m, size_t out, size_t in, float *dw, void *dy, void *x, size_t rows);
 
-// Compares bits for y = x W^T with W[out, in]: of rows computed alone, in pairs, in other places of other batches of up to `rows`
-// rows; and, with more than one thread, of rows and of the weight gradient on a single thread. *invariant is false where any bit
-// differs.
-status matmul_self_test(matmul *m, size_t out, size_t in, size_t rows, bool *invariant);
+// Whether products with W[out, in] keep the promise on this machine: compares bits of y = x W^T over `rows` rows (MATMUL_ROWS at
+// most) with those of each row computed alone, in a pair or in a batch of another size, and on a single thread. Where the weight
+// is trained, `depth` is the number of rows that its gradient sums over in one call (MATMUL_DEPTH at most), and dx = dy W and the
+// gradient on a single thread are compared as well; 0: it is not. *invariant is false where any bit differs.
+status matmul_self_test(matmul *m, size_t out, size_t in, size_t rows, size_t depth, bool *invariant);
 
 #endif

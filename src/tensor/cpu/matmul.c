@@ -9,7 +9,7 @@
 
 #include "tensor/cpu/fixed_order.h"
 
-enum { CACHE_SIZE = 1024, PACKING_ROWS = 64 };
+enum { CACHE_BITS = 12, CACHE_SIZE = 1 << CACHE_BITS, CACHE_MOST = 1536, PACKING_ROWS = 64 };
 
 typedef enum product_kind {
     PRODUCT_ROWS,   // y[M, N] = x[M, K] b[K, N], b packed
@@ -34,7 +34,8 @@ struct matmul {
     size_t cached;
     void *scratch;
     size_t scratch_bytes;
-    char description[96];
+    matmul_work work;
+    char description[128];
 };
 
 static status dnnl_failed(dnnl_status_t code, const char *what) {
@@ -59,8 +60,12 @@ status matmul_create(matmul **out, precision p, int threads, bool fixed_order) {
     if (!m) return status_set(STATUS_NO_MEMORY, "out of memory");
     m->precision = p, m->threads = threads, m->fixed_order = fixed_order;
     omp_set_num_threads(threads);
+    const dnnl_version_t *version = dnnl_version();
+    char library[64];
+    snprintf(library, sizeof library, "oneDNN %d.%d.%d, instruction set 0x%x", version->major, version->minor, version->patch,
+             (unsigned)dnnl_get_effective_cpu_isa());
     if (fixed_order) {
-        snprintf(m->description, sizeof m->description, "fixed-order kernel");
+        snprintf(m->description, sizeof m->description, "fixed-order kernel (%s, did not pass the self-test)", library);
     } else {
         dnnl_status_t code = dnnl_engine_create(&m->engine, dnnl_cpu, 0);
         if (code == dnnl_success) code = dnnl_stream_create(&m->stream, m->engine, dnnl_stream_default_flags);
@@ -68,16 +73,13 @@ status matmul_create(matmul **out, precision p, int threads, bool fixed_order) {
             matmul_free(m);
             return dnnl_failed(code, "start");
         }
-        if (!precision_is_supported(m)) { // bfloat16 on a CPU without it: our own kernel multiplies it everywhere
+        if (precision_is_supported(m)) {
+            snprintf(m->description, sizeof m->description, "%s", library);
+        } else { // bfloat16 on a CPU without it: our own kernel multiplies it everywhere
             m->fixed_order = true;
-            snprintf(m->description, sizeof m->description, "fixed-order kernel (oneDNN has no %s products here)",
+            snprintf(m->description, sizeof m->description, "fixed-order kernel (%s, has no %s products)", library,
                      precision_name(p));
-            *out = m;
-            return STATUS_OK;
         }
-        const dnnl_version_t *version = dnnl_version();
-        snprintf(m->description, sizeof m->description, "oneDNN %d.%d.%d, instruction set 0x%x", version->major, version->minor,
-                 version->patch, (unsigned)dnnl_get_effective_cpu_isa());
     }
     *out = m;
     return STATUS_OK;
@@ -104,6 +106,7 @@ precision matmul_precision(const matmul *m) { return m->precision; }
 int matmul_threads(const matmul *m) { return m->threads; }
 bool matmul_is_fixed_order(const matmul *m) { return m->fixed_order; }
 const char *matmul_description(const matmul *m) { return m->description; }
+matmul_work matmul_totals(const matmul *m) { return m->work; }
 
 bool matmul_has_bfloat16(void) {
     unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
@@ -111,8 +114,9 @@ bool matmul_has_bfloat16(void) {
 }
 
 size_t matmul_rows(size_t rows) {
-    size_t step = rows <= 8 ? 1 : rows <= 64 ? 4 : rows <= 256 ? 8 : rows <= 1024 ? 16 : 64;
-    return (rows + step - 1) / step * step;
+    size_t rest = rows % MATMUL_ROWS, step = 1;
+    while (step * 32 <= rest) step *= 2;
+    return rows - rest + (rest + step - 1) / step * step;
 }
 
 // ---- packed weights ------------------------------------------------------------------------------------------------------
@@ -250,12 +254,12 @@ static status product_create(matmul *m, product *p) {
 }
 
 static status product_find(matmul *m, product_kind kind, size_t rows, size_t columns, size_t inner, product **out) {
-    if (m->cached > CACHE_SIZE / 2) { // never seen with bucketed shapes; a fresh start keeps the table sparse
+    if (m->cached == CACHE_MOST) { // models of one kind stay below it; a fresh start bounds the memory of primitives
         for (size_t i = 0; i < CACHE_SIZE; i++) product_free(&m->cache[i]);
         m->cached = 0;
     }
     uint64_t key = ((uint64_t)kind << 62) ^ ((uint64_t)rows << 40) ^ ((uint64_t)columns << 20) ^ inner;
-    size_t slot = (size_t)(key * 0x9E3779B97F4A7C15u >> 54) % CACHE_SIZE;
+    size_t slot = (size_t)(key * 0x9E3779B97F4A7C15u >> (64 - CACHE_BITS));
     for (;; slot = (slot + 1) % CACHE_SIZE) {
         product *p = &m->cache[slot];
         if (!p->primitive) {
@@ -291,17 +295,28 @@ static void zero_rows(void *x, size_t from, size_t to, size_t width, precision p
     memset((unsigned char *)x + from * width * precision_bytes(p), 0, (to - from) * width * precision_bytes(p));
 }
 
+static void count_work(matmul *m, size_t rows, size_t padded, size_t inner, size_t columns) {
+    m->work.needed += (uint64_t)rows * inner * columns;
+    m->work.done += (uint64_t)padded * inner * columns;
+}
+
 static status rows_product(matmul *m, const void *packed, float *y, void *x, size_t rows, size_t inner, size_t columns) {
-    if (rows == 0) return STATUS_OK;
     if (m->fixed_order) {
+        count_work(m, rows, rows, inner, columns);
         fixed_order_product(y, x, packed, rows, inner, columns, m->precision);
         return STATUS_OK;
     }
-    size_t padded = matmul_rows(rows);
-    zero_rows(x, rows, padded, inner, m->precision);
-    product *p;
-    TRY(product_find(m, PRODUCT_ROWS, padded, columns, inner, &p));
-    return product_run(m, p, x, packed, y);
+    size_t row_bytes = inner * precision_bytes(m->precision);
+    for (size_t first = 0; first < rows; first += MATMUL_ROWS) {
+        size_t count = rows - first < MATMUL_ROWS ? rows - first : MATMUL_ROWS, padded = matmul_rows(count);
+        unsigned char *from = (unsigned char *)x + first * row_bytes;
+        zero_rows(from, count, padded, inner, m->precision);
+        product *p;
+        TRY(product_find(m, PRODUCT_ROWS, padded, columns, inner, &p));
+        TRY(product_run(m, p, from, packed, y + first * columns));
+        count_work(m, count, padded, inner, columns);
+    }
+    return STATUS_OK;
 }
 
 status linear_forward(matmul *m, const linear *l, float *y, void *x, size_t rows) {
@@ -316,6 +331,7 @@ static status weight_product(matmul *m, size_t out, size_t in, float *dw, void *
     size_t padded = matmul_rows(rows);
     zero_rows(x, rows, padded, in, m->precision);
     zero_rows(dy, rows, padded, out, m->precision);
+    count_work(m, rows, padded, out, in);
     product *p;
     TRY(product_find(m, PRODUCT_WEIGHT, out, in, padded, &p));
     return product_run(m, p, dy, x, dw);
@@ -323,6 +339,7 @@ static status weight_product(matmul *m, size_t out, size_t in, float *dw, void *
 
 status linear_backward_weight(matmul *m, size_t out, size_t in, float *dw, void *dy, void *x, size_t rows) {
     if (m->fixed_order) {
+        count_work(m, rows, rows, out, in);
         fixed_order_accumulate(dw, dy, x, rows, out, in, m->precision);
         return STATUS_OK;
     }
@@ -333,89 +350,4 @@ status linear_backward_weight(matmul *m, size_t out, size_t in, float *dw, void 
                            count));
     }
     return STATUS_OK;
-}
-
-// ---- self-test -----------------------------------------------------------------------------------------------------------
-
-// Numbers in [-1, 1), the same in every run.
-static void fill(float *x, size_t count, uint32_t salt) {
-    for (size_t i = 0; i < count; i++) x[i] = (float)((int32_t)(((uint32_t)i + salt) * 2654435761u) >> 8) * 0x1p-23f;
-}
-
-typedef struct self_test {
-    size_t out, in, rows;
-    float *values, *whole, *part, *gradient, *other_gradient;
-    unsigned char *x, *dy, *moved;
-    void *packed;
-} self_test;
-
-static bool self_test_memory(self_test *t, const matmul *m) {
-    size_t room = matmul_rows(t->rows), number = precision_bytes(m->precision), widest = t->in > t->out ? t->in : t->out;
-    t->values = malloc((t->out > room ? t->out : room) * widest * sizeof(float));
-    t->whole = malloc(room * t->out * sizeof(float)), t->part = malloc(room * t->out * sizeof(float));
-    t->gradient = calloc(t->out * t->in, sizeof(float)), t->other_gradient = calloc(t->out * t->in, sizeof(float));
-    t->x = aligned_alloc(64, (room * t->in * number + 63) / 64 * 64),
-    t->moved = aligned_alloc(64, (room * t->in * number + 63) / 64 * 64);
-    t->dy = aligned_alloc(64, (room * t->out * number + 63) / 64 * 64);
-    t->packed = aligned_alloc(64, linear_bytes(m, t->out, t->in));
-    return t->values && t->whole && t->part && t->gradient && t->other_gradient && t->x && t->moved && t->dy && t->packed;
-}
-
-static void self_test_free(self_test *t) {
-    free(t->values), free(t->whole), free(t->part), free(t->gradient), free(t->other_gradient), free(t->x), free(t->moved),
-        free(t->dy);
-    free(t->packed);
-}
-
-// Rows alone, in pairs, in other places of other batches.
-static status test_rows(self_test *t, matmul *m, const linear *l, bool *invariant) {
-    static const size_t counts[] = {1, 2, 3, 5, 8, 13, 20, 37, 64, 100, 200};
-    size_t row = t->in * precision_bytes(m->precision);
-    for (size_t i = 0; i < sizeof counts / sizeof *counts && *invariant && counts[i] <= t->rows; i++) {
-        size_t count = counts[i], first = (i * 7) % (t->rows - count + 1);
-        memcpy(t->moved, t->x + first * row, count * row);
-        TRY(linear_forward(m, l, t->part, t->moved, count));
-        if (memcmp(t->part, t->whole + first * t->out, count * t->out * sizeof(float)) != 0) *invariant = false;
-    }
-    return STATUS_OK;
-}
-
-// The same rows and the same weight gradient on one thread.
-static status test_threads(self_test *t, matmul *m, const linear *l, bool *invariant) {
-    if (m->threads == 1 || !*invariant) return STATUS_OK;
-    matmul *single;
-    TRY(matmul_create(&single, m->precision, 1, false));
-    status code = linear_forward(single, l, t->part, t->x, t->rows);
-    if (code == STATUS_OK) code = linear_backward_weight(single, t->out, t->in, t->other_gradient, t->dy, t->x, t->rows);
-    matmul_free(single);
-    omp_set_num_threads(m->threads);
-    TRY(code);
-    TRY(linear_backward_weight(m, t->out, t->in, t->gradient, t->dy, t->x, t->rows));
-    *invariant = memcmp(t->part, t->whole, t->rows * t->out * sizeof(float)) == 0 &&
-                 memcmp(t->gradient, t->other_gradient, t->out * t->in * sizeof(float)) == 0;
-    return STATUS_OK;
-}
-
-status matmul_self_test(matmul *m, size_t out, size_t in, size_t rows, bool *invariant) {
-    *invariant = true;
-    if (m->fixed_order) return STATUS_OK;
-    self_test t = {.out = out, .in = in, .rows = rows};
-    status code =
-        self_test_memory(&t, m) ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory in the self-test of products");
-    linear l = {.out = out, .in = in, .forward = t.packed};
-    if (code == STATUS_OK) {
-        fill(t.values, out * in, 0);
-        code = linear_pack(m, &l, t.values);
-    }
-    if (code == STATUS_OK) {
-        fill(t.values, rows * in, 77);
-        numbers_round(t.x, t.values, rows * in, m->precision);
-        fill(t.values, rows * out, 991);
-        numbers_round(t.dy, t.values, rows * out, m->precision);
-        code = linear_forward(m, &l, t.whole, t.x, rows);
-    }
-    if (code == STATUS_OK) code = test_rows(&t, m, &l, invariant);
-    if (code == STATUS_OK) code = test_threads(&t, m, &l, invariant);
-    self_test_free(&t);
-    return code;
 }
