@@ -37,8 +37,8 @@ typedef struct reading {
     const char *text; // as given, trimmed
     size_t length;
     buffer ascii, plain, words, normal;
-    bool only_words, only_fonts;
-    const char *mathematics; // of a phrase that stands for it
+    bool only_words, only_letters, only_fonts; // only_letters: words, or a product that looks like some
+    const char *mathematics;                   // of a phrase that stands for it
 } reading;
 
 // What the sentence "The answer is 5" says.
@@ -57,7 +57,7 @@ static status read_answer(reading *r, const char *text, size_t length, bool sent
     TRY(text_transcribe(r->text, r->length, &r->ascii));
     TRY(buffer_reserve(&r->words, 1));
     TRY(phrase_plain(buffer_text(&r->ascii), r->ascii.length, &r->plain, &r->only_fonts));
-    TRY(phrase_words(buffer_text(&r->ascii), r->ascii.length, &r->words, &r->only_words));
+    TRY(phrase_words(buffer_text(&r->ascii), r->ascii.length, &r->words, &r->only_words, &r->only_letters));
     TRY(math_normalize_text(r->text, r->length, &r->normal));
     if (r->only_words) r->mathematics = phrase_mathematics(r->words.data);
     return STATUS_OK;
@@ -99,7 +99,8 @@ static bool judge_words(const reading *gold, const reading *answer, math_verdict
             return true;
         }
     }
-    if (gold->only_words && answer->only_words && same_buffer(&gold->words, &answer->words)) {
+    bool words = (gold->only_words && answer->only_letters) || (answer->only_words && gold->only_letters); // Bob and bob
+    if (words && same_buffer(&gold->words, &answer->words)) {
         say(out, MATH_EQUAL, "words", "");
         return true;
     }

@@ -412,6 +412,8 @@ math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *g
         if (outcome == MATH_UNDECIDED)
             outcome = s.computed ? same_equation(j, gold_left, gold_right, answer_left, answer_right)
                                  : proportional_sampled(j, &s, f, h);
+        if (outcome == MATH_DIFFERENT && !positive && polynomial_same_zeros(j, f, h))
+            outcome = judge_says(j, MATH_EQUAL, "polynomial", "%s", "");
         if (outcome == MATH_EQUAL && positive) {
             scene_place(j, &s, 0);
             int sign = sign_at(j, &s, f, h);

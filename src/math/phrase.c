@@ -67,7 +67,8 @@ static const char *canonical_phrase(const char *words) {
     return NULL;
 }
 
-status phrase_words(const char *text, size_t length, buffer *out, bool *words) {
+status phrase_words(const char *text, size_t length, buffer *out, bool *words, bool *letters) {
+    *letters = false;
     buffer plain = {0};
     bool only_fonts;
     size_t begin = out->length;
@@ -105,6 +106,7 @@ status phrase_words(const char *text, size_t length, buffer *out, bool *words) {
         out->data[out->length -= n] = 0;
     }
     if (count == 0) *words = false;
+    *letters = *words;
     const char *canonical = *words ? canonical_phrase(out->data + begin) : NULL;
     if (!canonical) {
         *words = *words && language;

@@ -12,9 +12,9 @@
 status phrase_plain(const char *text, size_t length, buffer *out, bool *only_fonts);
 
 // Appends the lower-case words, single spaces between, punctuation dropped. *words is false (and the output unspecified) when the
-// text holds anything else: digits, operators, commands, letters that may be variables. Phrases for one thing become one: "does
-// not exist" for "DNE".
-status phrase_words(const char *text, size_t length, buffer *out, bool *words);
+// text holds anything else: digits, operators, commands, letters that may be variables; for the last alone *letters is true and
+// the output as for words. Phrases for one thing become one: "does not exist" for "DNE".
+status phrase_words(const char *text, size_t length, buffer *out, bool *words, bool *letters);
 
 // The length of the words in front of what a sentence says: "The answer is 5" and "\text{The area is } 5" say 5. 0 where there
 // are none, or more than one thing is said. *open is the number of braces that the words open and do not close.

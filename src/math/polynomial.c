@@ -155,3 +155,28 @@ int polynomial_compare(judge *j, math_node *a, math_node *b, bool *plain) {
     fmpq_mpoly_ctx_clear(r.context);
     return result;
 }
+
+// The numerator in lowest terms, with leading coefficient 1; small polynomials only, as the divisor's cost has no bound.
+static bool numerator(ring *r, quotient *q) {
+    fmpq_mpoly_t divisor;
+    bool small = fmpq_mpoly_length(q->top, r->context) <= 40 && fmpq_mpoly_length(q->bottom, r->context) <= 40 &&
+                 fmpq_mpoly_total_degree_si(q->top, r->context) <= 16 && fmpq_mpoly_total_degree_si(q->bottom, r->context) <= 16;
+    if (!small || fmpq_mpoly_total_degree_si(q->top, r->context) < 1) return false;
+    fmpq_mpoly_init(divisor, r->context);
+    bool done = fmpq_mpoly_gcd(divisor, q->top, q->bottom, r->context) && fmpq_mpoly_divides(q->top, q->top, divisor, r->context);
+    if (done) fmpq_mpoly_make_monic(q->top, q->top, r->context);
+    fmpq_mpoly_clear(divisor, r->context);
+    return done;
+}
+
+bool polynomial_same_zeros(judge *j, math_node *a, math_node *b) {
+    ring r = {.j = j, .plain = true};
+    fmpq_mpoly_ctx_init(r.context, INDETERMINATES_MAX, ORD_LEX);
+    quotient x, y;
+    quotient_init(&x, &r), quotient_init(&y, &r);
+    bool same = read_node(&r, a, &x) && read_node(&r, b, &y) && r.plain && numerator(&r, &x) && numerator(&r, &y) &&
+                fmpq_mpoly_equal(x.top, y.top, r.context);
+    quotient_clear(&x, &r), quotient_clear(&y, &r);
+    fmpq_mpoly_ctx_clear(r.context);
+    return same;
+}

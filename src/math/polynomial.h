@@ -10,4 +10,8 @@
 // that no denominator can be zero in disguise.
 int polynomial_compare(judge *j, math_node *a, math_node *b, bool *plain);
 
+// Whether a = 0 and b = 0 say the same in that both are, in lowest terms, one numerator up to a constant factor: xy = 12 and
+// y = 12/x. False also where that could not be found out within the budget.
+bool polynomial_same_zeros(judge *j, math_node *a, math_node *b);
+
 #endif
