@@ -1,4 +1,4 @@
-// Every hand-written pair of tests/golden/math/cases.tsv and traps.tsv, judged with the default options.
+// Every hand-written pair of tests/golden/math/cases.tsv, traps.tsv and pairs.tsv, judged with the default options.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,8 +54,17 @@ static void what_looks_equal_and_is_not_is_refused(void **state) {
     assert_true(refused * 2 >= judged);
 }
 
+static void pairs_written_before_they_were_judged_come_out_right(void **state) {
+    (void)state;
+    size_t judged, refused;
+    judge_table(TEST_SOURCE_DIR "/golden/math/pairs.tsv", &judged, &refused);
+    assert_true(judged >= 400);
+    assert_true(refused * 3 >= judged);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_pair_of_the_table_is_judged_as_written),
-                                       cmocka_unit_test(what_looks_equal_and_is_not_is_refused)};
+                                       cmocka_unit_test(what_looks_equal_and_is_not_is_refused),
+                                       cmocka_unit_test(pairs_written_before_they_were_judged_come_out_right)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

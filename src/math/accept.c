@@ -54,6 +54,7 @@ math_outcome accept_in_order(judge *j, math_node *gold, math_node *answer) {
     math_outcome outcome = MATH_EQUAL;
     char why[sizeof j->reason] = "";
     const char *tier = "structure";
+    j->nesting++;
     for (uint32_t i = 0; i < gold->count; i++) {
         math_outcome one = accept_answer(j, gold->children[i], answer->children[i]);
         if (one == MATH_EQUAL) continue;
@@ -61,6 +62,7 @@ math_outcome accept_in_order(judge *j, math_node *gold, math_node *answer) {
         memcpy(why, j->reason, sizeof why);
         if (one == MATH_DIFFERENT) break;
     }
+    j->nesting--;
     return judge_says(j, outcome, tier, "%s", why);
 }
 
@@ -106,11 +108,7 @@ static math_node *distinct(judge *j, math_node *set) {
     return copy;
 }
 
-static math_outcome any_order(judge *j, math_node *gold, math_node *answer) {
-    if (gold->count > MEMBERS_MAX || answer->count > MEMBERS_MAX)
-        return judge_says(j, MATH_OVER_LIMIT, "structure", "more than %d members", MEMBERS_MAX);
-    if (gold->count != answer->count && (gold->kind == MATH_SET || answer->kind == MATH_SET))
-        gold = distinct(j, gold), answer = distinct(j, answer);
+static math_outcome match(judge *j, math_node *gold, math_node *answer) {
     if (gold->count != answer->count) return refuse(j, "the numbers of members differ");
     matching m = {.count = gold->count};
     math_outcome worst = MATH_UNDECIDED;
@@ -129,12 +127,34 @@ static math_outcome any_order(judge *j, math_node *gold, math_node *answer) {
     return refuse(j, "the members are not the same");
 }
 
+static math_outcome any_order(judge *j, math_node *gold, math_node *answer) {
+    if (gold->count > MEMBERS_MAX || answer->count > MEMBERS_MAX)
+        return judge_says(j, MATH_OVER_LIMIT, "structure", "more than %d members", MEMBERS_MAX);
+    j->nesting++;
+    math_outcome outcome = match(j, gold, answer);
+    if (outcome == MATH_DIFFERENT && (gold->kind == MATH_SET || answer->kind == MATH_SET)) { // repetitions do not count
+        math_node *g = distinct(j, gold), *a = distinct(j, answer);
+        if (g->count != gold->count || a->count != answer->count) outcome = match(j, g, a);
+    }
+    j->nesting--;
+    return outcome;
+}
+
 // x = 1, y = 2: bare values then come in this order.
 static bool names_differ(const math_node *n) {
     for (uint32_t i = 0; i < n->count; i++)
         if (!node_is_assignment(n->children[i])) return false;
     for (uint32_t i = 1; i < n->count; i++)
         if (tree_compare(n->children[0]->children[0], n->children[i]->children[0]) != 0) return true;
+    return false;
+}
+
+// y = 2, x = 3: for a tuple without names it is not clear which comes first.
+static bool names_descend(const math_node *n) {
+    for (uint32_t i = 0; i < n->count; i++)
+        if (!node_is_assignment(n->children[i])) return false;
+    for (uint32_t i = 1; i < n->count; i++)
+        if (tree_compare(n->children[i - 1]->children[0], n->children[i]->children[0]) > 0) return true;
     return false;
 }
 
@@ -162,9 +182,12 @@ static math_node *rows_as_matrix(judge *j, math_node *n) { // [[1,2],[3,4]]
 }
 
 static math_outcome accept_collection(judge *j, math_node *gold, math_node *answer) {
-    if (gold->kind == MATH_SET && gold->count == 1 && !is_collection(answer)) return accept_answer(j, gold->children[0], answer);
+    // One value and the set of it are the same answer, but not the same member of a set.
+    bool outside = j->nesting == 0;
+    if (outside && gold->kind == MATH_SET && gold->count == 1 && answer->kind != MATH_SET && answer->kind != MATH_LIST)
+        return accept_answer(j, gold->children[0], answer);
     if (!is_collection(gold)) {
-        if (answer->kind == MATH_SET && answer->count == 1) return accept_answer(j, gold, answer->children[0]);
+        if (outside && answer->kind == MATH_SET && answer->count == 1) return accept_answer(j, gold, answer->children[0]);
         return refuse(j, "one value is asked for, several are given");
     }
     if (gold->kind == MATH_TUPLE && answer->kind == MATH_FUNCTION && !name_is_function(answer->name)) // P(0, -5)
@@ -183,7 +206,9 @@ static math_outcome accept_collection(judge *j, math_node *gold, math_node *answ
         if (answer->kind == MATH_BRACKETS) return accept_in_order(j, gold, answer);
         return refuse(j, "a set is asked for");
     case MATH_TUPLE:
+        if (outside && answer->kind == MATH_SET && answer->count == 1) return accept_answer(j, gold, answer->children[0]);
         if (answer->kind == MATH_SET || answer->kind == MATH_BRACKETS) return refuse(j, "an ordered tuple is asked for");
+        if (bare && names_descend(answer)) return judge_says(j, MATH_UNDECIDED, "structure", "names in another order than usual");
         return accept_in_order(j, gold, answer);
     case MATH_BRACKETS:
         if (answer->kind == MATH_SET || answer->kind == MATH_TUPLE) return refuse(j, "the brackets differ");
@@ -284,8 +309,8 @@ static math_node *lettered(judge *j, math_node *answer) {
 // "5 million" says a number: the value of a node with a unit, number words multiplied into it. NULL: too many parts.
 static math_node *value_with_unit(judge *j, math_node *n, unit *u) {
     unit_read(n->name, u);
-    if (!u->known || u->key[0] || fmpq_is_one(u->factor)) return n->children[0];
-    return tree_binary(j->memory, MATH_PRODUCT, n->children[0], tree_number(j->memory, u->factor));
+    if (fmpq_is_one(u->count)) return n->children[0];
+    return tree_binary(j->memory, MATH_PRODUCT, n->children[0], tree_number(j->memory, u->count));
 }
 
 // A unit beside a percent or degree sign: 5 cm is neither 5% nor 5 degrees.
@@ -301,6 +326,7 @@ static math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
     bool gold_unit = gold->kind == MATH_WITH_UNIT, answer_unit = answer->kind == MATH_WITH_UNIT;
     math_outcome outcome;
     unit g, a;
+    if (answer_unit && unit_is_hedge(answer->name)) return refuse(j, "more than a unit stands behind the number");
     if (!gold_unit || !answer_unit) {
         math_node *with_unit = gold_unit ? gold : answer, *other = gold_unit ? answer : gold;
         math_node *value = value_with_unit(j, with_unit, &g);
@@ -383,6 +409,10 @@ static bool folds_to_matrix(const math_node *n) {
     }
 }
 
+static bool is_residue(const math_node *n) {
+    return n->kind == MATH_FUNCTION && n->count == 2 && strcmp(n->name, "pmod") == 0 && n->children[0]->kind == MATH_NUMBER;
+}
+
 math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
     if (j->steps == 0) return judge_says(j, MATH_OVER_LIMIT, "structure", "too much work");
     j->steps--;
@@ -402,6 +432,9 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
         math_node *g = matrix_fold(j, gold), *a = matrix_fold(j, answer);
         if (g && a && (g != gold || a != answer)) return accept_answer(j, g, a);
     }
+    // 3 \pmod 7 says 3.
+    if (is_residue(gold) != is_residue(answer))
+        return is_residue(gold) ? accept_answer(j, gold->children[0], answer) : accept_answer(j, gold, answer->children[0]);
     if (node_is_equation(gold)) return accept_equation(j, gold, answer);
     if (node_is_equation(answer)) return accept_value_of_equation(j, gold, answer);
     bool unequal = answer->kind == MATH_RELATION && answer->operators[0] == MATH_NE; // x \ne \pm 3

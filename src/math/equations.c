@@ -95,11 +95,6 @@ math_outcome accept_value_of_equation(judge *j, math_node *gold, math_node *answ
     return name ? accept_answer(j, gold, answer->children[value]) : accept_chain_end(j, gold, answer, true);
 }
 
-void node_rename(math_node *n, const char *from, const char *to) {
-    if (node_is_symbol(n, from)) n->name = to;
-    for (uint32_t i = 0; i < n->count; i++) node_rename(n->children[i], from, to);
-}
-
 // f(t) = t^2 for f(x) = x^2: the letters of the arguments are free to choose. Renames them in the answer's equation.
 static bool rename_arguments(math_node *equation, const math_node *gold, const math_node *answer) {
     if (gold->kind != MATH_FUNCTION || answer->kind != MATH_FUNCTION || gold->count != answer->count ||

@@ -113,13 +113,6 @@ math_node *tree_integer(math_expression *e, long value) {
     return node;
 }
 
-bool node_mentions(const math_node *n, const char *symbol) {
-    if (node_is_symbol(n, symbol)) return true;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (node_mentions(n->children[i], symbol)) return true;
-    return false;
-}
-
 bool node_small_integer(const math_node *n, long *out) {
     if (n->kind == MATH_NEGATE) {
         if (!node_small_integer(n->children[0], out)) return false;
@@ -129,6 +122,18 @@ bool node_small_integer(const math_node *n, long *out) {
     if (n->kind != MATH_NUMBER || !fmpz_is_one(fmpq_denref(n->value)) || !fmpz_fits_si(fmpq_numref(n->value))) return false;
     *out = fmpz_get_si(fmpq_numref(n->value));
     return *out > -0x3fffffffffffffffL && *out < 0x3fffffffffffffffL;
+}
+
+bool node_mentions(const math_node *n, const char *symbol) {
+    if (node_is_symbol(n, symbol)) return true;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (node_mentions(n->children[i], symbol)) return true;
+    return false;
+}
+
+void node_rename(math_node *n, const char *from, const char *to) {
+    if (node_is_symbol(n, from)) n->name = to;
+    for (uint32_t i = 0; i < n->count; i++) node_rename(n->children[i], from, to);
 }
 
 bool math_is_atom(const math_expression *expression) {

@@ -14,22 +14,28 @@
 
 typedef struct scene { // the variables of a comparison
     bindings given;
-    bool whole;     // powers of -1, factorials and binomials: variables are positive integers
-    bool piecewise; // absolute values, roots, floors, maxima: one formula here, another there
-    bool computed;  // some opaque part is a computation (a sum, an integral): its being different proves nothing
+    bool integer[BINDINGS_MAX]; // stands in a factorial, a binomial, a remainder or as the exponent of a negative number
+    bool whole;                 // there is such a variable
+    bool piecewise;             // absolute values, roots, floors, maxima: one formula here, another there
+    bool computed;              // some opaque part is a computation (a sum, an integral): its being different proves nothing
     bool crowded;
     bool has_pi, has_e;
 } scene;
 
-static void add_variable(scene *s, const char *name, math_node *node) {
+static void add_variable(scene *s, const char *name, math_node *node, bool integer) {
+    s->whole |= integer;
     for (size_t i = 0; i < s->given.count; i++) {
         const binding *b = &s->given.items[i];
-        if ((name && b->name && strcmp(name, b->name) == 0) || (node && b->node && tree_compare(node, b->node) == 0)) return;
+        if ((name && b->name && strcmp(name, b->name) == 0) || (node && b->node && tree_compare(node, b->node) == 0)) {
+            s->integer[i] |= integer;
+            return;
+        }
     }
     if (s->given.count >= VARIABLES_MAX) {
         s->crowded = true;
         return;
     }
+    s->integer[s->given.count] = integer;
     binding *b = &s->given.items[s->given.count++];
     b->name = name, b->node = node;
     fmpq_init(b->value);
@@ -50,7 +56,31 @@ static void unify_call(judge *j, const scene *s, math_node *n) {
     }
 }
 
-static void find_variables(judge *j, scene *s, math_node *n) {
+// The name that runs in a sum or product, NULL where it is not written as k = first.
+static const char *running_index(const math_node *n) {
+    const math_node *from = n->children[0];
+    bool equation = from->kind == MATH_RELATION && from->count == 2 && from->operators[0] == MATH_EQ;
+    return equation && from->children[0]->kind == MATH_SYMBOL ? from->children[0]->name : NULL;
+}
+
+// \sum_{j=1}^n j and \sum_{k=1}^n k are one value: the index takes the name that it has in an earlier sum.
+static void unify_index(const scene *s, math_node *n) {
+    const char *index = running_index(n);
+    for (size_t i = 0; index && i < s->given.count; i++) {
+        const math_node *other = s->given.items[i].node;
+        const char *name = other && other->kind == MATH_BIG && strcmp(other->name, n->name) == 0 ? running_index(other) : NULL;
+        if (!name || strcmp(name, index) == 0 || node_mentions(n, name)) continue;
+        node_rename(n, index, name);
+        return;
+    }
+}
+
+static bool is_one_of(const char *name, const char *a, const char *b, const char *c) {
+    return strcmp(name, a) == 0 || strcmp(name, b) == 0 || strcmp(name, c) == 0;
+}
+
+// `integer`: inside something that asks for whole numbers.
+static void find_variables(judge *j, scene *s, math_node *n, bool integer) {
     if (j->steps == 0) return;
     j->steps--;
     switch (n->kind) {
@@ -60,12 +90,12 @@ static void find_variables(judge *j, scene *s, math_node *n) {
         else if (strcmp(n->name, "e") == 0)
             s->has_e = true;
         else if (!name_is_constant(n->name))
-            add_variable(s, n->name, NULL);
+            add_variable(s, n->name, NULL, integer);
         return;
     case MATH_FUNCTION:
         if (name_is_function(n->name) && n->count >= 1 && n->count <= 2) {
-            s->whole |= strcmp(n->name, "gcd") == 0 || strcmp(n->name, "lcm") == 0 || strcmp(n->name, "mod") == 0;
-            s->piecewise |= strcmp(n->name, "max") == 0 || strcmp(n->name, "min") == 0 || strncmp(n->name, "arc", 3) == 0;
+            integer |= is_one_of(n->name, "gcd", "lcm", "mod");
+            s->piecewise |= is_one_of(n->name, "max", "min", "arg") || strncmp(n->name, "arc", 3) == 0;
             break;
         }
         for (uint32_t i = 0; i < n->count; i++) {
@@ -73,7 +103,7 @@ static void find_variables(judge *j, scene *s, math_node *n) {
             if (argument) n->children[i] = argument;
         }
         unify_call(j, s, n);
-        add_variable(s, NULL, n);
+        add_variable(s, NULL, n, integer);
         return;
     case MATH_BIG:
     case MATH_VECTOR:
@@ -100,18 +130,21 @@ static void find_variables(judge *j, scene *s, math_node *n) {
         fmpq_clear(q);
         if (value) return;
         s->computed |= n->kind != MATH_TEXT && n->kind != MATH_VECTOR;
-        add_variable(s, NULL, n);
+        if (n->kind == MATH_BIG) unify_index(s, n);
+        add_variable(s, NULL, n, integer);
         return;
     }
     case MATH_FACTORIAL:
     case MATH_BINOMIAL:
-        s->whole |= node_has_variables(n);
+        integer = true;
         break;
     case MATH_POWER: {
         long base, exponent;
-        s->whole |= node_small_integer(n->children[0], &base) && base < 0 && node_has_variables(n->children[1]);
         s->piecewise |= !node_small_integer(n->children[1], &exponent) && node_has_variables(n->children[0]);
-        break;
+        find_variables(j, s, n->children[0], integer);
+        integer |= node_small_integer(n->children[0], &base) && base < 0;
+        find_variables(j, s, n->children[1], integer);
+        return;
     }
     case MATH_ROOT:
     case MATH_ABSOLUTE:
@@ -122,7 +155,7 @@ static void find_variables(judge *j, scene *s, math_node *n) {
     default:
         break;
     }
-    for (uint32_t i = 0; i < n->count; i++) find_variables(j, s, n->children[i]);
+    for (uint32_t i = 0; i < n->count; i++) find_variables(j, s, n->children[i], integer);
 }
 
 static void scene_clear(scene *s) {
@@ -135,14 +168,15 @@ static void scene_clear(scene *s) {
 #define REAL_POINTS 10      // the others negative
 #define PIECEWISE_POINTS 28 // the others of any size and sign
 
-// Sets the variables to those of point number k. Whole numbers for s->whole; else dyadic numbers, 2^-2 to 2^2 for the near
-// points, otherwise up to 2^14 and down to 2^-14: what one size of numbers hides, another shows.
+// Sets the variables to those of point number k: whole numbers where they are asked for; else dyadic numbers, 2^-2 to 2^2 for the
+// near points, otherwise up to 2^14 and down to 2^-14: what one size of numbers hides, another shows.
 static void scene_place(const judge *j, scene *s, uint32_t k) {
     static const long units[4] = {1, 5, 7, 11};
     for (size_t i = 0; i < s->given.count; i++) {
-        random_words w = random_draw(j->options->seed, RANDOM_VERIFY, j->pair, 1000 + (s->whole ? 0 : k), (uint32_t)i);
+        uint32_t draw = s->integer[i] ? 0 : k; // whole numbers of one series
+        random_words w = random_draw(j->options->seed, RANDOM_VERIFY, j->pair, 1000 + draw, (uint32_t)i);
         fmpq *value = s->given.items[i].value;
-        if (s->whole) {
+        if (s->integer[i]) {
             long step = i ? units[w.word[0] % 4] : 1, start = (long)(w.word[1] % 12);
             fmpq_set_si(value, k < 12 ? 1 + (step * (long)k + start) % 12 : k == 12 ? 20 + start : 1000 + start, 1);
             continue;
@@ -265,13 +299,15 @@ static math_outcome compare_sampled(judge *j, scene *s, const math_node *gold, c
     for (uint32_t k = 0; k < points; k++) {
         if (k == POSITIVE_POINTS && agreed == 0) break;
         scene_place(j, s, k);
+        bool all_whole = s->whole && memchr(s->integer, false, s->given.count) == NULL,
+             real_only = !all_whole && k >= POSITIVE_POINTS;
         int at = s->whole ? compare_exactly(j, s, gold, answer) : -1;
-        if (at < 0) at = compare_at(j, s, gold, answer, needed, !s->whole && k >= POSITIVE_POINTS);
+        if (at < 0) at = compare_at(j, s, gold, answer, needed, real_only);
         if (at == 0) {
             if (s->computed) return judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
             return judge_says(j, MATH_DIFFERENT, "sampled", "the expressions differ at a point");
         }
-        agreed += at > 0 && (s->whole || k < POSITIVE_POINTS);
+        agreed += at > 0 && !real_only;
     }
     if (agreed < 3) return judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
     j->probabilistic = true;
@@ -291,8 +327,8 @@ static bool have_values(judge *j, scene *s, const math_node *gold, const math_no
 
 math_outcome functions_compare(judge *j, math_node *gold, math_node *answer) {
     scene s = {0};
-    find_variables(j, &s, gold);
-    find_variables(j, &s, answer);
+    find_variables(j, &s, gold, false);
+    find_variables(j, &s, answer, false);
     math_outcome outcome;
     if (s.crowded)
         outcome = judge_says(j, MATH_OVER_LIMIT, "modular", "more than %d variables", VARIABLES_MAX);
@@ -402,8 +438,8 @@ math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *g
     math_node *h = tree_binary(j->memory, MATH_SUM, answer_left, tree_unary(j->memory, MATH_NEGATE, answer_right));
     if (!f || !h) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
     scene s = {0};
-    find_variables(j, &s, f);
-    find_variables(j, &s, h);
+    find_variables(j, &s, f, false);
+    find_variables(j, &s, h, false);
     math_outcome outcome;
     if (s.crowded)
         outcome = judge_says(j, MATH_OVER_LIMIT, "modular", "more than %d variables", VARIABLES_MAX);

@@ -15,6 +15,7 @@ typedef struct judge {
     const char *tier;
     char reason[192];
     bool probabilistic; // some equality on the way was accepted without proof
+    int nesting;        // members of how many collections around are being compared
     bool exact;         // no rounding here: a decimal inside a larger expression is what it says
     size_t steps;
     uint64_t pair; // hash of the two texts: chooses points and primes
@@ -56,7 +57,6 @@ bool node_is_assignment(const math_node *n); // an equation whose first side is 
 // a list of two. `n` itself where nothing is to be done; NULL beyond the limits.
 math_node *spread_signs(judge *j, math_node *n);
 bool node_contains(const math_node *n, math_kind kind);
-void node_rename(math_node *n, const char *from, const char *to); // equations.c: one symbol into another, in place
 
 // region.c: sets of real numbers. VALUE-like result of comparing two trees as unions of intervals; MATH_UNPARSED when one of them
 // is no such set.

@@ -56,39 +56,6 @@ static math_node *exponent(parser *p) { // behind the caret
     return parser_expression(p, POWER_CARET);
 }
 
-// The base of `digits`, a whole number: 2 to 36, or its name.
-static math_node *based_number(parser *p, const char *digits) {
-    static const char *const names[] = {"two",   "three", "four", "five",   "six",   "seven",
-                                        "eight", "nine",  "ten",  "eleven", "twelve"};
-    long value = 0;
-    math_node *base = NULL;
-    if (digits && at_kind(p, TOKEN_WORD)) // _\text{two}
-        base = tree_named(p->e, MATH_TEXT, parser_words(p, false));
-    else if (digits)
-        base = parser_argument(p, false);
-    if (!base) return NULL;
-    for (long i = 0; base->kind == MATH_TEXT && i < 11; i++)
-        if (strcmp(base->name, names[i]) == 0) value = i + 2;
-    if (base->kind == MATH_TEXT && strcmp(base->name, "sixteen") == 0) value = 16;
-    if ((value == 0 && !node_small_integer(base, &value)) || value < 2 || value > 36)
-        return parser_refuse(p, "a base that is not between 2 and 36");
-    math_node *n = tree_named(p->e, MATH_BASED, digits);
-    if (n) n->integer = (int)value;
-    return n;
-}
-
-// The digits of a whole literal, as a text; NULL after a failure.
-static const char *whole_digits(parser *p, const math_node *n) {
-    if (!parser_integer_literal(n) || fmpq_sgn(n->value) < 0) {
-        parser_refuse(p, "a base under a number that is not whole");
-        return NULL;
-    }
-    char *printed = fmpz_get_str(NULL, 10, fmpq_numref(n->value));
-    const char *kept = tree_text(p->e, printed, strlen(printed));
-    flint_free(printed);
-    return kept;
-}
-
 // The number of tokens of words like "for all real numbers" in front of a letter that is then related to something.
 static size_t quantifier(parser *p) {
     static const char *const words[] = {"for",      "all",      "every",  "any", "real", "numbers",
@@ -114,7 +81,7 @@ math_node *parser_prefix(parser *p) {
             for (size_t i = 0; i < t->length; i++)
                 if (t->text[i] < '0' || t->text[i] > '9') return parser_refuse(p, "a base under a number that is not whole");
             p->at++;
-            return based_number(p, parser_keep(p, t));
+            return parser_based_number(p, parser_keep(p, t));
         }
         a = literal_node(p->e, t->text, t->length);
         return a ? parser_mixed_number(p, a) : NULL;
@@ -127,7 +94,7 @@ math_node *parser_prefix(parser *p) {
         a = parser_group(p);
         if (a && a->grouped && at_kind(p, TOKEN_UNDERSCORE) && t->code == '(' && parser_integer_literal(a)) {
             p->at++;
-            a = based_number(p, whole_digits(p, a));
+            a = parser_based_number(p, parser_whole_digits(p, a));
         }
         return a;
     }
@@ -190,16 +157,14 @@ math_node *parser_prefix(parser *p) {
         p->at++;
         return tree_named(p->e, MATH_SYMBOL, "dots");
     case TOKEN_CURRENCY:
-        p->at++;
-        a = tree_unary(p->e, MATH_WITH_UNIT, parser_expression(p, POWER_IMPLICIT));
-        if (a) a->name = parser_keep(p, t);
-        return a;
+        return parser_price(p);
     case TOKEN_WORD: {
         size_t fillers = quantifier(p);
         if (fillers) { // all n >= 3
             p->at += fillers;
             return parser_prefix(p);
         }
+        if (ahead(p, 1)->kind == TOKEN_NUMBER && (token_is(t, "USD") || token_is(t, "EUR"))) return parser_price(p);
         const char *text = parser_words(p, false);
         if (!text) return NULL;
         if (strcmp(text, "all real numbers except") == 0 || strcmp(text, "all reals except") == 0 ||
@@ -225,31 +190,6 @@ math_node *parser_prefix(parser *p) {
     default:
         return parser_refuse(p, "an unexpected sign");
     }
-}
-
-// x^\circ, x^{\circ}, x^*, x^+, x^\prime: raised signs that are no exponents. Stands on the caret.
-static math_node *raised_sign(parser *p, math_node *left, bool *handled) {
-    bool braces = ahead(p, 1)->kind == TOKEN_OPEN && ahead(p, 1)->code == '{';
-    token *sign = ahead(p, braces ? 2 : 1);
-    bool closed = !braces || is_close(ahead(p, 3), '{');
-    *handled = false;
-    const char *name = NULL;
-    if (sign->kind == TOKEN_STAR || sign->kind == TOKEN_TIMES)
-        name = "star";
-    else if (sign->kind == TOKEN_PRIME)
-        name = "prime";
-    else if (sign->kind == TOKEN_PLUS && (braces ? closed : !parser_starts_operand(p, ahead(p, 2))))
-        name = "plus";
-    else if (sign->kind == TOKEN_MINUS &&
-             (braces ? closed : !parser_starts_operand(p, ahead(p, 2)) && ahead(p, 2)->kind != TOKEN_FUNCTION))
-        name = "minus";
-    bool degree = (sign->kind == TOKEN_BINARY && token_is(sign, "circ")) || sign->kind == TOKEN_DEGREE;
-    if (!closed || (!name && !degree)) return left;
-    *handled = true;
-    p->at += braces ? 4 : 2;
-    math_node *n = tree_unary(p->e, degree ? MATH_DEGREE : MATH_VECTOR, left);
-    if (n) n->name = name;
-    return n;
 }
 
 static math_node *quotient(parser *p, math_node *left) { // behind the slash
@@ -331,15 +271,10 @@ static bool set_like(const math_node *n) {
            n->kind == MATH_SET;
 }
 
-static bool ends_operand(const token *t) {
+bool parser_ends_operand(const token *t) {
     return t->kind == TOKEN_END || t->kind == TOKEN_COMMA || t->kind == TOKEN_SEMICOLON || t->kind == TOKEN_CLOSE ||
            t->kind == TOKEN_RELATION || t->kind == TOKEN_AND || t->kind == TOKEN_OR || t->kind == TOKEN_CUP ||
            t->kind == TOKEN_CAP;
-}
-
-static bool expects_operand(const token *t) {
-    return t->kind == TOKEN_OPEN || t->kind == TOKEN_RELATION || t->kind == TOKEN_CUP || t->kind == TOKEN_CAP ||
-           t->kind == TOKEN_SETMINUS || t->kind == TOKEN_AND || t->kind == TOKEN_OR;
 }
 
 static bool holds_letters(const math_node *n) {
@@ -350,10 +285,6 @@ static bool holds_letters(const math_node *n) {
 }
 
 static bool is_number_set(const math_node *n) { return n->kind == MATH_SYMBOL && strncmp(n->name, "mathbb ", 7) == 0; }
-
-static bool is_word_group(parser *p, size_t at) {
-    return ahead(p, at)->kind == TOKEN_OPEN && ahead(p, at + 1)->kind == TOKEN_WORD && is_close(ahead(p, at + 2), '{');
-}
 
 // One step to the right of `left`, or *done when nothing there binds more tightly than `power`.
 static math_node *infix(parser *p, math_node *left, int power, bool *done) {
@@ -382,7 +313,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         if (t->code == '(' && left->kind == MATH_NUMBER && ahead(p, 1)->kind == TOKEN_WORD && token_is(ahead(p, 1), "base") &&
             ahead(p, 2)->kind == TOKEN_NUMBER && is_close(ahead(p, 3), '(')) { // 1101 (base 2)
             p->at += 2;
-            n = based_number(p, whole_digits(p, left));
+            n = parser_based_number(p, parser_whole_digits(p, left));
             if (n) p->at++;
             return n;
         }
@@ -418,7 +349,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         bool based = token_is(t, "base") || token_is(t, "in base");
         if (based && left->kind == MATH_NUMBER && ahead(p, 1)->kind == TOKEN_NUMBER) { // 1101 base 2
             p->at++;
-            return based_number(p, whole_digits(p, left));
+            return parser_based_number(p, parser_whole_digits(p, left));
         }
         const char *unit;
         if (t->kind == TOKEN_CURRENCY)
@@ -467,7 +398,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         return quotient(p, left);
     case TOKEN_CARET: {
         bool handled;
-        n = raised_sign(p, left, &handled);
+        n = parser_raised_sign(p, left, &handled);
         if (handled) {
             if (n && n->kind == MATH_DEGREE && at_kind(p, TOKEN_NAME) && (token_is(here(p), "C") || token_is(here(p), "F"))) {
                 n = tree_unary(p->e, MATH_WITH_UNIT, left);
@@ -526,7 +457,8 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         return relation_chain(p, left);
     default:
     product:
-        if (t->kind == TOKEN_FUNCTION && token_is(t, "min") && left->kind == MATH_NUMBER && ends_operand(ahead(p, 1))) { // 45 min
+        if (t->kind == TOKEN_FUNCTION && token_is(t, "min") && left->kind == MATH_NUMBER &&
+            parser_ends_operand(ahead(p, 1))) { // 45 min
             t->kind = TOKEN_WORD;
             return left;
         }
@@ -542,19 +474,9 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
             t->kind = TOKEN_CUP;
             return left;
         }
-        if (t->kind == TOKEN_FRACTION && power < POWER_UNIT && left->kind == MATH_NUMBER && is_word_group(p, 1) &&
-            is_word_group(p, 4)) { // 5 \frac{\text{miles}}{\text{hour}}
-            buffer name = {0};
-            const token *top = ahead(p, 2), *bottom = ahead(p, 5);
-            status code = buffer_append(&name, top->text, top->length);
-            if (code == STATUS_OK) code = buffer_append_byte(&name, '/');
-            if (code == STATUS_OK) code = buffer_append(&name, bottom->text, bottom->length);
-            n = code == STATUS_OK ? tree_unary(p->e, MATH_WITH_UNIT, left) : NULL;
-            if (n) n->name = tree_text(p->e, name.data, name.length);
-            if (code != STATUS_OK) p->e->failure = code;
-            buffer_free(&name);
-            p->at += 7;
-            return n;
+        if (t->kind == TOKEN_FRACTION && power < POWER_UNIT && left->kind == MATH_NUMBER) {
+            n = parser_unit_fraction(p, left);
+            if (n != left) return n;
         }
         if (power >= POWER_IMPLICIT || !parser_starts_operand(p, t) || left->kind == MATH_WITH_UNIT || left->kind == MATH_TEXT)
             break;
@@ -577,72 +499,4 @@ math_node *parser_expression(parser *p, int power) {
     while (left && !done) left = infix(p, left, power, &done);
     p->depth--;
     return left;
-}
-
-// ]0,1] and [0,1[: a square bracket that looks outward is a round one.
-static void turn_outward_brackets(parser *p) {
-    for (size_t i = 0; i < p->count; i++) {
-        token *t = &p->tokens[i];
-        if (t->code != '[') continue;
-        if (t->kind == TOKEN_CLOSE && (i == 0 || expects_operand(t - 1)))
-            t->kind = TOKEN_OPEN, t->code = '(';
-        else if (t->kind == TOKEN_OPEN && i > 0 && !expects_operand(t - 1) && ends_operand(t + 1))
-            t->kind = TOKEN_CLOSE, t->code = '(';
-    }
-}
-
-// Reads all tokens; drops column marks of aligned equations and the full stop behind everything.
-static status read_tokens(parser *p, lexer *lx) {
-    size_t capacity = 0;
-    bool aligned = false;
-    for (;;) {
-        token t = lexer_next(lx);
-        if (t.kind == TOKEN_BEGIN) aligned = parser_is_aligned(&t);
-        if (t.kind == TOKEN_FINISH) aligned = aligned && !parser_is_aligned(&t);
-        if (t.kind == TOKEN_AMPERSAND && aligned) continue;
-        if (p->count == capacity) {
-            capacity = capacity ? 2 * capacity : 64;
-            token *grown = realloc(p->tokens, capacity * sizeof *grown);
-            if (!grown) return status_set(STATUS_NO_MEMORY, "no memory for %zu tokens", capacity);
-            p->tokens = grown;
-        }
-        p->tokens[p->count++] = t;
-        if (t.kind == TOKEN_END) break;
-    }
-    turn_outward_brackets(p);
-    while (p->count > 2) {
-        token *last = &p->tokens[p->count - 2];
-        bool stop = last->kind == TOKEN_BAD && last->end == last->start + 1 && lx->text[last->start] == '.';
-        if (!stop && last->kind != TOKEN_COMMA && last->kind != TOKEN_SEMICOLON && last->kind != TOKEN_ROW) break;
-        last[0] = last[1];
-        p->count--;
-    }
-    return STATUS_OK;
-}
-
-status math_parse(const char *text, size_t length, const math_limits *limits, math_expression **out) {
-    *out = NULL;
-    math_limits bound = limits ? *limits : MATH_LIMITS_DEFAULT;
-    if (length > bound.bytes)
-        return status_set(STATUS_LIMIT, "%zu bytes of mathematics; at most %zu are read", length, bound.bytes);
-    parser p = {.e = tree_create(&bound)};
-    if (!p.e) return status_set(STATUS_NO_MEMORY, "no memory for an expression");
-    lexer lx;
-    status code = lexer_open(&lx, text, length);
-    if (code == STATUS_OK) code = read_tokens(&p, &lx);
-    if (code == STATUS_OK) {
-        if (at_kind(&p, TOKEN_RELATION) && (here(&p)->code == MATH_EQ || here(&p)->code == MATH_APPROX)) p.at++; // "= 5"
-        math_node *root = parser_list(&p);
-        if (root && !at_kind(&p, TOKEN_END)) root = parser_refuse(&p, "something unexpected");
-        p.e->root = root;
-        if (!root) code = p.e->failure != STATUS_OK ? p.e->failure : STATUS_UNSUPPORTED;
-    }
-    lexer_close(&lx);
-    free(p.tokens);
-    if (code != STATUS_OK) {
-        math_free(p.e);
-        return code;
-    }
-    *out = p.e;
-    return STATUS_OK;
 }

@@ -45,9 +45,17 @@ static inline bool is_close(const token *t, int code) { return t->kind == TOKEN_
 // parser.c
 math_node *parser_refuse(parser *p, const char *what);       // NULL, with "what at byte N" as the reason
 bool parser_starts_operand(const parser *p, const token *t); // whether an implicit factor can begin with this token
+bool parser_ends_operand(const token *t);                    // the end, a separator, a closing bracket, a relation
 const char *parser_keep(parser *p, const token *t);          // the token's text, as long-lived as the tree
 math_node *parser_expression(parser *p, int power);          // everything that binds more tightly than `power`
 math_node *parser_prefix(parser *p);                         // one operand, without anything to its right
+
+// marks.c
+math_node *parser_based_number(parser *p, const char *digits);            // stands on the base: 2 to 36, or its name
+const char *parser_whole_digits(parser *p, const math_node *n);           // of a whole literal; NULL after a failure
+math_node *parser_price(parser *p);                                       // \$5, \$5 million; stands on the sign
+math_node *parser_raised_sign(parser *p, math_node *left, bool *handled); // x^\circ, x^*, x^+; stands on the caret
+math_node *parser_unit_fraction(parser *p, math_node *left);              // left itself where no unit of words follows
 
 // groups.c
 math_node *parser_list(parser *p);                      // items up to something that is no separator

@@ -41,7 +41,8 @@ static inline bool node_is_symbol(const math_node *n, const char *name) {
     return n->kind == MATH_SYMBOL && __builtin_strcmp(n->name, name) == 0;
 }
 
-bool node_mentions(const math_node *n, const char *symbol); // whether the symbol stands somewhere in it
+bool node_mentions(const math_node *n, const char *symbol);       // anywhere in the tree
+void node_rename(math_node *n, const char *from, const char *to); // every symbol of that name; `to` is kept, not copied
 
 // A whole number within a long: its value in *out.
 bool node_small_integer(const math_node *n, long *out);

@@ -83,8 +83,8 @@ static void append(char *key, size_t size, const char *text, size_t length) {
 
 void unit_read(const char *text, unit *out) {
     out->key[0] = 0, out->known = true;
-    fmpq_init(out->factor);
-    fmpq_one(out->factor);
+    fmpq_init(out->factor), fmpq_init(out->count);
+    fmpq_one(out->factor), fmpq_one(out->count);
     if (strncmp(text, "a.m", 3) == 0 || strncmp(text, "p.m", 3) == 0) text = text[0] == 'a' ? "am" : "pm";
     bool under = false; // behind "per" or a slash
     int prefix = 0;     // square, cubic
@@ -143,6 +143,7 @@ void unit_read(const char *text, unit *out) {
                 fmpq_canonicalise(f);
                 fmpq_pow_si(f, f, under ? -power : power);
                 fmpq_mul(out->factor, out->factor, f);
+                if (m->power == 0) fmpq_mul(out->count, out->count, f);
                 fmpq_clear(f);
                 if (m->power)
                     dimensions[count].name = m->dimension, dimensions[count++].power = m->power * (under ? -power : power);
@@ -169,6 +170,22 @@ void unit_read(const char *text, unit *out) {
     }
 }
 
-void unit_clear(unit *u) { fmpq_clear(u->factor); }
+void unit_clear(unit *u) { fmpq_clear(u->factor), fmpq_clear(u->count); }
 
 bool unit_is_radian(const char *text) { return has_word("rad rads radian radians", text, strlen(text)); }
+
+bool unit_is_number_word(const char *text, size_t length) {
+    if (length > 2 && text[length - 1] == 's') length--;
+    const measure *m = find_measure(text, length);
+    return m && m->power == 0 && m->numerator > 1;
+}
+
+bool unit_is_hedge(const char *text) {
+    for (const char *at = text; *at;) {
+        size_t length = strcspn(at, " ,;()/-");
+        if (has_word("or nor not either maybe", at, length)) return true;
+        if (length && at[0] >= '0' && at[0] <= '9') return true; // a second number
+        at += length + (at[length] != 0);
+    }
+    return false;
+}

@@ -1,0 +1,77 @@
+// From text to tree: reads all tokens, runs the parser over them, and says what became of it. See math_parse in expression.h.
+#include <stdlib.h>
+
+#include "math/parser.h"
+
+static bool expects_operand(const token *t) {
+    return t->kind == TOKEN_OPEN || t->kind == TOKEN_RELATION || t->kind == TOKEN_CUP || t->kind == TOKEN_CAP ||
+           t->kind == TOKEN_SETMINUS || t->kind == TOKEN_AND || t->kind == TOKEN_OR;
+}
+
+// ]0,1] and [0,1[: a square bracket that looks outward is a round one.
+static void turn_outward_brackets(parser *p) {
+    for (size_t i = 0; i < p->count; i++) {
+        token *t = &p->tokens[i];
+        if (t->code != '[') continue;
+        if (t->kind == TOKEN_CLOSE && (i == 0 || expects_operand(t - 1)))
+            t->kind = TOKEN_OPEN, t->code = '(';
+        else if (t->kind == TOKEN_OPEN && i > 0 && !expects_operand(t - 1) && parser_ends_operand(t + 1))
+            t->kind = TOKEN_CLOSE, t->code = '(';
+    }
+}
+
+// Reads all tokens; drops column marks of aligned equations and the full stop behind everything.
+static status read_tokens(parser *p, lexer *lx) {
+    size_t capacity = 0;
+    bool aligned = false;
+    for (;;) {
+        token t = lexer_next(lx);
+        if (t.kind == TOKEN_BEGIN) aligned = parser_is_aligned(&t);
+        if (t.kind == TOKEN_FINISH) aligned = aligned && !parser_is_aligned(&t);
+        if (t.kind == TOKEN_AMPERSAND && aligned) continue;
+        if (p->count == capacity) {
+            capacity = capacity ? 2 * capacity : 64;
+            token *grown = realloc(p->tokens, capacity * sizeof *grown);
+            if (!grown) return status_set(STATUS_NO_MEMORY, "no memory for %zu tokens", capacity);
+            p->tokens = grown;
+        }
+        p->tokens[p->count++] = t;
+        if (t.kind == TOKEN_END) break;
+    }
+    turn_outward_brackets(p);
+    while (p->count > 2) {
+        token *last = &p->tokens[p->count - 2];
+        bool stop = last->kind == TOKEN_BAD && last->end == last->start + 1 && lx->text[last->start] == '.';
+        if (!stop && last->kind != TOKEN_COMMA && last->kind != TOKEN_SEMICOLON && last->kind != TOKEN_ROW) break;
+        last[0] = last[1];
+        p->count--;
+    }
+    return STATUS_OK;
+}
+
+status math_parse(const char *text, size_t length, const math_limits *limits, math_expression **out) {
+    *out = NULL;
+    math_limits bound = limits ? *limits : MATH_LIMITS_DEFAULT;
+    if (length > bound.bytes)
+        return status_set(STATUS_LIMIT, "%zu bytes of mathematics; at most %zu are read", length, bound.bytes);
+    parser p = {.e = tree_create(&bound)};
+    if (!p.e) return status_set(STATUS_NO_MEMORY, "no memory for an expression");
+    lexer lx;
+    status code = lexer_open(&lx, text, length);
+    if (code == STATUS_OK) code = read_tokens(&p, &lx);
+    if (code == STATUS_OK) {
+        if (at_kind(&p, TOKEN_RELATION) && (here(&p)->code == MATH_EQ || here(&p)->code == MATH_APPROX)) p.at++; // "= 5"
+        math_node *root = parser_list(&p);
+        if (root && !at_kind(&p, TOKEN_END)) root = parser_refuse(&p, "something unexpected");
+        p.e->root = root;
+        if (!root) code = p.e->failure != STATUS_OK ? p.e->failure : STATUS_UNSUPPORTED;
+    }
+    lexer_close(&lx);
+    free(p.tokens);
+    if (code != STATUS_OK) {
+        math_free(p.e);
+        return code;
+    }
+    *out = p.e;
+    return STATUS_OK;
+}
