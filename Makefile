@@ -1,8 +1,9 @@
 # Thin front for scripts/ and CMake; each target is complete on a fresh Debian 12 machine.
 SHELL := /bin/bash
 SECONDS_EACH ?= 30
+PEERS ?= 1
 
-.PHONY: help setup build test demo asan fuzz check-data format clean
+.PHONY: help setup build test demo asan fuzz check-data bench format clean
 
 help:        ## this list
 	@echo "make demo    set up, build, download two small models, train one of them, show what it learned (about 10 minutes)"
@@ -32,8 +33,13 @@ fuzz:        ## every fuzzer for SECONDS_EACH=30 seconds (clang)
 check-data: build ## larger comparisons on a folder of problem files: make check-data DATA=DIR
 	@scripts/check_data.sh "$(DATA)"
 
+bench: build ## measure beside peers on this machine: make bench [ROWS=decode,train] [PEERS=0]; all of it takes most of an hour
+	@scripts/fetch_models.sh
+	@if [ "$(PEERS)" != 0 ]; then scripts/setup.sh --peers && bench/setup_peers.sh || true; fi
+	@bench/run.py $(if $(ROWS),--rows $(ROWS)) $(if $(filter 0,$(PEERS)),--no-peers)
+
 format:      ## clang-format over all C sources
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-clean:       ## remove build/
-	@rm -rf build
+clean:       ## remove build/, but for build/peers, which is a long download
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name peers -exec rm -rf {} +; fi

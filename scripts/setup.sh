@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building, testing and the demo need; does nothing, quickly, when all are there.
 #
-# usage: scripts/setup.sh [--developer]     --developer adds clang, libomp-dev and clang-format (second compiler, fuzzers, make format)
+# usage: scripts/setup.sh [--developer | --peers]   --developer adds clang, libomp-dev and clang-format (second compiler, fuzzers, make format),
+#                                                   --peers adds g++ (llama.cpp, which make bench compares with)
 # exit:  0 everything is there; 1 apt failed; 2 something is missing and this user may not install it (the list is printed)
 set -euo pipefail
 
 packages="gcc libc6-dev cmake ninja-build pkg-config make git ca-certificates python3 python3-pip
   libdnnl-dev libflint-dev libflint-arb-dev libjansson-dev libyaml-dev libsqlite3-dev libpcre2-dev libutf8proc-dev libcmocka-dev"
 if [ "${1:-}" = --developer ]; then packages="$packages clang libomp-dev clang-format"; fi
+if [ "${1:-}" = --peers ]; then packages="$packages g++"; fi
 
 if ! command -v dpkg-query >/dev/null; then
   echo "setup: this is not a Debian system, so nothing is checked or installed. What the build needs, by Debian's package names:" >&2
