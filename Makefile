@@ -36,7 +36,7 @@ check-data: build ## larger comparisons on a folder of problem files: make check
 bench: build ## measure beside peers on this machine: make bench [ROWS=decode,train] [PEERS=0]; all of it takes most of an hour
 	@scripts/fetch_models.sh
 	@if [ "$(PEERS)" != 0 ]; then scripts/setup.sh --peers && bench/setup_peers.sh || true; fi
-	@bench/run.py $(if $(ROWS),--rows $(ROWS)) $(if $(filter 0,$(PEERS)),--no-peers)
+	@bench/run.py $(if $(ROWS),--rows $(ROWS)) $(if $(DATA),--data "$(DATA)") $(if $(filter 0,$(PEERS)),--no-peers)
 
 format:      ## clang-format over all C sources
 	@clang-format -i $$(git ls-files '*.c' '*.h')

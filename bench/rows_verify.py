@@ -1,7 +1,5 @@
 """Rows of answer verification: checks a second on one core beside Math-Verify, on the same pairs in the same run. dsdr's comparison of
 texts is left out: every pair is parsed and decided."""
-import pathlib
-
 import verify_pairs
 from programs import BUILD, ROOT, Failed, Program
 from table import bound_row, failed_row, ratio_row
@@ -11,8 +9,7 @@ PER_SECOND, MEDIAN_MICROSECONDS, RATIO, GOLD_RATIO = 20000, 20.0, 130.0, 45.0
 
 def _asked(command, rounds):
     with Program(command) as program:
-        pairs = program.info["pairs"]
-        return pairs, [program.ask() for _ in range(rounds)]
+        return program.info, [program.ask() for _ in range(rounds)]
 
 
 def _files(folder):
@@ -26,10 +23,9 @@ def _files(folder):
 
 
 def verify(options):
-    data = getattr(options, "data", None)
-    for what, path, target in _files(pathlib.Path(data) if data else None):
-        pairs, ours = _asked([BUILD / "bench_verify", path, "skip_text"], options.rounds + 1)
-        ours = ours[1:]  # the first round warms caches
+    for what, path, target in _files(options.data):
+        info, ours = _asked([BUILD / "bench_verify", path, "skip_text"], options.rounds + 1)
+        pairs, ours = info["pairs"], ours[1:]  # the first round warms caches
         rates, last = [pairs / x["seconds"] for x in ours], ours[-1]
         note = f"p99 {last['p99_us']:.0f} us, {last['as_labelled']} of {pairs} as labelled"
         yield ratio_row(f"verification a core, {what}", "checks/s", rates, "target", [PER_SECOND], 1.0, note=note)
@@ -37,7 +33,8 @@ def verify(options):
         if not options.peers:
             continue
         try:
-            _, theirs = _asked([options.python, ROOT / "bench/peers/verify.py", path], 1)
+            info, theirs = _asked([options.python, ROOT / "bench/peers/verify.py", path], 1)
+            options.note_version(info["version"])
         except Failed as error:
             yield failed_row(f"verification a core, {what}", "Math-Verify", error)
             continue

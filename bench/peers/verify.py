@@ -2,7 +2,7 @@
 
 The first line of output tells how many pairs; each request judges them all once and is answered by one line, as bench_verify.c does.
 """
-import json, sys, time
+import importlib.metadata, json, sys, time
 
 from math_verify import parse, verify
 
@@ -14,7 +14,7 @@ def judge(row):
 
 rows = [json.loads(line) for line in open(sys.argv[1])]
 judge(rows[0])
-print(json.dumps(dict(pairs=len(rows))), flush=True)
+print(json.dumps(dict(pairs=len(rows), version=f"math-verify {importlib.metadata.version('math-verify')}")), flush=True)
 for _ in sys.stdin:
     times, correct, labelled, false_equal = [], 0, 0, 0
     start = time.perf_counter()
