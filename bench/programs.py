@@ -7,6 +7,7 @@ import json, os, pathlib, select, shutil, sqlite3, subprocess, tempfile, time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD, PEERS = ROOT / "build/release", ROOT / "build/peers"
 MODEL, ENCODER = ROOT / "models/SmolLM2-135M-Instruct.Q4_1.gguf", ROOT / "models/all-MiniLM-L6-v2"
+HOLD = []  # words put in front of what runs once: a program that waits for its turn on a shared machine, say (--hold)
 ENVIRONMENT = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
 
 
@@ -79,10 +80,10 @@ class Program:
 
 
 def run(command, patience=1800):
-    """Standard output of a program that ends by itself."""
+    """Standard output of a program that ends by itself; its measurement begins when HOLD lets it."""
     with tempfile.NamedTemporaryFile(suffix=".stderr") as errors:
         try:
-            done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=errors, text=True, timeout=patience, env=ENVIRONMENT, cwd=ROOT)
+            done = subprocess.run([*HOLD, *(str(c) for c in command)], stdout=subprocess.PIPE, stderr=errors, text=True, timeout=patience, env=ENVIRONMENT, cwd=ROOT)
         except OSError as error:
             raise Failed(f"{command[0]}: {error.strerror}") from None
         except subprocess.TimeoutExpired:

@@ -3,7 +3,7 @@
 
 usage: bench/run.py [--rows decode,train,...] [--no-peers] [--rounds 3] [--precisions float32,bfloat16] [--batches 1,8,32,64,128]
                     [--python PYTHON] [--llama FOLDER] [--data FOLDER] [--threads N]
-                    [--results FILE] [--show]
+                    [--trl-steps 2] [--hold COMMAND] [--results FILE] [--show]
 rows:  logprob   log-probs while sampling against training's            embed    sentence embedding
        decode    tokens a second by batch size                          verify   answer verification
        train     a training step on [16, 256] tokens                    start    start to the first token
@@ -13,13 +13,14 @@ rows:  logprob   log-probs while sampling against training's            embed   
 Rows that are missing their target say MISSED, a peer that does not work gives a row that says why. Results are kept in build/bench/results.json
 and merged with those of earlier runs of other rows; --show prints that file without measuring. Peers are what bench/setup_peers.sh brings to
 build/peers; --python and --llama name others. --data names a folder of problem files for `verify`, which otherwise takes
-the case list of the tests. Let nothing else run on the machine: figures of both sides of a row are taken in turn, but a busy
+the case list of the tests; --hold a command through which every training run and TRL are started, one that waits for its turn on a shared machine. Let nothing else run on the machine: figures of both sides of a row are taken in turn, but a busy
 machine widens their spread.
 """
 import argparse, os, pathlib, platform, re, subprocess, sys, time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import rows_model, rows_program, rows_step, rows_verify, table
+import programs
 from programs import BUILD, ENCODER, MODEL, PEERS, ROOT, Failed
 
 GROUPS = dict(logprob=rows_step.logprob, decode=rows_model.decode, train=rows_model.train, step=rows_step.step, dsdr=rows_step.dsdr, demo=rows_step.demo,
@@ -38,6 +39,8 @@ def arguments():
     parser.add_argument("--llama", type=pathlib.Path, default=PEERS / "llama")
     parser.add_argument("--data", type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--trl-steps", type=int, default=2)
+    parser.add_argument("--hold", type=str.split, default=[])
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "build/bench/results.json")
     parser.add_argument("--show", action="store_true")
     options = parser.parse_args()
@@ -82,6 +85,7 @@ def main():
         for needed in (BUILD / "dsdr", MODEL, ENCODER):
             if not needed.exists():
                 sys.exit(f"bench: {needed.relative_to(ROOT)} is not there; make bench builds and fetches it")
+        programs.HOLD[:] = options.hold
         groups = {}
         for name in options.rows:
             groups[name] = measure(options, name)

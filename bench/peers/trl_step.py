@@ -2,8 +2,8 @@
 
 usage: trl_step.py HF_FOLDER float32|bfloat16 THREADS PROBLEMS.jsonl STEPS     STEPS 0: ends with the first token
 
-8 prompts x 8 rollouts x 128 tokens in one batch, temperature 1, no KL term, AdamW; bfloat16 is the trainer's own autocast. Seconds are
-from the end of one step to the end of the next, so the first, which warms up, counts only as time since the process began.
+8 prompts x 8 rollouts x 128 tokens in one batch, temperature 1, no KL term, AdamW; bfloat16 is the trainer's own autocast. The first step
+warms up and counts only where it is the only one.
 """
 import json, os, resource, sys, tempfile, time
 
@@ -29,6 +29,9 @@ def reward(completions, **_):
 
 
 class Marks(transformers.TrainerCallback):
+    def on_train_begin(self, *_, **__):
+        ends.append(time.monotonic())
+
     def on_step_end(self, *_, **__):
         ends.append(time.monotonic())
 
@@ -60,6 +63,6 @@ with tempfile.TemporaryDirectory() as output:
     sys.stdout = out
 lengths = [log["completions/mean_length"] for log in trainer.state.log_history if "completions/mean_length" in log]
 assert all(length == NEW for length in lengths), lengths
-print(json.dumps(dict(first_token_seconds=first_token[0] - BORN, first_step_seconds=ends[0] - BORN if ends else None,
-                      seconds=[b - a for a, b in zip(ends, ends[1:])], peak_gb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30,
+print(json.dumps(dict(first_token_seconds=first_token[0] - BORN, first_step_seconds=ends[1] - BORN if steps else None,
+                      seconds=[b - a for a, b in zip(ends, ends[1:])][1 if steps > 1 else 0:], peak_gb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30,
                       version=f"trl {trl.__version__}, transformers {transformers.__version__}, torch {torch.__version__}")))
