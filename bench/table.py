@@ -84,7 +84,8 @@ def keep(path, groups):
     for name, group in groups.items():
         former = {(r["what"], r["beside"]): r for r in kept.get(name, {"rows": []})["rows"]}
         former.update({(r["what"], r["beside"]): r for r in group["rows"]})
-        kept[name] = {**group, "rows": list(former.values())}
+        versions = sorted({*kept.get(name, group)["versions"], *group["versions"]})
+        kept[name] = {**group, "rows": list(former.values()), "versions": versions}
     path.write_text(json.dumps(kept, indent=1) + "\n")
 
 
