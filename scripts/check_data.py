@@ -19,7 +19,7 @@ NEIGHBOURS = 20
 def rows_command(arguments, rows):
     run = subprocess.run([str(ROOT / "build/release/dsdr"), *map(str, arguments)], input="".join(json.dumps(r) + "\n" for r in rows),
                          capture_output=True, text=True)
-    out = [json.loads(line) for line in run.stdout.split("\n")[:-1]]
+    out = [json.loads(line) for line in run.stdout.split("\n")[:-1]]  # not splitlines(): texts hold U+2028
     if len(out) != len(rows):
         sys.exit(f"dsdr {arguments[0]}: {len(rows)} rows in, {len(out)} out; {run.stderr[-500:]}")
     return out

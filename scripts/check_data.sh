@@ -14,9 +14,12 @@ fi
 scripts/fetch_models.sh
 python3 scripts/check_data.py "$data" && code=0 || code=$?
 python=${PYTHON:-python3}
-if "$python" -c 'import gguf, sentence_transformers, tokenizers, torch, transformers' 2>/dev/null; then
+if missing=$("$python" -c 'import gguf, sentence_transformers, tokenizers, torch, transformers' 2>&1); then
   "$python" scripts/check_peers.py --data "$data" || code=1
+elif [ -n "${PYTHON:-}" ]; then
+  echo "peers cannot be compared with PYTHON=$PYTHON: $(tail -n 1 <<<"$missing")" >&2
+  code=1
 else
-  echo "peers are not compared: $python lacks transformers or sentence-transformers; PYTHON=... names another interpreter"
+  echo "peers are not compared; PYTHON=... names an interpreter that has gguf, torch, transformers and sentence-transformers"
 fi
 exit $code

@@ -31,7 +31,7 @@ def dsdr(arguments, rows=None):
         sys.exit(f"dsdr {' '.join(map(str, arguments))}: exit {run.returncode}: {run.stderr[-800:]}")
     if rows is None:
         return run.stdout
-    out = [json.loads(line) for line in run.stdout.splitlines()]
+    out = [json.loads(line) for line in run.stdout.split("\n")[:-1]]  # not splitlines(): texts hold U+2028
     assert len(out) == len(rows), (len(out), len(rows))
     return out
 
@@ -127,9 +127,10 @@ def check_score(options):
         solved += correct.all()
         reward = correct + 0.001 * dbar * correct
         note("reward", [x["reward"] for x in r], reward)
-        centred = (correct - correct.mean()) + 0.001 * (dbar * correct - (dbar * correct).mean())
+        term = dbar * correct
         if correct.any() and np.ptp(dbar[correct]) < 1e-6:
-            centred = correct - correct.mean()
+            term[correct] = dbar[correct].min()
+        centred = (correct - correct.mean()) + 0.001 * (term - term.mean())
         note("advantage", [x["advantage"] for x in r], centred / (np.sqrt((centred ** 2).mean()) + 1e-6))
         e = np.exp(5 * dbar) * correct
         note("coupling", [x["coupling"] for x in r], e / e.sum() if correct.any() else e)

@@ -44,7 +44,7 @@ def rows(program, tokenizer, arguments, inputs):
     done = subprocess.run([program, tokenizer, *arguments], input=data, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{program} {tokenizer} {arguments}: {done.stderr}")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.split("\n")[:-1]]  # not splitlines(): texts hold U+2028
 
 
 def clean(text):  # reading JSON lines turns NUL into U+FFFD
