@@ -430,11 +430,20 @@ def disk_cases(whole):
         subprocess.run(["umount", mount], check=True)
 
 
+def closed_case(whole):
+    """Without standard output no file of the run may take its number and receive what is printed."""
+    folder = ROOT / "closed"
+    done = run("train", *long_run(folder), preexec_fn=lambda: os.close(1))
+    check("a closed standard output", done.returncode == 1 and done.stderr.endswith("dsdr: cannot write to standard output\n") and contents(folder) == whole,
+          f"exit {done.returncode} {done.stderr[-300:]}")
+
+
 def disturbed_runs():
     done = run("train", *long_run(ROOT / "whole"))
     check("an undisturbed run", done.returncode == 0, done.stderr)
     whole = contents(ROOT / "whole")
-    for group in (lambda: existing_cases(whole), lambda: signal_cases(whole), worker_case, limit_case, lambda: disk_cases(whole)):
+    for group in (lambda: existing_cases(whole), lambda: signal_cases(whole), lambda: closed_case(whole), worker_case, limit_case,
+                  lambda: disk_cases(whole)):
         started = time.monotonic()
         group()
         print(f"    {time.monotonic() - started:.1f} s")

@@ -1,4 +1,5 @@
 // dsdr: finds the subcommand and runs it. See cli.h for the table.
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,13 @@ static int flush_output(int exit_code) {
     return exit_code ? exit_code : 1;
 }
 
+// Takes the standard descriptors that were closed when the program started; else a file of a run would get such a number, and
+// what is printed would be written into it. They are opened the wrong way round, so that using them fails as it should.
+static void hold_standard_descriptors(void) {
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0) return;
+}
+
 // Threads that wait should look for a few microseconds, as kernels follow one another so fast, and then sleep: spinning for long
 // makes the program several times slower when another one runs on the same cores, and sleeping at once costs a fifth of the
 // decoding rate. OpenMP reads its policy before main begins, so the program starts itself once more with the policy set; a user
@@ -65,6 +73,7 @@ static void start_with_patient_threads(char **argv) {
 }
 
 int main(int argc, char **argv) {
+    hold_standard_descriptors();
     signal(SIGXFSZ, SIG_IGN); // a file that may not grow is a failed write with a message, not a killed process
     if (argc < 2) {
         print_help(stderr);
