@@ -138,6 +138,17 @@ static const cli_case cases[] = {
     {{"verify"}, "{\"answer\":\"1\"}\n", 1, "{\"answer\":\"1\",\"status\":\"error\",\"error\":\"the row has no \\\"gold\\\"", "1 of them with an error"},
     {{"verify"}, "{\"gold\":\"1\"}\n", 1, "no \\\"answer\\\" and no \\\"response\\\"", ""},
     {{"verify"}, "{\"gold\":\"1\",\"answer\":[1]}\n[1]\n", 1, "\"status\":\"error\"", "2 of them with an error"},
+    // score
+    {{"score", "--help"}, "", 0, "usage: dsdr score", ""},
+    {{"score", "algorithm.dsdr.encoder={GOLDEN}/model/tiny_bert"},
+     "{\"gold\":4,\"responses\":[\"$x = 2$, \\\\boxed{4}\",\"\\\\boxed{4.0}\",\"\\\\boxed{5}\",\"\"],\"id\":7}\n", 0,
+     "{\"gold\":4,\"responses\":[{\"correct\":true,\"status\":\"correct\",\"answer\":\"4\",\"formulas\":[\"", "1 groups"},
+    {{"score", "algorithm.dsdr.encoder={GOLDEN}/model/tiny_bert"}, "{\"gold\":\"4\",\"responses\":[\"\\\\boxed{4}\"]}\n", 0, "\"reward\":1.0,\"advantage\":0.0,\"coupling\":1.0}", ""},
+    {{"score", "algorithm.dsdr.encoder={GOLDEN}/model/tiny_bert"}, "{\"gold\":\"\\\\frac{\",\"responses\":[\"\\\\boxed{4}\",\"5\"]}\n", 0, "{\"correct\":null,\"status\":\"error\",", ""},
+    {{"score", "algorithm.dsdr.encoder={GOLDEN}/model/tiny_bert"}, "{\"responses\":[\"a\"]}\n{\"gold\":\"4\",\"responses\":[]}\n{\"gold\":\"4\",\"responses\":[\"a\",3]}\n", 1,
+     "\"error\":\"\\\"responses\\\" must hold texts only; entry 1 is none\"}", "3 of them with an error"},
+    {{"score", "algorithm.dsdr.encoder=missing"}, "", 2, "", "algorithm.dsdr.encoder is missing"},
+    {{"score", "a.jsonl", "b.jsonl"}, "", 2, "", "more than one file"},
 };
 // clang-format on
 

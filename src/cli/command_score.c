@@ -23,16 +23,20 @@ static const char detail[] =
 typedef struct score_context {
     settings *s;
     scorer scorer;
+    buffer gold;
 } score_context;
 
-static status read_group(const json_t *row, problem *asked, group *out) {
-    const json_t *gold = json_object_get(row, "gold"), *responses = json_object_get(row, "responses");
-    if (!json_is_string(gold)) return status_set(STATUS_INVALID, "\"gold\" must be a text");
+// *asked holds the text in `gold`.
+static status read_group(const json_t *row, buffer *gold, problem *asked, group *out) {
+    const json_t *responses = json_object_get(row, "responses");
+    bool found;
+    TRY(rows_take_text(json_object_get(row, "gold"), gold, &found));
+    if (!found) return status_set(STATUS_INVALID, "the row has no \"gold\" (a text or a number)");
     if (!json_is_array(responses) || json_array_size(responses) == 0)
         return status_set(STATUS_INVALID, "\"responses\" must be a list of at least one text");
     const char *source = json_string_value(json_object_get(row, "source")),
                *text = json_string_value(json_object_get(row, "problem"));
-    *asked = (problem){.id = "", .source = source ? source : "", .text = text ? text : "", .answer = json_string_value(gold)};
+    *asked = (problem){.id = "", .source = source ? source : "", .text = text ? text : "", .answer = buffer_text(gold)};
     *out = (group){.problem = asked, .size = json_array_size(responses)};
     out->rollouts = calloc(out->size, sizeof *out->rollouts);
     if (!out->rollouts) return status_set(STATUS_NO_MEMORY, "out of memory");
@@ -103,11 +107,12 @@ static status score_group(score_context *c, json_t *row, const group *g) {
 }
 
 static status score_rows(void *context, json_t **rows, size_t count) {
+    score_context *c = context;
     for (size_t i = 0; i < count; i++) {
         problem asked;
         group g = {0};
-        status code = read_group(rows[i], &asked, &g);
-        if (code == STATUS_OK) code = score_group(context, rows[i], &g);
+        status code = read_group(rows[i], &c->gold, &asked, &g);
+        if (code == STATUS_OK) code = score_group(c, rows[i], &g);
         free(g.rollouts);
         if (code != STATUS_OK) rows_fail(rows[i], NULL);
     }
@@ -141,6 +146,7 @@ int command_score(int argc, char **argv) {
     exit_code = rows_run(&command, rest_count ? rest[0] : NULL);
 done:
     scorer_close(&context.scorer);
+    buffer_free(&context.gold);
     settings_free(&s);
     free(rest), free(assignments);
     return code == STATUS_OK ? exit_code : cli_finish("score", code);

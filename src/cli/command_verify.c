@@ -48,24 +48,16 @@ static void print_summary(const verifier *v) {
     if (*separator) fprintf(stderr, "\n");
 }
 
-// The text of a string or of a number, as it is written in JSON; false for anything else.
-static status take_text(const json_t *value, buffer *out, bool *found) {
-    buffer_clear(out);
-    *found = json_is_string(value) || json_is_number(value);
-    if (json_is_string(value)) return buffer_append(out, json_string_value(value), json_string_length(value));
-    return *found ? json_write(out, value, 17) : STATUS_OK;
-}
-
 // Fills one item from a row; what is missing is told by *wrong.
 static status read_row(const json_t *row, verify_item *item, buffer *gold, buffer *text, const char **wrong) {
     *wrong = NULL;
     const json_t *answer = json_object_get(row, "answer"), *response = json_object_get(row, "response");
     bool found;
-    TRY(take_text(json_object_get(row, "gold"), gold, &found));
+    TRY(rows_take_text(json_object_get(row, "gold"), gold, &found));
     if (!found) *wrong = "the row has no \"gold\" (a text or a number)";
     if (!*wrong && answer && response) *wrong = "the row has both \"answer\" and \"response\"; give one";
     if (*wrong) return STATUS_OK;
-    TRY(take_text(answer ? answer : response, text, &found));
+    TRY(rows_take_text(answer ? answer : response, text, &found));
     if (!found) *wrong = "the row has no \"answer\" and no \"response\" (a text or a number)";
     *item = (verify_item){.gold = buffer_text(gold),
                           .gold_length = gold->length,

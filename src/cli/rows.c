@@ -10,7 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
 #include "base/jsonl.h"
 #include "base/progress.h"
 #include "cli/cli.h"
@@ -20,6 +19,13 @@ static double now_seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+status rows_take_text(const json_t *value, buffer *out, bool *found) {
+    buffer_clear(out);
+    *found = json_is_string(value) || json_is_number(value);
+    if (json_is_string(value)) return buffer_append(out, json_string_value(value), json_string_length(value));
+    return *found ? json_write(out, value, 17) : STATUS_OK;
 }
 
 void rows_fail(json_t *row, const char *message) {

@@ -6,8 +6,10 @@
 #define DSDR_CLI_ROWS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buffer.h"
 #include "base/status.h"
 
 typedef struct rows_command {
@@ -23,6 +25,9 @@ typedef struct rows_command {
 
 // Reads FILE (NULL or "-": standard input), writes to standard output, progress and a summary to stderr. Returns the exit code.
 int rows_run(const rows_command *command, const char *file);
+
+// *out = the text of a string, or of a number as it is written in JSON; *found is false, and *out empty, for anything else.
+status rows_take_text(const json_t *value, buffer *out, bool *found);
 
 // Marks one row as failed with this thread's status message (or `message` if not NULL).
 void rows_fail(json_t *row, const char *message);
