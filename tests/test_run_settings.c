@@ -168,9 +168,16 @@ static const struct {
     {"defaults: [ppo_trainer, my_file]", NULL, STATUS_UNSUPPORTED, "composing configuration files"},
     {"actor_rollout_ref: {model: {override_config: {rope_theta: 1}}}", NULL, STATUS_UNSUPPORTED, "the model's configuration"},
     {"actor_rollout_ref: {rollout: {response_length: 5}}", NULL, STATUS_INVALID, "data.max_response_length is 512"},
-    {"trainer: {default_local_dir: 'x/${trainer.project_name}'}", NULL, STATUS_UNSUPPORTED,
-     "trainer.default_local_dir is x/${trainer.project_name}; interpolations"},
-    {"data: {train_files: ['${oc.env:HOME}/a']}", NULL, STATUS_UNSUPPORTED, "interpolations"},
+    {"trainer: {default_local_dir: 'x/${trainer.project_name}'}", NULL, STATUS_INVALID,
+     "test.yaml:1: trainer.default_local_dir is x/${trainer.project_name}; there is no value for trainer.project_name"},
+    {"data: {train_files: ['${oc.env:HOME}/a']}", NULL, STATUS_UNSUPPORTED, "${oc.select:KEY,DEFAULT}, not oc.env:HOME"},
+    {"data: {seed: '${data.val_batch_size}', val_batch_size: '${.seed}'}", NULL, STATUS_INVALID, "round in a circle"},
+    {"data: {seed: '${trainer}'}\ntrainer: {seed: 1}", NULL, STATUS_UNSUPPORTED, "not the section trainer"},
+    {"data: {seed: '${trainer.seed'}\ntrainer: {seed: 1}", NULL, STATUS_INVALID, "a closing brace is missing"},
+    {"data: {seed: '1${data.val_files}', val_files: [a]}", NULL, STATUS_INVALID, "no list fits into a text at ${data.val_files}"},
+    {"data: {seed: '${trainer.seed}'}\ntrainer: {seed: x}", NULL, STATUS_INVALID, "data.seed is x; it has to be a whole number"},
+    {"data: {tool_config_path: '${oc.select:data.use_shm,null}', use_shm: a.yaml}", NULL, STATUS_UNSUPPORTED,
+     "data.tool_config_path is a.yaml; not implemented here: tools"},
     {"data: 5", NULL, STATUS_INVALID, "test.yaml:1: data is a section"},
     {NULL, "algorithm.dsdr={tau: 1}", STATUS_INVALID, "algorithm.dsdr is a section"},
     {"data:\n  seed: 1\n  seed: 2\n", NULL, STATUS_INVALID, "test.yaml:3: data.seed is given twice, first on line 2"},
@@ -237,6 +244,41 @@ static void a_grpo_configuration_of_verl_loads_unchanged(void **state) {
     assert_non_null(find_note(&s, "settings of verl have no meaning here"));
     assert_non_null(find_note(&s, "wandb is not available here"));
     assert_int_equal(settings_check_training(&s), STATUS_OK);
+    settings_free(&s);
+}
+
+static void interpolations_point_at_other_keys(void **state) {
+    (void)state;
+    settings s;
+    load(&s,
+         "data:\n"
+         "  train_batch_size: 8\n"
+         "  gen_batch_size: ${.train_batch_size}\n"
+         "  val_files: ${oc.select:data.train_files,null}\n"
+         "  train_files: ['${trainer.project_name}/a.jsonl', 'b.jsonl']\n"
+         "  tool_config_path: ${oc.select:actor_rollout_ref.rollout.multi_turn.tool_config_path, null}\n"
+         "  prompt_template: 'a ${problem} {problem}'\n"
+         "  use_shm: ${nowhere}\n"
+         "actor_rollout_ref:\n"
+         "  actor:\n"
+         "    ppo_mini_batch_size: ${data.gen_batch_size}\n"
+         "    ppo_epochs: ${oc.select:..ref.ppo_epochs, 3}\n"
+         "    loss_agg_mode: ${oc.select:nowhere,\"token-mean\"}\n"
+         "trainer:\n"
+         "  project_name: verl\n"
+         "  experiment_name: ${trainer.project_name}_x\n"
+         "  default_local_dir: "
+         "checkpoints/${trainer.project_name}/${.experiment_name}/${oc.select:data.none,${trainer.project_name}}\n",
+         1, (const char *const[]){"trainer.project_name=mine"});
+    assert_int_equal(s.data.gen_batch_size, 8);
+    assert_int_equal(s.actor.ppo_mini_batch_size, 8);
+    assert_int_equal(s.actor.ppo_epochs, 3);
+    assert_int_equal(s.actor.loss_agg_mode, SETTING_LOSS_AGG_TOKEN_MEAN);
+    assert_int_equal(s.data.val_files.count, 2);
+    assert_string_equal(s.data.val_files.items[0], "mine/a.jsonl");
+    assert_string_equal(s.data.train_files.items[1], "b.jsonl");
+    assert_string_equal(s.data.prompt_template, "a ${problem} {problem}"); // this program's own key: a text
+    assert_string_equal(s.trainer.default_local_dir, "checkpoints/mine/mine_x/mine");
     settings_free(&s);
 }
 
@@ -412,6 +454,7 @@ int main(void) {
         cmocka_unit_test(hydra_forms_of_the_command_line_are_understood),
         cmocka_unit_test(what_is_wrong_is_refused_with_place_key_and_remedy),
         cmocka_unit_test(a_grpo_configuration_of_verl_loads_unchanged),
+        cmocka_unit_test(interpolations_point_at_other_keys),
         cmocka_unit_test(printed_yaml_loads_back_to_the_same_settings),
         cmocka_unit_test(resume_refuses_a_changed_key_that_alters_results),
         cmocka_unit_test(a_run_may_be_made_longer_where_the_schedule_does_not_look_at_its_length),

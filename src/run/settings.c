@@ -226,6 +226,7 @@ static status resolve(settings *s, written_list *list) {
     int decides[SETTING_COUNT];
     status code = STATUS_OK;
     TRY_OR(code, settle(s, list, counts), cleanup);
+    TRY_OR(code, written_interpolate(list, counts), cleanup);
     TRY_OR(code, bind(s, list, counts, decides), cleanup);
     TRY_OR(code, accept_verl(s, list, counts), cleanup);
     for (size_t i = 0; i < SETTING_COUNT; i++)

@@ -34,6 +34,10 @@ status written_read_yaml(written_list *list, const char *yaml, size_t length, co
 status written_read_assignment(written_list *list, const char *text);
 void written_free(written_list *list);
 
+// Resolves interpolations (${...}) in the values of verl's keys; counts[i] says whether item i is still valid. A failure names the
+// value, and why it cannot be resolved.
+status written_interpolate(written_list *list, const bool *counts);
+
 // Adds an empty entry for `key` (of `length` bytes); NULL when memory is out.
 written *written_add(written_list *list, const char *key, size_t length);
 

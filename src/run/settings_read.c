@@ -1,8 +1,8 @@
 // Settings as written: YAML through libyaml's events, and Hydra's assignments of the command line, both flattened to dotted keys.
 //
 // What verl's files use is read: mappings, lists, quotes, null. What would need more than this page of YAML is refused by name:
-// anchors, aliases, merge keys, tags, several documents. An interpolation (${...}) is kept as text here; settings.c refuses it
-// where the key matters.
+// anchors, aliases, merge keys, tags, several documents. An interpolation (${...}) is kept as text here; settings_interpolate.c
+// resolves it.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -133,12 +133,6 @@ status setting_assign(settings *s, size_t entry, const written *w) {
     written_place(w, place, sizeof place);
     written_value(w, shown, sizeof shown);
     bool scalar = w->shape == WRITTEN_TEXT, good = scalar;
-    // A text of this program's own may hold "${" (a dollar before a brace in mathematics); in verl's keys it is an interpolation.
-    bool own = e->verl && !*e->verl;
-    for (size_t i = 0; !own && i < (scalar ? 1 : w->shape == WRITTEN_LIST ? w->items.count : 0); i++)
-        if (strstr(scalar ? w->text : w->items.items[i], "${"))
-            return status_set(STATUS_UNSUPPORTED, "%s%s is %s; interpolations (${...}) are not supported, write the value itself",
-                              place, e->key, shown);
     setting_clear(s, entry);
     void *value = setting_at(s, entry);
     double numbers[2] = {0, 0};
