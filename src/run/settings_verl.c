@@ -51,6 +51,7 @@ const verl_key verl_keys[] = {
     // actor_rollout_ref
     IGNORED("actor_rollout_ref.hybrid_engine"),
     IGNORED("actor_rollout_ref.nccl_timeout"),
+    IGNORED("actor_rollout_ref.profiler.*"),
     IGNORED("actor_rollout_ref.ref.*"),
     // model
     IGNORED(MODEL "use_shm"),
@@ -83,6 +84,7 @@ const verl_key verl_keys[] = {
     IGNORED(ACTOR "ppo_micro_batch_size_per_gpu"),
     IGNORED(ACTOR "use_dynamic_bsz"),
     IGNORED(ACTOR "ppo_max_token_len_per_gpu"),
+    IGNORED(ACTOR "tis_imp_ratio_cap"), // its weights are 1 here
     IGNORED(ACTOR "tau_pos"),
     IGNORED(ACTOR "tau_neg"),
     IGNORED(ACTOR "freeze_vision_tower"),
@@ -163,6 +165,8 @@ const verl_key verl_keys[] = {
     IGNORED(ROLLOUT "calculate_log_probs"), // the log-prob of sampling is the one of training
     IGNORED(ROLLOUT "mtp.*"),
     NEUTRAL(ROLLOUT "do_sample", "true", "greedy rollouts in training"),
+    NEUTRAL(ROLLOUT "use_fire_sampling", "false", "a higher temperature for the first token"),
+    NEUTRAL(ROLLOUT "chat_scheduler", "null", "conversations of several turns"),
     NEUTRAL(ROLLOUT "over_sample_rate", "0", "over-sampling of rollouts"),
     NEUTRAL(ROLLOUT "skip_rollout", "false", "replayed rollouts"),
     NEUTRAL(ROLLOUT "quantization", "null", "quantized rollouts"),
@@ -222,12 +226,17 @@ const verl_key verl_keys[] = {
     NEUTRAL("algorithm.rollout_correction.loss_type", "ppo_clip", "another policy loss"),
     IGNORED("algorithm.rollout_correction.*"), // its weights are 1 here
     IGNORED("algorithm.rollout_is"),
+    IGNORED("algorithm.rollout_is_level"),
+    IGNORED("algorithm.rollout_is_mode"),
     IGNORED("algorithm.rollout_is_threshold"),
+    IGNORED("algorithm.rollout_is_threshold_lower"),
+    IGNORED("algorithm.rollout_is_veto_threshold"),
     // trainer
     IGNORED("trainer.balance_batch"),
     IGNORED("trainer.project_name"),
     IGNORED("trainer.experiment_name"),
     IGNORED("trainer.log_val_generations"),
+    IGNORED("trainer.val_generations_to_log_to_wandb"),
     IGNORED("trainer.rollout_data_dir"), // rollouts are in run.db
     IGNORED("trainer.validation_data_dir"),
     IGNORED("trainer.nnodes"),
@@ -245,7 +254,8 @@ const verl_key verl_keys[] = {
     IGNORED("trainer.controller_nsight_options.*"),
     IGNORED("trainer.npu_profile.*"),
     NEUTRAL("trainer.critic_warmup", "0", "steps without an update of the policy"),
-    NEUTRAL("trainer.resume_from_path", "null", "resuming from another folder than trainer.default_local_dir (with --resume)"),
+    NEUTRAL("trainer.resume_from_path", "null|false",
+            "resuming from another folder than trainer.default_local_dir (with --resume)"),
     NEUTRAL("trainer.val_only", "false", "evaluation without training (dsdr eval is)"),
     // the rest
     NEUTRAL("critic.enable", "null|false", "a critic"),
