@@ -327,6 +327,10 @@ def existing_cases(whole):
         broken = pathlib.Path(shutil.copytree(folder, ROOT / name.replace(" ", "_")))
         damage(broken)
         resume_refused(f"resume with {name}", broken, [resume, f"trainer.default_local_dir={broken}"], *words)
+    other = pathlib.Path(shutil.copytree(folder, ROOT / "other_products"))
+    done = run("train", resume, f"trainer.default_local_dir={other}", "trainer.total_training_steps=3", env={**os.environ, "ONEDNN_MAX_CPU_ISA": "SSE41"})
+    check("another instruction set is told", done.returncode == 0 and "warning: " in done.stdout and "its bits will not be those" in done.stdout, done.stdout + done.stderr)
+    check("the same one is not", "warning: " not in run("train", *long_run(folder, trainer__total_training_steps=3), resume).stdout)
     goes_on("resume for more steps", folder, whole)
 
     empty = ROOT / "no_checkpoint"  # what a run leaves that was killed before its record, and before its first checkpoint

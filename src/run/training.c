@@ -174,6 +174,22 @@ static status start_folder(training *t, bool made) {
     return status_set(code, "%s", message);
 }
 
+// Another instruction set, kernel or precision computes other bits: allowed, but not silently.
+static status warn_of_other_products(training *t) {
+    char *products = NULL, *precision = NULL;
+    const char *now = matmul_description(t->products), *precise = precision_name(matmul_precision(t->products));
+    status code = record_get(t->record, "products", &products);
+    if (code == STATUS_OK) code = record_get(t->record, "precision", &precision);
+    if (code == STATUS_OK && products && precision && (strcmp(products, now) != 0 || strcmp(precision, precise) != 0))
+        code =
+            training_say(t,
+                         "warning: %s was computed so far by %s in %s, and goes on by %s in %s: its bits will not be those of an "
+                         "undisturbed run",
+                         t->options->folder, products, precision, now, precise);
+    free(products), free(precision);
+    return code;
+}
+
 // Goes back to the last complete checkpoint, or to the start where there is none.
 static status continue_folder(training *t) {
     const char *folder = t->options->folder;
@@ -191,6 +207,7 @@ static status continue_folder(training *t) {
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
     TRY(record_resume(t->record, step, when));
     TRY(run_folder_clean(folder, step));
+    TRY(warn_of_other_products(t));
     TRY(note_run(t));
     if (step < 0) return training_say(t, "%s has no checkpoint yet: starting over", folder);
     return training_say(t, "continuing %s after step %lld", folder, (long long)step);
