@@ -48,7 +48,7 @@ static status open_decoding(decoding *d, size_t batch) {
     close_decoding(d);
     d->batch = batch;
     generator_options options = {.rows = batch, .longest_prompt = PROMPT, .longest_response = RESPONSE};
-    TRY(generator_create(&d->generator, m, d->b->lm.tokenizer, &options));
+    TRY(generator_create(&d->generator, m, d->b->lm.tokenizer, &options, NULL));
     TRY(group_set_create(&d->set, batch / size, size, PROMPT, RESPONSE));
     for (size_t g = 0; g < d->set.capacity; g++) {
         d->set.groups[g].serial = g, d->set.groups[g].prompt_length = PROMPT;

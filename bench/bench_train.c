@@ -76,11 +76,12 @@ static status open_training(training *t) {
                               .longest_prompt = 1,
                               .longest_response = RESPONSE,
                               .largest_group = 1,
-                              .backward = true};
+                              .backward = true,
+                              .recompute = t->b->settings.model.enable_gradient_checkpointing};
     t->objective = options_objective(&t->b->settings);
     t->scope =
         (objective_scope){.prompts = SEQUENCES, .rollouts = SEQUENCES, .tokens = SEQUENCES * RESPONSE, .max_length = RESPONSE};
-    TRY(packed_create(&t->pass, m, &options));
+    TRY(packed_create(&t->pass, m, &options, NULL));
     TRY(group_set_create(&t->set, SEQUENCES, 1, 1, RESPONSE));
     for (size_t g = 0; g < SEQUENCES; g++) {
         t->set.groups[g].prompt_length = 1;

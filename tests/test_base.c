@@ -41,6 +41,22 @@ static void arenas_give_aligned_memory_and_refuse_more(void **state) {
     arena_free(&a);
 }
 
+static void an_arena_without_memory_counts(void **state) {
+    (void)state;
+    arena counter = {0}, a;
+    assert_null(arena_take(&counter, 1));
+    assert_null(arena_take_array(&counter, 100, 3));
+    assert_int_equal(counter.used, arena_size(1) + arena_size(300));
+    assert_int_equal(arena_create(&a, counter.used, "a test"), STATUS_OK);
+    arena_touch(&a);
+    assert_non_null(arena_take(&a, 1));
+    unsigned char *second = arena_take_array(&a, 100, 3);
+    assert_non_null(second);
+    assert_int_equal(a.used, counter.used);
+    for (size_t i = 0; i < 300; i++) assert_int_equal(second[i], 0);
+    arena_free(&a);
+}
+
 // The known-answer vectors of the Random123 distribution for philox4x32-10.
 static void philox_equals_published_vectors(void **state) {
     (void)state;
@@ -124,11 +140,9 @@ static void distances_between_texts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages_carry_context),
-        cmocka_unit_test(arenas_give_aligned_memory_and_refuse_more),
-        cmocka_unit_test(philox_equals_published_vectors),
-        cmocka_unit_test(files_appear_whole_or_not_at_all),
-        cmocka_unit_test(json_lines_survive_bad_bytes_and_report_bad_json),
+        cmocka_unit_test(messages_carry_context),           cmocka_unit_test(arenas_give_aligned_memory_and_refuse_more),
+        cmocka_unit_test(an_arena_without_memory_counts),   cmocka_unit_test(philox_equals_published_vectors),
+        cmocka_unit_test(files_appear_whole_or_not_at_all), cmocka_unit_test(json_lines_survive_bad_bytes_and_report_bad_json),
         cmocka_unit_test(distances_between_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

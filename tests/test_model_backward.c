@@ -55,7 +55,7 @@ static float *gradients_of(fixture *f, const json_t *given_case, const packed_op
     given c = {f, json_object_get(given_case, "d_logp"), json_object_get(given_case, "d_entropy")};
     double temperature = json_number_value(json_object_get(json_object_get(given_case, "settings"), "temperature"));
     packed_pass pass;
-    assert_ok(packed_create(&pass, &f->m, options));
+    assert_ok(packed_create(&pass, &f->m, options, NULL));
     assert_ok(packed_visit(&pass, f->groups, f->count, active, (float)temperature, give, &c, gradients));
     packed_free(&pass);
     return gradients;
@@ -124,6 +124,28 @@ static void arrangement_does_not_change_a_bit(void **state) {
     }
 }
 
+static void recomputed_activations_give_the_same_bits(void **state) {
+    (void)state;
+    static const char *const families[] = {"tiny_llama", "tiny_qwen2", "tiny_qwen3"};
+    for (size_t k = 0; k < 3; k++)
+        for (int p = 0; p < 2; p++) {
+            fixture f;
+            fixture_open(&f, families[k], p ? PRECISION_BFLOAT16 : PRECISION_FLOAT32, 2);
+            packed_options options = common;
+            options.leaf_rows = 32, options.leaves_in_memory = 2;
+            const json_t *one = json_array_get(json_object_get(f.objective, "cases"), 0);
+            float *kept = gradients_of(&f, one, &options, NULL);
+            size_t kept_bytes = packed_bytes(&f.m, &options);
+            options.recompute = true;
+            float *recomputed = gradients_of(&f, one, &options, NULL);
+            assert_true(packed_bytes(&f.m, &options) < kept_bytes);
+            if (memcmp(recomputed, kept, f.m.table.total * sizeof *kept) != 0)
+                fail_msg("%s, %s: recomputation gives other bits", families[k], p ? "bfloat16" : "float32");
+            free(kept), free(recomputed);
+            fixture_close(&f);
+        }
+}
+
 static double relative_difference(const float *a, const float *b, size_t count) {
     double error = 0, norm = 0;
     for (size_t i = 0; i < count; i++) {
@@ -186,6 +208,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_parameter_has_pytorch_s_gradient),
         cmocka_unit_test(arrangement_does_not_change_a_bit),
+        cmocka_unit_test(recomputed_activations_give_the_same_bits),
         cmocka_unit_test(a_packed_group_equals_separate_sequences),
         cmocka_unit_test(skipping_rollouts_without_gradient_changes_nothing),
     };

@@ -54,7 +54,7 @@ static void log_probabilities_and_entropies_equal_pytorch(void **state) {
         size_t count;
         group *groups = fixture_groups(json_object_get(golden, "groups"), "rollouts", &count);
         packed_pass pass;
-        assert_ok(packed_create(&pass, &m, &common));
+        assert_ok(packed_create(&pass, &m, &common, NULL));
         for (int cold = 0; cold < 2; cold++) {
             recorder c;
             size_t tokens = recorder_start(&c, groups, count);
@@ -96,15 +96,19 @@ static void sampling_rows_have_the_bits_of_training_rows(void **state) {
             size_t count;
             group *groups = fixture_groups(json_object_get(golden, "groups"), "rollouts", &count);
             packed_pass pass;
-            assert_ok(packed_create(&pass, &m, &common));
+            assert_ok(packed_create(&pass, &m, &common, NULL));
             recorder c;
             recorder_start(&c, groups, count);
             assert_ok(packed_visit(&pass, groups, count, NULL, 0.7f, record, &c, NULL));
 
             activations a;
             head_memory head;
-            assert_ok(activations_create(&a, &m, 256, 256, false));
-            assert_ok(head_create(&head, &m, 64, false));
+            arena counter = {0}, memory;
+            activations_place(&a, &counter, &m, 256, 256, KEPT_NOTHING);
+            head_place(&head, &counter, &m, 64, false);
+            assert_ok(arena_create(&memory, counter.used, "a forward"));
+            activations_place(&a, &memory, &m, 256, 256, KEPT_NOTHING);
+            head_place(&head, &memory, &m, 64, false);
             kv_cache prompt[16], own[64];
             sequence sequences[64 + 16];
             size_t group_of[64], rollout_of[64], rollouts = 0;
@@ -159,8 +163,7 @@ static void sampling_rows_have_the_bits_of_training_rows(void **state) {
             }
             for (size_t g = 0; g < count; g++) free(prompt[g].memory);
             for (size_t i = 0; i < rollouts; i++) free(own[i].memory);
-            head_free(&head);
-            activations_free(&a);
+            arena_free(&memory);
             recorder_stop(&c);
             packed_free(&pass);
             fixture_groups_free(groups, count);

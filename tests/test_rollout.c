@@ -38,7 +38,7 @@ static void generate(group_set *set, const model *m, size_t rows, size_t prompt_
     generator_options options = {.rows = rows, .longest_prompt = 32, .longest_response = LONGEST, .prompt_tokens = prompt_room};
     assert_ok(group_set_create(set, GROUPS, SIZE, 32, LONGEST));
     fill_prompts(set);
-    assert_ok(generator_create(&g, m, NULL, &options));
+    assert_ok(generator_create(&g, m, NULL, &options, NULL));
     assert_ok(generator_run(g, set->groups, GROUPS, &how, NULL, NULL));
     generator_free(g);
 }
@@ -81,7 +81,7 @@ static void sampled_log_probabilities_are_training_s_bit_for_bit(void **state) {
         packed_options options = {
             .leaf_rows = 64, .leaves_in_memory = 1, .longest_prompt = 32, .longest_response = LONGEST, .largest_group = SIZE};
         packed_pass pass;
-        assert_ok(packed_create(&pass, &m, &options));
+        assert_ok(packed_create(&pass, &m, &options, NULL));
         differing = 0;
         assert_ok(packed_visit(&pass, set.groups, GROUPS, NULL, how.temperature, compare, &set, NULL));
         assert_int_equal(differing, 0);
@@ -189,7 +189,7 @@ static void a_watch_can_interrupt(void **state) {
     generator_options options = {.rows = 4, .longest_prompt = 32, .longest_response = LONGEST};
     assert_ok(group_set_create(&set, GROUPS, SIZE, 32, LONGEST));
     fill_prompts(&set);
-    assert_ok(generator_create(&g, &m, NULL, &options));
+    assert_ok(generator_create(&g, &m, NULL, &options, NULL));
     assert_int_equal(generator_run(g, set.groups, GROUPS, &how, stop_at_once, NULL), STATUS_INTERRUPTED);
     group_set_clear(&set);
     assert_ok(generator_run(g, set.groups, GROUPS, &how, NULL, NULL)); // the generator is as good as new

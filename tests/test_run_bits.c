@@ -91,14 +91,14 @@ static void policy_open(policy *p, const model_config *shape, precision precisio
     }
     generator_options generation = {
         .rows = a->rows, .longest_prompt = LONGEST_PROMPT, .longest_response = LONGEST, .prompt_tokens = a->prompt_room};
-    assert_ok(generator_create(&p->generator, &p->model, NULL, &generation));
+    assert_ok(generator_create(&p->generator, &p->model, NULL, &generation, NULL));
     packed_options packed = {.leaf_rows = LEAF_ROWS,
                              .leaves_in_memory = a->leaves,
                              .longest_prompt = LONGEST_PROMPT,
                              .longest_response = LONGEST,
                              .largest_group = SIZE,
                              .backward = true};
-    assert_ok(packed_create(&p->pass, &p->model, &packed));
+    assert_ok(packed_create(&p->pass, &p->model, &packed, NULL));
     size_t total = p->model.table.total;
     p->m = calloc(total, sizeof *p->m), p->v = calloc(total, sizeof *p->v), p->gradients = calloc(total, sizeof *p->gradients);
     optimizer_segment whole = {.name = "all", .count = total, .decays = true};

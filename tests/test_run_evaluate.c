@@ -222,7 +222,7 @@ static void responses_do_not_depend_on_chunks_rows_or_threads(void **state) {
         bench_open(&b, test_rows, 1, arrangements[i].threads, more, 1);
         generator *g = NULL;
         generator_options room = {.rows = arrangements[i].rows, .longest_prompt = 64, .longest_response = 12};
-        if (room.rows) assert_ok(generator_create(&g, &b.lm.model, b.lm.tokenizer, &room));
+        if (room.rows) assert_ok(generator_create(&g, &b.lm.model, b.lm.tokenizer, &room, NULL));
         assert_ok(bench_run(&b, (evaluation_options){.step = 7, .chunk_rollouts = arrangements[i].chunk, .generator = g}));
         assert_int_equal(b.heard.count, 90);
         assert_same_heard(&reference.heard, &b.heard, 90);

@@ -68,8 +68,9 @@ static status generate(dsdr_model *m, const int32_t *const *prompts, const size_
         memcpy(set->groups[g].prompt_tokens, prompts[g], lengths[g] * sizeof **prompts);
     }
     generator *made;
-    TRY(generator_create(&made, &m->language.model, m->language.tokenizer, &options));
+    TRY(generator_create(&made, &m->language.model, m->language.tokenizer, &options, NULL));
     status code = generator_run(made, set->groups, set->capacity, how, given->watch, given->watch_context);
+    if (code == STATUS_OK) code = generator_write_texts(made, set->groups, set->capacity);
     generator_free(made);
     for (size_t i = 0; i < total && code == STATUS_OK; i++)
         code = take_rollout(&set->groups[i / set->size].rollouts[i % set->size], &rollouts[i]);

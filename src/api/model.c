@@ -164,7 +164,7 @@ static status plan_pass(dsdr_model *m, size_t prompt, size_t response, size_t gr
                                  .longest_response = larger(response, have->longest_response),
                                  .largest_group = larger(group_size, have->largest_group)};
     packed_free(&m->pass);
-    return packed_create(&m->pass, &m->language.model, &need);
+    return packed_create(&m->pass, &m->language.model, &need, NULL);
 }
 
 static void record(void *context, size_t group_index, size_t response, size_t position, float logp, float entropy, double *d_logp,

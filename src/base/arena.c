@@ -24,8 +24,20 @@ void arena_free(arena *a) {
 
 void *arena_take(arena *a, size_t bytes) {
     size_t size = arena_size(bytes);
+    if (!a->memory) {
+        a->used += size;
+        return NULL;
+    }
     if (size < bytes || size > a->capacity - a->used) return NULL;
     void *taken = a->memory + a->used;
     a->used += size;
     return taken;
+}
+
+void arena_touch(const arena *a) {
+    if (madvise(a->memory, a->capacity, MADV_POPULATE_WRITE) == 0) return;
+    for (size_t i = 0; i < a->capacity; i += 4096) { // a kernel before 5.14
+        volatile unsigned char *page = a->memory + i;
+        *page = *page;
+    }
 }

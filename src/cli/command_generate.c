@@ -198,7 +198,7 @@ static status answer(chat *c, char **text, size_t *length) {
     generator *g;
     group_set set = {0};
     stream out = {.stop = how.stop_count ? how.stop_strings[0] : NULL};
-    TRY(generator_create(&g, &c->lm.model, c->lm.tokenizer, &options));
+    TRY(generator_create(&g, &c->lm.model, c->lm.tokenizer, &options, NULL));
     status code = group_set_create(&set, 1, 1, c->prompt.count, how.longest_response);
     if (code == STATUS_OK) {
         group *one = set.groups;
@@ -206,6 +206,7 @@ static status answer(chat *c, char **text, size_t *length) {
         one->prompt_length = c->prompt.count;
         memcpy(one->prompt_tokens, c->prompt.ids, c->prompt.count * sizeof *c->prompt.ids);
         code = generator_run_streaming(g, one, &how, write_bytes, &out);
+        if (code == STATUS_OK) code = generator_write_texts(g, one, 1);
     }
     if (code == STATUS_OK) {
         rollout *response = &set.groups->rollouts[0];

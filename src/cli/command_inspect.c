@@ -158,7 +158,7 @@ static status tell_memory(report *r, const model_config *c, const parameter_tabl
                                        .longest_response = generation.longest_response,
                                        .largest_group = (size_t)s.rollout.n,
                                        .backward = true};
-        size_t generator = generator_bytes(&shell, &generation), machine = machine_bytes();
+        size_t generator = generator_bytes(&shell, NULL, &generation), machine = machine_bytes();
         size_t training =
             model_bytes(c, table, products, true) + 3 * table->total * sizeof(float) + generator + packed_bytes(&shell, &packed);
         put_text(o, "precision", precision_name(p));

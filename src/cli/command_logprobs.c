@@ -79,7 +79,7 @@ static status make_room(measurer *m, size_t longest_prompt, size_t longest_respo
                                     .longest_prompt = m->longest_prompt,
                                     .longest_response = m->longest_response,
                                     .largest_group = 1};
-    TRY(packed_create(&m->pass, &m->lm.model, &options));
+    TRY(packed_create(&m->pass, &m->lm.model, &options, NULL));
     m->has_pass = true;
     return STATUS_OK;
 }

@@ -19,34 +19,27 @@ static attention_shape tile_shape(const encoder_config *c) {
         .heads = ENCODER_QUERY_TILE, .kv_heads = 1, .width = c->head_width, .scale = 1.0f / sqrtf((float)c->head_width)};
 }
 
-// Takes `count` numbers of `bytes` each; with an arena that has no memory it only counts.
-static void *take(arena *a, size_t count, size_t bytes) {
-    if (a->memory) return arena_take(a, count * bytes);
-    a->used += arena_size(count * bytes);
-    return NULL;
-}
-
 static void place(encoder *e, arena *memory) {
     const encoder_config *c = &e->config;
     size_t rows = matmul_rows(e->capacity), number = precision_bytes(matmul_precision(e->products));
     attention_shape shape = tile_shape(c);
-    e->x = take(memory, rows * c->hidden, 4);
-    e->delta = take(memory, rows * c->hidden, 4);
-    e->qkv = take(memory, rows * 3 * c->hidden, 4);
-    e->wide = take(memory, rows * c->feed_forward, 4);
-    e->operand = take(memory, rows * c->hidden, number);
-    e->gated = take(memory, rows * c->feed_forward, number);
-    e->queries = take(memory, e->capacity * c->hidden, 4);
-    e->mixed = take(memory, e->capacity * c->hidden, number);
-    e->keys = take(memory, c->heads * attention_key_bytes(&shape, e->capacity), 1);
-    e->values = take(memory, c->heads * attention_value_bytes(&shape, e->capacity), 1);
-    e->units = take(memory, e->capacity / ENCODER_QUERY_TILE * c->heads, sizeof *e->units);
-    e->windows = take(memory, e->capacity / ATTENTION_LANES, sizeof *e->windows);
-    e->window_of_block = take(memory, e->capacity / ATTENTION_LANES, sizeof *e->window_of_block);
-    e->token = take(memory, e->capacity, sizeof *e->token);
-    e->position = take(memory, e->capacity, sizeof *e->position);
+    e->x = arena_take_array(memory, rows * c->hidden, 4);
+    e->delta = arena_take_array(memory, rows * c->hidden, 4);
+    e->qkv = arena_take_array(memory, rows * 3 * c->hidden, 4);
+    e->wide = arena_take_array(memory, rows * c->feed_forward, 4);
+    e->operand = arena_take_array(memory, rows * c->hidden, number);
+    e->gated = arena_take_array(memory, rows * c->feed_forward, number);
+    e->queries = arena_take_array(memory, e->capacity * c->hidden, 4);
+    e->mixed = arena_take_array(memory, e->capacity * c->hidden, number);
+    e->keys = arena_take_array(memory, c->heads * attention_key_bytes(&shape, e->capacity), 1);
+    e->values = arena_take_array(memory, c->heads * attention_value_bytes(&shape, e->capacity), 1);
+    e->units = arena_take_array(memory, e->capacity / ENCODER_QUERY_TILE * c->heads, sizeof *e->units);
+    e->windows = arena_take_array(memory, e->capacity / ATTENTION_LANES, sizeof *e->windows);
+    e->window_of_block = arena_take_array(memory, e->capacity / ATTENTION_LANES, sizeof *e->window_of_block);
+    e->token = arena_take_array(memory, e->capacity, sizeof *e->token);
+    e->position = arena_take_array(memory, e->capacity, sizeof *e->position);
     e->scratch_stride = attention_round(attention_scratch_floats(&shape, c->limit));
-    e->scratch = take(memory, e->scratch_stride * (size_t)matmul_threads(e->products), 4);
+    e->scratch = arena_take_array(memory, e->scratch_stride * (size_t)matmul_threads(e->products), 4);
 }
 
 // The tokens around every text: encoding nothing gives exactly these two.

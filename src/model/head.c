@@ -3,46 +3,19 @@
 
 #include <string.h>
 
-static void *take(arena *a, size_t count, size_t bytes) {
-    if (a->memory) return arena_take(a, count * bytes);
-    a->used += arena_size(count * bytes);
-    return NULL;
-}
-
-static void place(head_memory *h, arena *memory, const model *m, size_t rows, bool backward) {
+void head_place(head_memory *h, arena *memory, const model *m, size_t rows, bool backward) {
     const model_config *c = &m->config;
     size_t room = matmul_rows(rows), number = precision_bytes(matmul_precision(m->products));
-    h->rows = rows;
-    h->gathered = take(memory, room * c->hidden, 4);
-    h->normed = take(memory, room * c->hidden, number);
-    h->logits = take(memory, room * c->vocabulary, 4);
-    h->statistics = take(memory, rows, sizeof *h->statistics);
+    *h = (head_memory){.rows = rows};
+    h->gathered = arena_take_array(memory, room * c->hidden, 4);
+    h->normed = arena_take_array(memory, room * c->hidden, number);
+    h->logits = arena_take_array(memory, room * c->vocabulary, 4);
+    h->statistics = arena_take_array(memory, rows, sizeof *h->statistics);
     if (!backward) return;
-    h->d_gathered = take(memory, room * c->hidden, 4);
-    h->inverse = take(memory, rows, 4);
-    h->d_normed = take(memory, room * c->hidden, 4);
-    h->d_logits = take(memory, room * c->vocabulary, number);
-}
-
-size_t head_bytes(const model *m, size_t rows, bool backward) {
-    head_memory h;
-    arena counter = {0};
-    place(&h, &counter, m, rows, backward);
-    return counter.used;
-}
-
-status head_create(head_memory *h, const model *m, size_t rows, bool backward) {
-    *h = (head_memory){0};
-    TRY(arena_create(&h->memory, head_bytes(m, rows, backward), "the softmax head"));
-    arena memory = h->memory;
-    place(h, &memory, m, rows, backward);
-    h->memory = memory;
-    return STATUS_OK;
-}
-
-void head_free(head_memory *h) {
-    arena_free(&h->memory);
-    *h = (head_memory){0};
+    h->d_gathered = arena_take_array(memory, room * c->hidden, 4);
+    h->inverse = arena_take_array(memory, rows, 4);
+    h->d_normed = arena_take_array(memory, room * c->hidden, 4);
+    h->d_logits = arena_take_array(memory, room * c->vocabulary, number);
 }
 
 status head_logits(const model *m, head_memory *h, const float *hidden, const size_t *row, size_t count) {

@@ -14,7 +14,6 @@ enum { HEAD_BLOCK_ROWS = 256 }; // of one product at most: what model_self_test 
 typedef void (*head_objective)(void *context, size_t target, float logp, float entropy, double *d_logp, double *d_entropy);
 
 typedef struct head_memory {
-    arena memory;
     size_t rows;                             // of a block
     float *gathered, *d_gathered, *d_normed; // [rows, C]
     void *normed;                            // [rows, C] in the products' precision
@@ -24,10 +23,8 @@ typedef struct head_memory {
     float *inverse;                          // [rows] scratch of the norm
 } head_memory;
 
-// rows: at most HEAD_BLOCK_ROWS are useful.
-status head_create(head_memory *h, const model *m, size_t rows, bool backward);
-void head_free(head_memory *h);
-size_t head_bytes(const model *m, size_t rows, bool backward);
+// Takes it from `memory`. rows: at most HEAD_BLOCK_ROWS are useful. The caller checks that the arena was large enough.
+void head_place(head_memory *h, arena *memory, const model *m, size_t rows, bool backward);
 
 // Logits of rows row[0..count) (NULL: rows 0..count) of hidden[., C], count <= h->rows, into h->logits.
 status head_logits(const model *m, head_memory *h, const float *hidden, const size_t *row, size_t count);

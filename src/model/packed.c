@@ -7,87 +7,62 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 // ---- memory --------------------------------------------------------------------------------------------------------------
 
-static size_t leaf_capacity(const packed_options *o) {
-    return attention_round(larger(o->leaf_rows, larger(o->longest_prompt, o->longest_response)));
+static size_t leaf_capacity(const packed_options *o) { return attention_round(larger(o->leaf_rows, o->longest_response)); }
+
+// Prompts are in memory until all their rollouts are done: they get half as much.
+static size_t pack_rows(const packed_options *o) { return o->leaf_rows / 2; }
+static size_t pack_capacity(const packed_options *o) { return attention_round(larger(pack_rows(o), o->longest_prompt)); }
+
+static activations_kept kept(const packed_options *o, bool backward) {
+    return !backward ? KEPT_NOTHING : o->recompute ? KEPT_INPUTS : KEPT_ALL;
 }
 
-static size_t most_targets(const packed_options *o, size_t capacity) {
-    return larger(capacity, capacity / ATTENTION_LANES * o->largest_group);
+static void place_leaf(packed_leaf *leaf, arena *memory, const model *m, const packed_options *o, size_t capacity, size_t targets,
+                       bool backward) {
+    size_t sequences = capacity / ATTENTION_LANES;
+    activations_place(&leaf->activations, memory, m, capacity, o->longest_prompt + o->longest_response, kept(o, backward));
+    leaf->kv_memory = arena_take(memory, kv_cache_bytes(m, capacity));
+    leaf->caches = arena_take_array(memory, sequences, sizeof *leaf->caches);
+    leaf->sequences = arena_take_array(memory, sequences, sizeof *leaf->sequences);
+    leaf->token = arena_take_array(memory, capacity, 4);
+    leaf->sequence_of = arena_take_array(memory, capacity, 4);
+    leaf->index = arena_take_array(memory, capacity, 4);
+    leaf->target_row = arena_take_array(memory, capacity, sizeof(size_t));
+    leaf->target_first = arena_take_array(memory, capacity + 1, sizeof(size_t));
+    leaf->target_token = arena_take_array(memory, targets, 4);
+    leaf->targets = arena_take_array(memory, targets, sizeof *leaf->targets);
 }
 
-static void *take(arena *a, size_t count, size_t bytes) {
-    if (a->memory) return arena_take(a, count * bytes);
-    a->used += arena_size(count * bytes);
-    return NULL;
-}
-
-static void place_leaf(packed_leaf *leaf, arena *memory, const model *m, const packed_options *o) {
-    size_t capacity = leaf_capacity(o), sequences = capacity / ATTENTION_LANES, targets = most_targets(o, capacity);
-    leaf->kv_memory = take(memory, kv_cache_bytes(m, capacity), 1);
-    leaf->caches = take(memory, sequences, sizeof *leaf->caches);
-    leaf->sequences = take(memory, sequences, sizeof *leaf->sequences);
-    leaf->token = take(memory, capacity, 4);
-    leaf->sequence_of = take(memory, capacity, 4);
-    leaf->index = take(memory, capacity, 4);
-    leaf->target_row = take(memory, capacity, sizeof(size_t));
-    leaf->target_first = take(memory, capacity + 1, sizeof(size_t));
-    leaf->target_token = take(memory, targets, 4);
-    leaf->targets = take(memory, targets, sizeof *leaf->targets);
-}
-
-static void place(packed_pass *p, arena *memory, const model *m, const packed_options *o) {
-    size_t capacity = leaf_capacity(o);
-    p->leaves = take(memory, o->leaves_in_memory, sizeof *p->leaves);
-    place_leaf(&p->prompts, memory, m, o);
+static void place(packed_pass *p, arena *memory, const model *m, const packed_options *o, bool backward) {
+    size_t leaf = leaf_capacity(o), pack = pack_capacity(o);
+    p->leaves = arena_take_array(memory, o->leaves_in_memory, sizeof *p->leaves);
+    place_leaf(&p->prompts, memory, m, o, pack, pack / ATTENTION_LANES * o->largest_group, backward);
     for (size_t i = 0; i < o->leaves_in_memory; i++) {
         packed_leaf counted;
-        place_leaf(p->leaves ? &p->leaves[i] : &counted, memory, m, o);
+        place_leaf(p->leaves ? &p->leaves[i] : &counted, memory, m, o, leaf, leaf, backward);
     }
-    if (!o->backward) return;
-    p->prompt_gradients = take(memory, capacity / ATTENTION_LANES, sizeof *p->prompt_gradients);
-    p->prompt_gradient_memory = take(memory, kv_gradient_floats(&m->config, capacity), 4);
-}
-
-static size_t own_bytes(const model *m, const packed_options *o) {
-    packed_pass counted = {0};
-    arena counter = {0};
-    place(&counted, &counter, m, o);
-    return counter.used;
+    head_place(&p->head, memory, m, HEAD_BLOCK_ROWS, backward);
+    if (!backward) return;
+    backward_place(&p->backward, memory, m, larger(leaf, pack), o->longest_prompt,
+                   larger(o->longest_prompt, o->longest_response));
+    p->prompt_gradients = arena_take_array(memory, pack / ATTENTION_LANES, sizeof *p->prompt_gradients);
+    p->prompt_gradient_memory = arena_take_array(memory, kv_gradient_floats(&m->config, pack), 4);
 }
 
 size_t packed_bytes(const model *m, const packed_options *o) {
-    size_t capacity = leaf_capacity(o), longest = o->longest_prompt + o->longest_response;
-    size_t bytes = own_bytes(m, o) + (1 + o->leaves_in_memory) * activations_bytes(m, capacity, longest, o->backward);
-    bytes += head_bytes(m, HEAD_BLOCK_ROWS, o->backward);
-    return o->backward ? bytes + backward_bytes(m, capacity, o->longest_prompt, larger(o->longest_prompt, o->longest_response))
-                       : bytes;
+    packed_pass counted = {0};
+    arena counter = {0};
+    place(&counted, &counter, m, o, o->backward);
+    return counter.used;
 }
 
-status packed_create(packed_pass *p, const model *m, const packed_options *o) {
-    *p = (packed_pass){.options = *o, .model = m, .capacity = leaf_capacity(o)};
-    size_t longest = o->longest_prompt + o->longest_response;
-    status code = arena_create(&p->memory, own_bytes(m, o), "packed groups");
-    if (code == STATUS_OK) {
-        arena memory = p->memory;
-        place(p, &memory, m, o);
-        p->memory = memory;
-        code = activations_create(&p->prompts.activations, m, p->capacity, longest, o->backward);
-    }
-    for (size_t i = 0; i < o->leaves_in_memory && code == STATUS_OK; i++)
-        code = activations_create(&p->leaves[i].activations, m, p->capacity, longest, o->backward);
-    if (code == STATUS_OK) code = head_create(&p->head, m, HEAD_BLOCK_ROWS, o->backward);
-    if (code == STATUS_OK && o->backward)
-        code = backward_create(&p->backward, m, p->capacity, o->longest_prompt, larger(o->longest_prompt, o->longest_response));
-    if (code != STATUS_OK) packed_free(p);
-    return code;
+status packed_create(packed_pass *p, const model *m, const packed_options *o, arena *shared) {
+    *p = (packed_pass){.options = *o, .model = m, .shared = shared};
+    return shared ? STATUS_OK : arena_create(&p->own, packed_bytes(m, o), "the activations");
 }
 
 void packed_free(packed_pass *p) {
-    activations_free(&p->prompts.activations);
-    for (size_t i = 0; p->leaves && i < p->options.leaves_in_memory; i++) activations_free(&p->leaves[i].activations);
-    head_free(&p->head);
-    backward_free(&p->backward);
-    arena_free(&p->memory);
+    arena_free(&p->own);
     *p = (packed_pass){0};
 }
 
@@ -226,21 +201,18 @@ static status visit_rollouts(packed_pass *p, const walk *w, size_t from, size_t 
     return STATUS_OK;
 }
 
-status packed_visit(packed_pass *p, const group *groups, size_t count, const bool *active, float temperature,
-                    packed_objective objective, void *context, float *gradients) {
+static status visit_groups(packed_pass *p, walk *w, visit *v, float *gradients) {
     const model_config *c = &p->model->config;
-    walk w = {.groups = groups, .count = count, .active = active};
-    visit v = {.objective = objective, .context = context, .temperature = temperature};
-    kernel_mark(p->model->clock);
-    for (size_t g = 0; g < count; g++) TRY(check_group(p, &groups[g]));
+    const group *groups = w->groups;
+    size_t count = w->count;
     for (size_t from = 0; from < count;) {
         packed_leaf *prompts = &p->prompts;
-        size_t used = 0, gradient_tokens = 0, to = from, number = w.first_rollout;
+        size_t used = 0, gradient_tokens = 0, to = from, number = w->first_rollout;
         leaf_clear(prompts);
         for (; to < count; to++) {
             const group *g = &groups[to];
-            if (group_is_active(&w, g, number)) {
-                if (prompts->rows > 0 && used + attention_round(g->prompt_length) > p->options.leaf_rows) break;
+            if (group_is_active(w, g, number)) {
+                if (prompts->rows > 0 && used + attention_round(g->prompt_length) > pack_rows(&p->options)) break;
                 kv_gradient *gradient = NULL;
                 if (gradients) {
                     gradient = &p->prompt_gradients[prompts->sequence_count];
@@ -251,18 +223,35 @@ status packed_visit(packed_pass *p, const group *groups, size_t count, const boo
                 }
                 leaf_add_tokens(prompts, p->model, &used, g->prompt_tokens, g->prompt_length, NULL, NULL, gradient);
                 for (size_t r = 0; r < g->size; r++)
-                    if (is_active(&w, number + r))
-                        leaf_add_target(prompts, prompts->rows - 1, to, r, 0, g->rollouts[r].tokens[0]);
+                    if (is_active(w, number + r)) leaf_add_target(prompts, prompts->rows - 1, to, r, 0, g->rollouts[r].tokens[0]);
             }
             number += g->size;
         }
         if (prompts->rows > 0) {
             TRY(leaf_forward(p, prompts));
-            TRY(visit_rollouts(p, &w, from, to, &v, gradients));
-            TRY(leaf_finish(p, prompts, &v, gradients));
+            TRY(visit_rollouts(p, w, from, to, v, gradients));
+            TRY(leaf_finish(p, prompts, v, gradients));
         }
-        w.first_rollout = number;
+        w->first_rollout = number;
         from = to;
     }
     return STATUS_OK;
+}
+
+status packed_visit(packed_pass *p, const group *groups, size_t count, const bool *active, float temperature,
+                    packed_objective objective, void *context, float *gradients) {
+    walk w = {.groups = groups, .count = count, .active = active};
+    visit v = {.objective = objective, .context = context, .temperature = temperature};
+    kernel_mark(p->model->clock);
+    for (size_t g = 0; g < count; g++) TRY(check_group(p, &groups[g]));
+    arena *memory = p->shared ? p->shared : &p->own;
+    size_t mark = memory->used, needed = packed_bytes(p->model, &p->options);
+    if (needed > memory->capacity - mark)
+        return status_set(STATUS_FAILED, "packed groups need %zu bytes, and %zu are left of what was planned", needed,
+                          memory->capacity - mark);
+    if (gradients && !p->options.backward) return status_set(STATUS_FAILED, "gradients in a pass planned without");
+    place(p, memory, p->model, &p->options, gradients != NULL);
+    status code = visit_groups(p, &w, &v, gradients);
+    arena_reset(memory, mark);
+    return code;
 }

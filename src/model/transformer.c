@@ -26,109 +26,67 @@ static widths widths_of(const model_config *c) {
     return (widths){.hidden = c->hidden, .query = q, .key = k, .qkv = q + 2 * k, .feed_forward = c->feed_forward};
 }
 
-// Takes `count` numbers of `bytes` each; with an arena that has no memory it only counts.
-static void *take(arena *a, size_t count, size_t bytes) {
-    if (a->memory) return arena_take(a, count * bytes);
-    a->used += arena_size(count * bytes);
-    return NULL;
-}
-
-static void place_activations(activations *a, arena *memory, const model *m) {
+void activations_place(activations *a, arena *memory, const model *m, size_t capacity, size_t longest, activations_kept kept) {
     const model_config *c = &m->config;
     widths w = widths_of(c);
-    size_t rows = a->capacity, number = precision_bytes(matmul_precision(m->products));
+    size_t rows = matmul_rows(capacity), number = precision_bytes(matmul_precision(m->products));
     attention_shape shape = model_attention(m);
-    a->layers = take(memory, c->layers, sizeof *a->layers);
-    size_t sets = a->keep ? c->layers : 1;
-    for (size_t l = 0; l < sets; l++) {
-        layer_activations x = {.input = take(memory, rows * w.hidden, 4),
-                               .attention_in = take(memory, rows * w.hidden, number),
-                               .qkv = take(memory, rows * w.qkv, 4),
-                               .attention_out = take(memory, rows * w.query, number),
-                               .statistics = take(memory, rows * c->heads * 2, 4),
-                               .middle = take(memory, rows * w.hidden, 4),
-                               .feed_forward_in = take(memory, rows * w.hidden, number),
-                               .gate_up = take(memory, rows * 2 * w.feed_forward, 4),
-                               .feed_forward_out = take(memory, rows * w.feed_forward, number)};
-        if (!a->layers) continue;
-        a->layers[l] = x;
-        for (size_t k = 1; !a->keep && k < c->layers; k++) a->layers[k] = x;
+    *a = (activations){.capacity = rows, .longest = longest, .kept = kept};
+    a->layers = arena_take_array(memory, c->layers, sizeof *a->layers);
+    layer_activations x;
+    for (size_t l = 0; l < c->layers; l++) {
+        if (l == 0 || kept != KEPT_NOTHING) x.input = arena_take_array(memory, rows * w.hidden, 4);
+        if (l == 0 || kept == KEPT_ALL) {
+            x.qkv = arena_take_array(memory, rows * w.qkv, 4);
+            x.attention_out = arena_take_array(memory, rows * w.query, number);
+            x.statistics = kept == KEPT_NOTHING ? NULL : arena_take_array(memory, rows * c->heads * 2, 4);
+            x.middle = arena_take_array(memory, rows * w.hidden, 4);
+            x.gate_up = arena_take_array(memory, rows * 2 * w.feed_forward, 4);
+        }
+        if (a->layers) a->layers[l] = x;
     }
-    a->output = take(memory, rows * w.hidden, 4);
-    a->delta = take(memory, rows * w.hidden, 4);
-    a->rotated = take(memory, rows * (w.query + w.key), 4);
-    a->angles = take(memory, rows * c->head_width, 4);
-    a->position = take(memory, rows, sizeof *a->position);
-    a->attention_rows = take(memory, rows, sizeof *a->attention_rows);
-    a->scratch_stride = attention_round(attention_scratch_floats(&shape, a->longest));
-    a->scratch = take(memory, a->scratch_stride * (size_t)matmul_threads(m->products), 4);
+    a->output = arena_take_array(memory, rows * w.hidden, 4);
+    a->normed = arena_take_array(memory, rows * w.hidden, number);
+    a->gated = arena_take_array(memory, rows * w.feed_forward, number);
+    a->delta = arena_take_array(memory, rows * w.hidden, 4);
+    a->rotated = arena_take_array(memory, rows * (w.query + w.key), 4);
+    a->angles = arena_take_array(memory, rows * c->head_width, 4);
+    a->position = arena_take_array(memory, rows, sizeof *a->position);
+    a->attention_rows = arena_take_array(memory, rows, sizeof *a->attention_rows);
+    a->scratch_stride = attention_round(attention_scratch_floats(&shape, longest));
+    a->scratch = arena_take_array(memory, a->scratch_stride * (size_t)matmul_threads(m->products), 4);
 }
 
-size_t activations_bytes(const model *m, size_t capacity, size_t longest, bool keep) {
-    activations a = {.capacity = matmul_rows(capacity), .longest = longest, .keep = keep};
-    arena counter = {0};
-    place_activations(&a, &counter, m);
-    return counter.used;
-}
-
-status activations_create(activations *a, const model *m, size_t capacity, size_t longest, bool keep) {
-    *a = (activations){.capacity = matmul_rows(capacity), .longest = longest, .keep = keep};
-    TRY(arena_create(&a->memory, activations_bytes(m, capacity, longest, keep), "the activations"));
-    arena memory = a->memory;
-    place_activations(a, &memory, m);
-    a->memory = memory;
-    return STATUS_OK;
-}
-
-void activations_free(activations *a) {
-    arena_free(&a->memory);
-    *a = (activations){0};
-}
-
-static void place_backward(backward_memory *b, arena *memory, const model *m, size_t capacity, size_t longest_prefix,
-                           size_t longest_own) {
+void backward_place(backward_memory *b, arena *memory, const model *m, size_t capacity, size_t longest_prefix,
+                    size_t longest_own) {
     widths w = widths_of(&m->config);
     attention_shape shape = model_attention(m);
     size_t rows = matmul_rows(capacity), number = precision_bytes(matmul_precision(m->products));
     size_t widest = 2 * w.feed_forward > w.qkv ? 2 * w.feed_forward : w.qkv;
     if (w.hidden > widest) widest = w.hidden;
-    b->d_stream = take(memory, rows * w.hidden, 4);
-    b->inverse = take(memory, rows, 4);
-    b->d_normed = take(memory, rows * w.hidden, 4);
-    b->d_wide = take(memory, rows * w.feed_forward, 4);
-    b->d_attention = take(memory, rows * w.query, 4);
-    b->d_query = take(memory, rows * w.query, 4);
-    b->d_key = take(memory, rows * w.key, 4);
-    b->d_value = take(memory, rows * w.key, 4);
-    b->d_qkv = take(memory, rows * w.qkv, 4);
-    b->d_number = take(memory, rows * widest, number);
-    b->blocks = take(memory, rows, sizeof *b->blocks);
+    b->d_stream = arena_take_array(memory, rows * w.hidden, 4);
+    b->inverse = arena_take_array(memory, rows, 4);
+    b->d_normed = arena_take_array(memory, rows * w.hidden, 4);
+    b->d_wide = arena_take_array(memory, rows * w.feed_forward, 4);
+    b->d_attention = arena_take_array(memory, rows * w.query, 4);
+    b->d_query = arena_take_array(memory, rows * w.query, 4);
+    b->d_key = arena_take_array(memory, rows * w.key, 4);
+    b->d_value = arena_take_array(memory, rows * w.key, 4);
+    b->d_qkv = arena_take_array(memory, rows * w.qkv, 4);
+    b->d_number = arena_take_array(memory, rows * widest, number);
+    b->blocks = arena_take_array(memory, rows, sizeof *b->blocks);
     b->scratch_stride = attention_round(attention_backward_scratch_floats(&shape, longest_prefix, longest_own));
-    b->scratch = take(memory, b->scratch_stride * (size_t)matmul_threads(m->products), 4);
-}
-
-size_t backward_bytes(const model *m, size_t capacity, size_t longest_prefix, size_t longest_own) {
-    backward_memory b;
-    arena counter = {0};
-    place_backward(&b, &counter, m, capacity, longest_prefix, longest_own);
-    return counter.used;
-}
-
-status backward_create(backward_memory *b, const model *m, size_t capacity, size_t longest_prefix, size_t longest_own) {
-    *b = (backward_memory){0};
-    TRY(arena_create(&b->memory, backward_bytes(m, capacity, longest_prefix, longest_own), "the backward"));
-    arena memory = b->memory;
-    place_backward(b, &memory, m, capacity, longest_prefix, longest_own);
-    b->memory = memory;
-    return STATUS_OK;
-}
-
-void backward_free(backward_memory *b) {
-    arena_free(&b->memory);
-    *b = (backward_memory){0};
+    b->scratch = arena_take_array(memory, b->scratch_stride * (size_t)matmul_threads(m->products), 4);
 }
 
 // ---- attention block -----------------------------------------------------------------------------------------------------
+
+// a->normed = the norm of a layer's input.
+static void norm_input(const model *m, size_t layer, activations *a, size_t rows) {
+    rmsnorm_forward(a->normed, a->layers[layer].input, m->parameters + m->table.layers[layer].attention_norm,
+                    (float)m->config.norm_eps, rows, m->config.hidden, matmul_precision(m->products));
+    kernel_lap(m->clock, KERNEL_NORMS);
+}
 
 static rotation layer_rotation(const model *m, size_t layer) {
     const model_config *c = &m->config;
@@ -157,7 +115,7 @@ static void store_keys_values(const model *m, size_t layer, activations *a, cons
     }
 }
 
-// attention_in is in place: the norm of the layer's input belongs to whoever made the input.
+// a->normed holds the norm of the layer's input, which belongs to whoever made the input, and then that of the layer's middle.
 static status attention_layer_forward(const model *m, size_t layer, activations *a, const row_batch *batch,
                                       const layer_activations *x) {
     const model_config *c = &m->config;
@@ -166,19 +124,19 @@ static status attention_layer_forward(const model *m, size_t layer, activations 
     attention_shape shape = model_attention(m);
     precision p = matmul_precision(m->products);
     size_t rows = batch->rows, stride = w.query + w.key;
-    TRY(linear_forward(m->products, &m->layers[layer].qkv, x->qkv, x->attention_in, rows));
+    TRY(linear_forward(m->products, &m->layers[layer].qkv, x->qkv, a->normed, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
     if (c->qkv_bias) bias_forward(x->qkv, m->parameters + o->qkv_bias, rows, w.qkv);
     rotation turn = layer_rotation(m, layer);
     rotation_forward(&turn, a->rotated, x->qkv, a->angles, rows);
     store_keys_values(m, layer, a, batch, x->qkv);
     kernel_lap(m->clock, KERNEL_ROTATION);
-    attention_forward(&shape, x->attention_out, a->keep ? x->statistics : NULL, a->rotated, stride, a->attention_rows, rows,
-                      a->scratch, a->scratch_stride, p);
+    attention_forward(&shape, x->attention_out, x->statistics, a->rotated, stride, a->attention_rows, rows, a->scratch,
+                      a->scratch_stride, p);
     kernel_lap(m->clock, KERNEL_ATTENTION);
     TRY(linear_forward(m->products, &m->layers[layer].output, a->delta, x->attention_out, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
-    residual_norm_forward(x->feed_forward_in, x->middle, x->input, a->delta, m->parameters + o->feed_forward_norm,
+    residual_norm_forward(a->normed, x->middle, x->input, a->delta, m->parameters + o->feed_forward_norm,
                           (float)c->norm_eps, rows, w.hidden, p);
     kernel_lap(m->clock, KERNEL_NORMS);
     return STATUS_OK;
@@ -218,8 +176,8 @@ static size_t gather_blocks(const model *m, size_t layer, backward_memory *b, co
     return count;
 }
 
-static status attention_layer_backward(const model *m, size_t layer, const activations *a, backward_memory *b,
-                                       const row_batch *batch, float *gradients) {
+static status attention_layer_backward(const model *m, size_t layer, activations *a, backward_memory *b, const row_batch *batch,
+                                       float *gradients) {
     const model_config *c = &m->config;
     const layer_offsets *o = &m->table.layers[layer];
     const layer_activations *x = &a->layers[layer];
@@ -244,7 +202,8 @@ static status attention_layer_backward(const model *m, size_t layer, const activ
     if (c->qkv_bias) bias_backward(gradients + o->qkv_bias, b->d_qkv, rows, w.qkv);
     numbers_round(b->d_number, b->d_qkv, rows * w.qkv, p);
     kernel_lap(m->clock, KERNEL_ROTATION);
-    TRY(linear_backward_weight(m->products, w.qkv, w.hidden, gradients + o->qkv, b->d_number, x->attention_in, rows));
+    norm_input(m, layer, a, rows);
+    TRY(linear_backward_weight(m->products, w.qkv, w.hidden, gradients + o->qkv, b->d_number, a->normed, rows));
     TRY(linear_backward_input(m->products, &m->layers[layer].qkv, b->d_normed, b->d_number, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
     rmsnorm_backward(b->d_stream, b->d_number, gradients + o->attention_norm, b->d_normed, x->input,
@@ -255,20 +214,26 @@ static status attention_layer_backward(const model *m, size_t layer, const activ
 
 // ---- feed-forward block --------------------------------------------------------------------------------------------------
 
-// feed_forward_in is in place. The output is the next layer's input, and its norm goes with it.
+// a->normed holds the norm of the layer's middle.
+static status gate_up_forward(const model *m, size_t layer, activations *a, size_t rows) {
+    TRY(linear_forward(m->products, &m->layers[layer].gate_up, a->layers[layer].gate_up, a->normed, rows));
+    kernel_lap(m->clock, KERNEL_PRODUCTS);
+    return STATUS_OK;
+}
+
+// As above. The output is the next layer's input, and its norm goes with it.
 static status feed_forward_forward(const model *m, size_t layer, activations *a, size_t rows) {
     const model_config *c = &m->config;
     const layer_activations *x = &a->layers[layer];
     precision p = matmul_precision(m->products);
-    TRY(linear_forward(m->products, &m->layers[layer].gate_up, x->gate_up, x->feed_forward_in, rows));
-    kernel_lap(m->clock, KERNEL_PRODUCTS);
-    swiglu_forward(x->feed_forward_out, x->gate_up, rows, c->feed_forward, p);
+    TRY(gate_up_forward(m, layer, a, rows));
+    swiglu_forward(a->gated, x->gate_up, rows, c->feed_forward, p);
     kernel_lap(m->clock, KERNEL_ACTIVATION);
-    TRY(linear_forward(m->products, &m->layers[layer].down, a->delta, x->feed_forward_out, rows));
+    TRY(linear_forward(m->products, &m->layers[layer].down, a->delta, a->gated, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
     if (layer + 1 < c->layers) {
         const layer_activations *next = &a->layers[layer + 1];
-        residual_norm_forward(next->attention_in, next->input, x->middle, a->delta,
+        residual_norm_forward(a->normed, next->input, x->middle, a->delta,
                               m->parameters + m->table.layers[layer + 1].attention_norm, (float)c->norm_eps, rows, c->hidden, p);
     } else {
         add_forward(a->output, x->middle, a->delta, rows, c->hidden);
@@ -277,21 +242,24 @@ static status feed_forward_forward(const model *m, size_t layer, activations *a,
     return STATUS_OK;
 }
 
-static status feed_forward_backward(const model *m, size_t layer, const activations *a, backward_memory *b, size_t rows,
+static status feed_forward_backward(const model *m, size_t layer, activations *a, backward_memory *b, size_t rows,
                                     float *gradients) {
     const model_config *c = &m->config;
     const layer_offsets *o = &m->table.layers[layer];
     const layer_activations *x = &a->layers[layer];
     precision p = matmul_precision(m->products);
     // output = middle + W_down swiglu(W_gate_up norm(middle))
-    TRY(linear_backward_weight(m->products, c->hidden, c->feed_forward, gradients + o->down, b->d_number, x->feed_forward_out,
-                               rows));
+    swiglu_forward(a->gated, x->gate_up, rows, c->feed_forward, p);
+    kernel_lap(m->clock, KERNEL_ACTIVATION);
+    TRY(linear_backward_weight(m->products, c->hidden, c->feed_forward, gradients + o->down, b->d_number, a->gated, rows));
     TRY(linear_backward_input(m->products, &m->layers[layer].down, b->d_wide, b->d_number, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
     swiglu_backward(b->d_number, b->d_wide, x->gate_up, rows, c->feed_forward, p);
     kernel_lap(m->clock, KERNEL_ACTIVATION);
-    TRY(linear_backward_weight(m->products, 2 * c->feed_forward, c->hidden, gradients + o->gate_up, b->d_number,
-                               x->feed_forward_in, rows));
+    rmsnorm_forward(a->normed, x->middle, m->parameters + o->feed_forward_norm, (float)c->norm_eps, rows, c->hidden, p);
+    kernel_lap(m->clock, KERNEL_NORMS);
+    TRY(linear_backward_weight(m->products, 2 * c->feed_forward, c->hidden, gradients + o->gate_up, b->d_number, a->normed,
+                               rows));
     TRY(linear_backward_input(m->products, &m->layers[layer].gate_up, b->d_normed, b->d_number, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
     rmsnorm_backward(b->d_stream, b->d_number, gradients + o->feed_forward_norm, b->d_normed, x->middle,
@@ -319,9 +287,7 @@ status transformer_forward(const model *m, activations *a, const row_batch *batc
     kernel_lap(m->clock, KERNEL_ROTATION);
     embedding_forward(a->layers[0].input, m->parameters + m->table.embedding, batch->token, batch->rows, c->hidden);
     kernel_lap(m->clock, KERNEL_EMBEDDING);
-    rmsnorm_forward(a->layers[0].attention_in, a->layers[0].input, m->parameters + m->table.layers[0].attention_norm,
-                    (float)c->norm_eps, batch->rows, c->hidden, matmul_precision(m->products));
-    kernel_lap(m->clock, KERNEL_NORMS);
+    norm_input(m, 0, a, batch->rows);
     for (size_t l = 0; l < c->layers; l++) {
         TRY(attention_layer_forward(m, l, a, batch, &a->layers[l]));
         TRY(feed_forward_forward(m, l, a, batch->rows));
@@ -334,11 +300,19 @@ status transformer_forward(const model *m, activations *a, const row_batch *batc
     return STATUS_OK;
 }
 
-status transformer_backward(const model *m, const activations *a, backward_memory *b, const row_batch *batch, float *gradients) {
+// Makes again what a layer's forward left when only its input was kept. Keys and values are stored once more, the same.
+static status recompute_layer(const model *m, size_t layer, activations *a, const row_batch *batch) {
+    norm_input(m, layer, a, batch->rows);
+    TRY(attention_layer_forward(m, layer, a, batch, &a->layers[layer]));
+    return gate_up_forward(m, layer, a, batch->rows);
+}
+
+status transformer_backward(const model *m, activations *a, backward_memory *b, const row_batch *batch, float *gradients) {
     // d_number is d_stream as the next product wants it; each half of a layer leaves it so for the one before.
     numbers_round(b->d_number, b->d_stream, batch->rows * m->config.hidden, matmul_precision(m->products));
     kernel_lap(m->clock, KERNEL_NORMS);
     for (size_t l = m->config.layers; l-- > 0;) {
+        if (a->kept == KEPT_INPUTS) TRY(recompute_layer(m, l, a, batch));
         TRY(feed_forward_backward(m, l, a, b, batch->rows, gradients));
         TRY(attention_layer_backward(m, l, a, b, batch, gradients));
     }

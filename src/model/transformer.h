@@ -46,25 +46,29 @@ typedef struct row_batch {
     const sequence *sequences;
 } row_batch;
 
+// What a forward keeps for the backward. What row kernels can make again (norms, rotation, SwiGLU) is never kept.
+typedef enum activations_kept {
+    KEPT_NOTHING, // no backward will follow
+    KEPT_INPUTS,  // each layer's input; the backward computes the rest of a layer again, to the same bits
+    KEPT_ALL,
+} activations_kept;
+
 typedef struct layer_activations {
     float *input;        // [B, C] the residual stream before the layer
-    void *attention_in;  // [B, C] normed, in the products' precision
     float *qkv;          // [B, (H + 2K) D] before head norms and rotation
-    void *attention_out; // [B, H D]
-    float *statistics;   // [B, H, 2]
+    void *attention_out; // [B, H D] in the products' precision
+    float *statistics;   // [B, H, 2]; NULL without backward
     float *middle;       // [B, C] the residual stream between attention and feed-forward
-    void *feed_forward_in;
-    float *gate_up; // [B, 2F]
-    void *feed_forward_out;
+    float *gate_up;      // [B, 2F]
 } layer_activations;
 
-// Memory of a forward over at most `capacity` rows. With keep, each layer has its own activations; else all share one set.
+// Working memory of a forward over at most `capacity` rows. What is not kept is one place that all layers share.
 typedef struct activations {
-    arena memory;
     size_t capacity, longest; // rows; longest sequence that a row may see
-    bool keep;
+    activations_kept kept;
     layer_activations *layers; // [config.layers]
     float *output;             // [B, C] after the last layer, before the final norm
+    void *normed, *gated;      // [B, C], [B, F] operands of products
     float *delta, *rotated, *angles;
     int32_t *position;
     attention_row *attention_rows;
@@ -72,17 +76,14 @@ typedef struct activations {
     size_t scratch_stride;
 } activations;
 
-// `capacity` rows are rounded up as products want it. Planned, taken once, never grown.
-status activations_create(activations *a, const model *m, size_t capacity, size_t longest, bool keep);
-void activations_free(activations *a);
-size_t activations_bytes(const model *m, size_t capacity, size_t longest, bool keep);
+// Takes it from `memory`; `capacity` rows are rounded up as products want it. The caller checks that the arena was large enough.
+void activations_place(activations *a, arena *memory, const model *m, size_t capacity, size_t longest, activations_kept kept);
 
 // Computes batch->rows rows into a->output and appends their keys and values to their sequences' own runs (own->length grows).
 status transformer_forward(const model *m, activations *a, const row_batch *batch);
 
-// Memory of a backward over at most `capacity` rows.
+// Working memory of a backward over at most `capacity` rows.
 typedef struct backward_memory {
-    arena memory;
     float *d_stream, *d_normed, *d_wide, *d_attention, *d_query, *d_key, *d_value, *d_qkv;
     float *inverse; // [B] scratch of norms
     void *d_number; // an operand of products
@@ -91,13 +92,12 @@ typedef struct backward_memory {
     size_t scratch_stride;
 } backward_memory;
 
-status backward_create(backward_memory *b, const model *m, size_t capacity, size_t longest_prefix, size_t longest_own);
-void backward_free(backward_memory *b);
-size_t backward_bytes(const model *m, size_t capacity, size_t longest_prefix, size_t longest_own);
+void backward_place(backward_memory *b, arena *memory, const model *m, size_t capacity, size_t longest_prefix,
+                    size_t longest_own);
 
-// The way back through transformer_forward, with the activations it kept. On entry b->d_stream[B, C] is the gradient by
-// a->output; it is consumed. gradients [table.total] +=: all parameters but the final norm and, untied, the head. Each sequence's
-// rows must start at index 0 and be complete.
-status transformer_backward(const model *m, const activations *a, backward_memory *b, const row_batch *batch, float *gradients);
+// The way back through transformer_forward of the same batch, with the activations it kept. On entry b->d_stream[B, C] is the
+// gradient by a->output; it is consumed. gradients [table.total] +=: all parameters but the final norm and, untied, the head.
+// Each sequence's rows must start at index 0 and be complete.
+status transformer_backward(const model *m, activations *a, backward_memory *b, const row_batch *batch, float *gradients);
 
 #endif

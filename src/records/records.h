@@ -20,6 +20,7 @@ typedef struct problem {
 typedef enum finish_reason {
     FINISH_STOP,   // an end token or a stop string
     FINISH_LENGTH, // cut at the token limit
+    FINISH_NONE,   // it is being sampled
 } finish_reason;
 
 // One sampled response.
@@ -29,7 +30,8 @@ typedef struct rollout {
     float *logp;     // [T] log-probability of each token under softmax(logits / temperature), recorded when sampled
     float *entropy;  // [T] entropy of that distribution, natural logarithm
     finish_reason finish;
-    char *text; // [text_length] decoded, without special tokens, cut before a stop string; NUL-terminated
+    size_t shown; // bytes of its tokens that are its text: without special tokens, up to a stop string
+    char *text;   // [text_length] these, made valid UTF-8; NUL-terminated
     size_t text_length;
 } rollout;
 

@@ -6,38 +6,42 @@
 #include <string.h>
 #include <time.h>
 
-enum { PREFILL_ROWS = 512 };
+enum { PREFILL_ROWS = 512, PREFILL_GROUPS = 64 };
 
-// A rollout on its way: it has its first token from the moment its prompt is computed.
+// A rollout in a row.
 typedef struct running {
     size_t group, rollout;
     size_t prompt; // slot of its prompt's cache
     kv_cache own;
 } running;
 
+// The prompt of an admitted group, with the rollouts that have their first token and wait for a row.
 typedef struct prompt_slot {
     kv_cache cache;
-    size_t waiting; // rollouts of the group that have not ended
+    size_t group;
+    size_t next;    // the first rollout that has not been seated
+    size_t running; // rollouts that have not ended
 } prompt_slot;
 
 struct generator {
     const model *model;
     const tokenizer *tokenizer;
     generator_options options;
-    arena memory;
+    arena own, *shared;
+    size_t capacity; // rows of a forward
+    generator_statistics totals;
+    // During a run:
     activations activations;
     head_memory head;
-    size_t capacity; // rows of a forward
     unsigned char *prompt_memory, *own_memory;
     size_t prompt_bytes;  // of prompt_memory
     prompt_slot *prompts; // [rows]
     running *rows;        // [rows] in use: the first `used`
-    sequence *sequences;  // [rows + rows]
+    sequence *sequences;  // [rows]
     int32_t *token, *sequence_of, *index;
-    int32_t *order; // [threads][V] scratch of filtered sampling
-    buffer *texts;  // decoded bytes, one for each rollout of the call; grown as needed
-    size_t text_count;
-    generator_statistics totals;
+    int32_t *order;       // [threads][V] scratch of filtered sampling
+    size_t longest_token; // bytes
+    char *window;         // [GENERATOR_STOP_BYTES + 2 longest_token] the end of a text, in which stop strings are looked for
 };
 
 static double seconds_now(void) {
@@ -50,12 +54,6 @@ static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 // ---- memory --------------------------------------------------------------------------------------------------------------
 
-static void *take(arena *a, size_t count, size_t bytes) {
-    if (a->memory) return arena_take(a, count * bytes);
-    a->used += arena_size(count * bytes);
-    return NULL;
-}
-
 static size_t forward_capacity(const generator_options *o) {
     size_t most = o->longest_prompt > PREFILL_ROWS ? o->longest_prompt : PREFILL_ROWS;
     return o->rows > most ? o->rows : most;
@@ -67,61 +65,56 @@ static size_t prompt_tokens(const generator_options *o) {
     return longest * smaller(o->rows, 64);
 }
 
+static size_t longest_token(const tokenizer *t) {
+    size_t longest = 0, length = 0;
+    for (size_t i = 0; t && i < tokenizer_vocabulary_size(t); i++)
+        if (tokenizer_token_bytes(t, (int32_t)i, &length) && length > longest) longest = length;
+    return longest;
+}
+
 static void place(generator *g, arena *memory) {
     const generator_options *o = &g->options;
     const model_config *c = &g->model->config;
+    g->capacity = forward_capacity(o);
+    activations_place(&g->activations, memory, g->model, g->capacity, o->longest_prompt + o->longest_response, KEPT_NOTHING);
+    head_place(&g->head, memory, g->model, o->rows, false);
     g->prompt_bytes = kv_cache_bytes(g->model, prompt_tokens(o));
-    g->prompt_memory = take(memory, g->prompt_bytes, 1);
-    g->own_memory = take(memory, o->rows * kv_cache_bytes(g->model, attention_round(o->longest_response)), 1);
-    g->prompts = take(memory, o->rows, sizeof *g->prompts);
-    g->rows = take(memory, o->rows, sizeof *g->rows);
-    g->sequences = take(memory, 2 * o->rows, sizeof *g->sequences);
-    g->token = take(memory, g->capacity, 4);
-    g->sequence_of = take(memory, g->capacity, 4);
-    g->index = take(memory, g->capacity, 4);
-    g->order = take(memory, c->vocabulary * (size_t)matmul_threads(g->model->products), 4);
+    g->prompt_memory = arena_take(memory, g->prompt_bytes);
+    g->own_memory = arena_take_array(memory, o->rows, kv_cache_bytes(g->model, attention_round(o->longest_response)));
+    g->prompts = arena_take_array(memory, o->rows, sizeof *g->prompts);
+    g->rows = arena_take_array(memory, o->rows, sizeof *g->rows);
+    g->sequences = arena_take_array(memory, o->rows > PREFILL_GROUPS ? o->rows : PREFILL_GROUPS, sizeof *g->sequences);
+    g->token = arena_take_array(memory, g->capacity, 4);
+    g->sequence_of = arena_take_array(memory, g->capacity, 4);
+    g->index = arena_take_array(memory, g->capacity, 4);
+    g->order = arena_take_array(memory, c->vocabulary * (size_t)matmul_threads(g->model->products), 4);
+    g->longest_token = longest_token(g->tokenizer);
+    g->window = arena_take(memory, GENERATOR_STOP_BYTES + 2 * g->longest_token);
 }
 
-static size_t own_bytes(const model *m, const generator_options *o) {
-    generator counted = {.model = m, .options = *o, .capacity = forward_capacity(o)};
+size_t generator_bytes(const model *m, const tokenizer *t, const generator_options *o) {
+    generator counted = {.model = m, .tokenizer = t, .options = *o};
     arena counter = {0};
     place(&counted, &counter);
     return counter.used;
 }
 
-size_t generator_bytes(const model *m, const generator_options *o) {
-    return own_bytes(m, o) + activations_bytes(m, forward_capacity(o), o->longest_prompt + o->longest_response, false) +
-           head_bytes(m, o->rows, false);
-}
-
-status generator_create(generator **out, const model *m, const tokenizer *t, const generator_options *options) {
+status generator_create(generator **out, const model *m, const tokenizer *t, const generator_options *options, arena *shared) {
     *out = NULL;
     generator *g = calloc(1, sizeof *g);
     if (!g) return status_set(STATUS_NO_MEMORY, "out of memory");
-    *g = (generator){.model = m, .tokenizer = t, .options = *options, .capacity = forward_capacity(options)};
-    status code = arena_create(&g->memory, own_bytes(m, options), "the caches of generation");
-    if (code == STATUS_OK) {
-        arena memory = g->memory;
-        place(g, &memory);
-        g->memory = memory;
-        code = activations_create(&g->activations, m, g->capacity, options->longest_prompt + options->longest_response, false);
-    }
-    if (code == STATUS_OK) code = head_create(&g->head, m, options->rows, false);
-    if (code != STATUS_OK) {
-        generator_free(g);
-        return code;
-    }
-    *out = g;
-    return STATUS_OK;
+    *g = (generator){.model = m, .tokenizer = t, .options = *options, .shared = shared};
+    status code = shared ? STATUS_OK : arena_create(&g->own, generator_bytes(m, t, options), "generation");
+    if (code == STATUS_OK)
+        *out = g;
+    else
+        free(g);
+    return code;
 }
 
 void generator_free(generator *g) {
     if (!g) return;
-    for (size_t i = 0; i < g->text_count; i++) buffer_free(&g->texts[i]);
-    free(g->texts);
-    head_free(&g->head);
-    activations_free(&g->activations);
-    arena_free(&g->memory);
+    arena_free(&g->own);
     free(g);
 }
 
@@ -135,11 +128,10 @@ typedef struct work {
     group *groups;
     size_t count;
     const sampling *how;
-    size_t *first_text;                    // [count] number of the group's first rollout
-    size_t next_group, prompts;            // groups not yet admitted; prompt slots of this call
-    size_t *ready, ready_head, ready_tail; // rollouts (numbered over the call) with a first token, waiting for a row
-    size_t *prompt_of;                     // [count] slot of an admitted group
-    size_t used;                           // rows in use
+    size_t longest_stop;        // bytes
+    size_t next_group, prompts; // groups not yet admitted; prompt slots of this call
+    size_t seated_group, ready; // the first group with rollouts to seat; rollouts that wait for a row
+    size_t used;                // rows in use
     size_t finished, tokens;
     generator_stream stream;
     void *stream_context;
@@ -173,76 +165,106 @@ static bool is_end(const sampling *how, int32_t token) {
     return false;
 }
 
-// The first place at or after `from` where a stop string begins; text->length if there is none.
-static size_t find_stop(const sampling *how, const buffer *text, size_t from) {
-    size_t found = text->length;
-    for (size_t i = 0; i < how->stop_count; i++) {
-        size_t length = strlen(how->stop_strings[i]);
-        size_t start = from > length ? from - length : 0;
-        const char *at = length && text->length >= start + length
-                             ? memmem(text->data + start, text->length - start, how->stop_strings[i], length)
-                             : NULL;
-        if (at && (size_t)(at - text->data) < found) found = (size_t)(at - text->data);
-    }
-    return found;
+// The bytes that token `at` of a rollout adds to its text, NULL where it adds none.
+static const char *text_of(const generator *g, const rollout *r, size_t at, size_t *length) {
+    *length = 0;
+    if (!g->tokenizer || tokenizer_is_special(g->tokenizer, r->tokens[at])) return NULL;
+    return tokenizer_token_bytes(g->tokenizer, r->tokens[at], length);
 }
 
-// Takes note of the token just drawn; *ended tells whether the response is complete.
-static status advance(work *w, size_t group_index, size_t rollout_index, bool *ended) {
-    const tokenizer *t = w->g->tokenizer;
-    struct rollout *r = &w->groups[group_index].rollouts[rollout_index];
-    buffer *text = &w->g->texts[w->first_text[group_index] + rollout_index];
-    int32_t token = r->tokens[r->length++];
-    w->tokens++;
-    bool end = is_end(w->how, token);
-    size_t before = text->length, visible = before;
-    if (!end && t && !tokenizer_is_special(t, token)) {
-        size_t length = 0;
-        const char *bytes = tokenizer_token_bytes(t, token, &length);
-        if (bytes) TRY(buffer_append(text, bytes, length));
-        visible = find_stop(w->how, text, before);
-        if (w->stream && visible > before) w->stream(w->stream_context, text->data + before, visible - before);
+// Where in the text, `length` bytes with those of the last token, the first stop string begins; `length` if there is none. It
+// cannot end before the last token: then it would have been found earlier.
+static size_t find_stop(const work *w, const rollout *r, size_t length, size_t added) {
+    const sampling *how = w->how;
+    if (w->longest_stop == 0 || added == 0) return length;
+    size_t most = smaller(length, w->longest_stop - 1 + added), have = 0, piece;
+    char *end = w->g->window + GENERATOR_STOP_BYTES + 2 * w->g->longest_token;
+    for (size_t t = r->length; have < most && t-- > 0;) {
+        const char *bytes = text_of(w->g, r, t, &piece);
+        if (bytes) memcpy(end - have - piece, bytes, piece);
+        have += piece;
     }
-    bool stopped = visible < text->length;
-    *ended = end || stopped || r->length >= w->how->longest_response;
-    if (!*ended) return STATUS_OK;
+    const char *from = end - most, *found = end;
+    for (size_t i = 0; i < how->stop_count; i++) {
+        const char *at = memmem(from, most, how->stop_strings[i], strlen(how->stop_strings[i]));
+        if (at && at < found) found = at;
+    }
+    return length - (size_t)(end - found);
+}
+
+// Takes note of the token just drawn and returns whether the response is complete.
+static bool advance(work *w, size_t group_index, size_t rollout_index) {
+    struct rollout *r = &w->groups[group_index].rollouts[rollout_index];
+    size_t last = r->length++, added = 0, before = r->shown;
+    w->tokens++;
+    bool end = is_end(w->how, r->tokens[last]), stopped = false;
+    if (!end) {
+        const char *bytes = text_of(w->g, r, last, &added);
+        r->shown = find_stop(w, r, before + added, added);
+        stopped = r->shown < before + added;
+        if (w->stream && r->shown > before) w->stream(w->stream_context, bytes, r->shown - before);
+    }
+    if (!end && !stopped && r->length < w->how->longest_response) return false;
     r->finish = end || stopped ? FINISH_STOP : FINISH_LENGTH;
-    buffer clean = {0};
-    TRY(text_make_valid(&clean, buffer_text(text), visible));
-    r->text = clean.data, r->text_length = clean.length;
     w->finished++;
+    return true;
+}
+
+static status write_text(const generator *g, rollout *r, buffer *scratch) {
+    buffer valid = {0};
+    buffer_clear(scratch);
+    for (size_t t = 0, length; t < r->length && scratch->length < r->shown; t++) {
+        const char *bytes = text_of(g, r, t, &length);
+        if (bytes) TRY(buffer_append(scratch, bytes, length));
+    }
+    status code = text_make_valid(&valid, buffer_text(scratch), r->shown);
+    if (code != STATUS_OK) {
+        buffer_free(&valid);
+        return code;
+    }
+    free(r->text);
+    r->text = valid.data, r->text_length = valid.length;
     return STATUS_OK;
+}
+
+status generator_write_texts(const generator *g, group *groups, size_t count) {
+    buffer scratch = {0};
+    status code = STATUS_OK;
+    for (size_t i = 0; i < count; i++)
+        for (size_t r = 0; r < groups[i].size && code == STATUS_OK; r++) code = write_text(g, &groups[i].rollouts[r], &scratch);
+    buffer_free(&scratch);
+    return code;
 }
 
 // ---- prompts -------------------------------------------------------------------------------------------------------------
 
 static size_t free_prompt(const work *w) {
     for (size_t i = 0; i < w->prompts; i++)
-        if (w->g->prompts[i].waiting == 0) return i;
+        if (w->g->prompts[i].running == 0) return i;
     return SIZE_MAX;
 }
 
 // Computes the prompts of as many waiting groups as fit one forward, and draws the first token of all their rollouts.
 static status prefill(work *w) {
     generator *g = w->g;
-    size_t rows = 0, admitted[64], last_row[64], count = 0;
-    while (w->next_group < w->count && count < 64 && count < g->head.rows) {
+    size_t rows = 0, slots[PREFILL_GROUPS], last_row[PREFILL_GROUPS], count = 0;
+    while (w->next_group < w->count && count < PREFILL_GROUPS && count < g->head.rows) {
         group *of = &w->groups[w->next_group];
         size_t slot = free_prompt(w);
         if (slot == SIZE_MAX || (count > 0 && rows + of->prompt_length > g->capacity)) break;
         if (of->prompt_length == 0 || of->prompt_length > g->options.longest_prompt)
             return status_set(STATUS_FAILED, "a prompt of %zu tokens in a generation planned for 1 to %zu", of->prompt_length,
                               g->options.longest_prompt);
-        g->prompts[slot].waiting = of->size;
-        g->prompts[slot].cache.length = 0;
-        g->sequences[count] = (sequence){.own = &g->prompts[slot].cache};
+        prompt_slot *prompt = &g->prompts[slot];
+        prompt->cache.length = 0;
+        prompt->group = w->next_group++, prompt->next = 0, prompt->running = of->size;
+        g->sequences[count] = (sequence){.own = &prompt->cache};
         for (size_t t = 0; t < of->prompt_length; t++, rows++) {
             g->token[rows] = of->prompt_tokens[t];
             g->sequence_of[rows] = (int32_t)count;
             g->index[rows] = (int32_t)t;
         }
-        w->prompt_of[w->next_group] = slot;
-        admitted[count] = w->next_group++;
+        slots[count] = slot;
         last_row[count++] = rows - 1;
     }
     row_batch batch = {.rows = rows, .token = g->token, .sequence = g->sequence_of, .index = g->index, .sequences = g->sequences};
@@ -250,17 +272,16 @@ static status prefill(work *w) {
     TRY(head_logits(g->model, &g->head, g->activations.output, last_row, count));
     g->totals.prompt_tokens += rows;
     for (size_t i = 0; i < count; i++) {
-        group *of = &w->groups[admitted[i]];
+        prompt_slot *prompt = &g->prompts[slots[i]];
+        group *of = &w->groups[prompt->group];
         for (size_t r = 0; r < of->size; r++) {
-            of->rollouts[r].length = 0;
-            buffer_clear(&g->texts[w->first_text[admitted[i]] + r]);
-            draw(w, g->head.logits + i * g->model->config.vocabulary, admitted[i], r, 0, g->order);
-            bool ended;
-            TRY(advance(w, admitted[i], r, &ended));
-            if (ended)
-                g->prompts[w->prompt_of[admitted[i]]].waiting--;
+            of->rollouts[r].length = of->rollouts[r].shown = 0;
+            of->rollouts[r].finish = FINISH_NONE;
+            draw(w, g->head.logits + i * g->model->config.vocabulary, prompt->group, r, 0, g->order);
+            if (advance(w, prompt->group, r))
+                prompt->running--;
             else
-                w->ready[w->ready_tail++] = w->first_text[admitted[i]] + r;
+                w->ready++;
         }
     }
     kernel_lap(g->model->clock, KERNEL_SOFTMAX);
@@ -269,24 +290,24 @@ static status prefill(work *w) {
 
 // ---- decoding ------------------------------------------------------------------------------------------------------------
 
-static size_t group_of_text(const work *w, size_t text) {
-    size_t low = 0, high = w->count - 1;
-    while (low < high) {
-        size_t middle = (low + high + 1) / 2;
-        if (w->first_text[middle] <= text)
-            low = middle;
-        else
-            high = middle - 1;
-    }
-    return low;
+// The slot of the first admitted group that has a rollout to seat; w->ready > 0.
+static prompt_slot *first_ready(work *w) {
+    for (;; w->seated_group++)
+        for (size_t i = 0; i < w->prompts; i++) {
+            prompt_slot *prompt = &w->g->prompts[i];
+            const group *of = &w->groups[w->seated_group];
+            if (prompt->group != w->seated_group) continue;
+            while (prompt->next < of->size && of->rollouts[prompt->next].finish != FINISH_NONE) prompt->next++;
+            if (prompt->next < of->size) return prompt;
+        }
 }
 
 static void fill_rows(work *w) {
     generator *g = w->g;
-    while (w->used < g->options.rows && w->ready_head < w->ready_tail) {
-        size_t text = w->ready[w->ready_head++], group_index = group_of_text(w, text);
+    for (; w->used < g->options.rows && w->ready > 0; w->ready--) {
+        prompt_slot *prompt = first_ready(w);
         running *row = &g->rows[w->used++];
-        row->group = group_index, row->rollout = text - w->first_text[group_index], row->prompt = w->prompt_of[group_index];
+        row->group = prompt->group, row->rollout = prompt->next++, row->prompt = (size_t)(prompt - g->prompts);
         row->own.length = 0; // its memory is the row's, whoever sat there before
     }
 }
@@ -314,13 +335,11 @@ static status decode_step(work *w) {
     g->totals.decode_steps++;
     g->totals.half_empty_steps += used * 2 < g->options.rows;
     for (size_t i = 0; i < w->used;) {
-        bool ended;
-        TRY(advance(w, g->rows[i].group, g->rows[i].rollout, &ended));
-        if (!ended) {
+        if (!advance(w, g->rows[i].group, g->rows[i].rollout)) {
             i++;
             continue;
         }
-        g->prompts[g->rows[i].prompt].waiting--;
+        g->prompts[g->rows[i].prompt].running--;
         // The last row moves into the gap; caches change places so that each keeps its memory. It has not been advanced yet.
         running gone = g->rows[i];
         g->rows[i] = g->rows[--w->used];
@@ -334,29 +353,25 @@ static status decode_step(work *w) {
 
 static status work_start(work *w) {
     generator *g = w->g;
-    size_t texts = 0, longest = 1;
-    w->first_text = malloc((w->count + 1) * sizeof *w->first_text);
-    w->prompt_of = malloc((w->count + 1) * sizeof *w->prompt_of);
-    if (!w->first_text || !w->prompt_of) return status_set(STATUS_NO_MEMORY, "out of memory");
-    for (size_t i = 0; i < w->count; i++) {
-        w->first_text[i] = texts;
-        texts += w->groups[i].size;
-        if (w->groups[i].prompt_length > longest) longest = w->groups[i].prompt_length;
-    }
-    w->ready = malloc((texts + 1) * sizeof *w->ready);
-    if (!w->ready) return status_set(STATUS_NO_MEMORY, "out of memory");
-    if (texts > g->text_count) {
-        buffer *grown = realloc(g->texts, texts * sizeof *grown);
-        if (!grown) return status_set(STATUS_NO_MEMORY, "out of memory");
-        memset(grown + g->text_count, 0, (texts - g->text_count) * sizeof *grown);
-        g->texts = grown, g->text_count = texts;
+    const sampling *how = w->how;
+    if (how->longest_response == 0 || how->longest_response > g->options.longest_response)
+        return status_set(STATUS_FAILED, "responses of %zu tokens in a generation planned for %zu", how->longest_response,
+                          g->options.longest_response);
+    for (size_t i = 0; i < how->stop_count; i++) {
+        size_t length = strlen(how->stop_strings[i]);
+        if (length > GENERATOR_STOP_BYTES)
+            return status_set(STATUS_INVALID, "a stop string of %zu bytes; there is room for %d", length, GENERATOR_STOP_BYTES);
+        if (length > w->longest_stop) w->longest_stop = length;
     }
     // Prompt slots are as long as this call's longest prompt needs.
+    size_t longest = 1;
+    for (size_t i = 0; i < w->count; i++)
+        if (w->groups[i].prompt_length > longest) longest = w->groups[i].prompt_length;
     size_t slot = attention_round(longest), bytes = kv_cache_bytes(g->model, slot);
     w->prompts = smaller(g->prompt_bytes / bytes, g->options.rows);
     if (w->prompts == 0) return status_set(STATUS_FAILED, "a prompt of %zu tokens does not fit the caches", longest);
     for (size_t i = 0; i < w->prompts; i++)
-        g->prompts[i] = (prompt_slot){.cache = {.memory = g->prompt_memory + i * bytes, .capacity = slot}};
+        g->prompts[i] = (prompt_slot){.cache = {.memory = g->prompt_memory + i * bytes, .capacity = slot}, .group = SIZE_MAX};
     size_t own = attention_round(g->options.longest_response);
     for (size_t i = 0; i < g->options.rows; i++)
         g->rows[i].own = (kv_cache){.memory = g->own_memory + i * kv_cache_bytes(g->model, own), .capacity = own};
@@ -365,11 +380,9 @@ static status work_start(work *w) {
 
 static status work_loop(work *w, generator_watch watch, void *context) {
     generator *g = w->g;
-    while (w->next_group < w->count || w->used > 0 || w->ready_head < w->ready_tail) {
+    while (w->next_group < w->count || w->used > 0 || w->ready > 0) {
         double start = seconds_now();
-        while (w->next_group < w->count && w->used + (w->ready_tail - w->ready_head) < g->options.rows &&
-               free_prompt(w) != SIZE_MAX)
-            TRY(prefill(w));
+        while (w->next_group < w->count && w->used + w->ready < g->options.rows && free_prompt(w) != SIZE_MAX) TRY(prefill(w));
         fill_rows(w);
         double filled = seconds_now();
         g->totals.prefill_seconds += filled - start;
@@ -382,13 +395,17 @@ static status work_loop(work *w, generator_watch watch, void *context) {
 }
 
 static status run(work *w, generator_watch watch, void *context) {
+    generator *g = w->g;
     if (w->count == 0) return STATUS_OK;
-    if (w->how->longest_response == 0 || w->how->longest_response > w->g->options.longest_response)
-        return status_set(STATUS_FAILED, "responses of %zu tokens in a generation planned for %zu", w->how->longest_response,
-                          w->g->options.longest_response);
+    arena *memory = g->shared ? g->shared : &g->own;
+    size_t mark = memory->used, needed = generator_bytes(g->model, g->tokenizer, &g->options);
+    if (needed > memory->capacity - mark)
+        return status_set(STATUS_FAILED, "generation needs %zu bytes, and %zu are left of what was planned", needed,
+                          memory->capacity - mark);
+    place(g, memory);
     status code = work_start(w);
     if (code == STATUS_OK) code = work_loop(w, watch, context);
-    free(w->first_text), free(w->prompt_of), free(w->ready);
+    arena_reset(memory, mark);
     return code;
 }
 

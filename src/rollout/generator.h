@@ -40,16 +40,23 @@ typedef struct generator_options {
     size_t prompt_tokens; // room for prompt caches; 0: as many as `rows` prompts, at most 64, of the longest kind
 } generator_options;
 
-status generator_create(generator **out, const model *m, const tokenizer *t, const generator_options *options);
+enum { GENERATOR_STOP_BYTES = 1024 }; // the longest stop string
+
+// Each run takes its memory from `shared` (borrowed), which must then have generator_bytes() to give, and gives it back; with
+// NULL the generator has an arena of its own. t may be NULL where there are no stop strings and no texts.
+status generator_create(generator **out, const model *m, const tokenizer *t, const generator_options *options, arena *shared);
 void generator_free(generator *g);
-size_t generator_bytes(const model *m, const generator_options *options);
+size_t generator_bytes(const model *m, const tokenizer *t, const generator_options *options);
 
 // Called between decoding steps with the number of finished rollouts and of tokens so far; returning true stops the generation.
 typedef bool (*generator_watch)(void *context, size_t finished, size_t tokens);
 
-// Fills the rollouts of all groups (prompt tokens and room given; rollout[].text is allocated, free it with group_set_clear or
-// free()). STATUS_INTERRUPTED when `watch` asked to stop: the groups then hold nothing usable. watch may be NULL.
+// Fills the rollouts of all groups (prompt tokens and room given) but for their texts. Allocates nothing. STATUS_INTERRUPTED when
+// `watch` asked to stop: the groups then hold nothing usable. watch may be NULL.
 status generator_run(generator *g, group *groups, size_t count, const sampling *how, generator_watch watch, void *context);
+
+// Makes rollout[].text of finished groups; a text from before is freed. Free with group_set_clear or free().
+status generator_write_texts(const generator *g, group *groups, size_t count);
 
 // Called with the bytes of each token of the one rollout as it appears (chat).
 typedef void (*generator_stream)(void *context, const char *bytes, size_t length);

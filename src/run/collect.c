@@ -59,10 +59,6 @@ static status generate(trainer *t, size_t first, size_t count) {
         one->serial = t->run.state.position++;
         one->prompt_length = prompt->count;
         memcpy(one->prompt_tokens, prompt->ids, prompt->count * sizeof *prompt->ids);
-        for (size_t r = 0; r < one->size; r++) {
-            free(one->rollouts[r].text);
-            one->rollouts[r].text = NULL;
-        }
     }
     sampling how = {.seed = (uint64_t)s->trainer.seed,
                     .purpose = RANDOM_SAMPLE_TRAIN,
@@ -73,7 +69,8 @@ static status generate(trainer *t, size_t first, size_t count) {
                     .end_count = s->rollout.ignore_eos ? 0 : t->run.lm.stop_count,
                     .stop_strings = (const char *const *)s->rollout.stop.items,
                     .stop_count = s->rollout.stop.count};
-    return generator_run(t->generator, b->set.groups + first, count, &how, NULL, NULL);
+    TRY(generator_run(t->generator, b->set.groups + first, count, &how, NULL, NULL));
+    return generator_write_texts(t->generator, b->set.groups + first, count);
 }
 
 // ---- scoring -------------------------------------------------------------------------------------------------------------

@@ -91,8 +91,9 @@ static status make_generator(generator **out, const evaluation_options *o, const
     generator_options options = {.rows = rollouts < MOST_ROWS ? rollouts : MOST_ROWS,
                                  .longest_prompt = prompts->longest,
                                  .longest_response = (size_t)o->settings->data.max_response_length};
-    while (options.rows > 1 && generator_bytes(&o->lm->model, &options) > generator_budget) options.rows = (options.rows + 1) / 2;
-    return generator_create(out, &o->lm->model, o->lm->tokenizer, &options);
+    while (options.rows > 1 && generator_bytes(&o->lm->model, o->lm->tokenizer, &options) > generator_budget)
+        options.rows = (options.rows + 1) / 2;
+    return generator_create(out, &o->lm->model, o->lm->tokenizer, &options, NULL);
 }
 
 static status take_room(work *w) {
@@ -169,7 +170,8 @@ static status sample(work *w, size_t first, size_t count) {
                     .end_count = w->o->lm->stop_count,
                     .stop_strings = (const char *const *)s->rollout.stop.items,
                     .stop_count = s->rollout.stop.count};
-    return generator_run(w->generator, w->set.groups, count, &how, watch, w);
+    TRY(generator_run(w->generator, w->set.groups, count, &how, watch, w));
+    return generator_write_texts(w->generator, w->set.groups, count);
 }
 
 // ---- judging and counting ------------------------------------------------------------------------------------------------

@@ -120,7 +120,8 @@
     X(M, INT, seed, "data.seed", "null", "[0, 9007199254740991]", NULL, ALTERS, "Seed of that order; null: trainer.seed.")
 
 #define SETTINGS_MODEL(X, M) \
-    X(M, TEXT, path, "actor_rollout_ref.model.path", "", NULL, "~/models/deepseek-llm-7b-chat", ALTERS, "The model: a Hugging Face folder or a GGUF file.")
+    X(M, TEXT, path, "actor_rollout_ref.model.path", "", NULL, "~/models/deepseek-llm-7b-chat", ALTERS, "The model: a Hugging Face folder or a GGUF file.") \
+    X(M, BOOL, enable_gradient_checkpointing, "actor_rollout_ref.model.enable_gradient_checkpointing", "false", NULL, "true", FREE, "Keep only each layer's input in training and compute the rest again on the way back: less memory, more time, the same bits.")
 
 #define SETTINGS_ACTOR(X, M) \
     X(M, INT, ppo_mini_batch_size, "actor_rollout_ref.actor.ppo_mini_batch_size", "null", "[1, 1000000]", "256", ALTERS, "Prompts of an optimizer step; null: data.train_batch_size, one optimizer step a training step.") \

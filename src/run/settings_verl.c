@@ -56,7 +56,6 @@ const verl_key verl_keys[] = {
     // model
     IGNORED(MODEL "use_shm"),
     IGNORED(MODEL "trust_remote_code"),
-    IGNORED(MODEL "enable_gradient_checkpointing"),
     IGNORED(MODEL "enable_activation_offload"),
     IGNORED(MODEL "use_remove_padding"),
     IGNORED(MODEL "use_liger"),

@@ -72,17 +72,22 @@ static status open_memory(trainer *t) {
     generator_options generation = {.rows = rollouts < DECODE_ROWS ? rollouts : DECODE_ROWS,
                                     .longest_prompt = held_out > longest_prompt ? held_out : longest_prompt,
                                     .longest_response = (size_t)s->data.max_response_length};
-    TRY(generator_create(&t->generator, &t->run.lm.model, t->run.lm.tokenizer, &generation));
     packed_options packed = {.leaf_rows = (size_t)s->trainer.leaf_rows,
                              .leaves_in_memory = 1,
                              .longest_prompt = longest_prompt,
                              .longest_response = (size_t)s->data.max_response_length,
                              .largest_group = (size_t)s->rollout.n,
-                             .backward = true};
+                             .backward = true,
+                             .recompute = s->model.enable_gradient_checkpointing};
     if (s->actor.ppo_micro_batch_size > 0) // responses in memory at once, in whole leaves
         packed.leaves_in_memory =
             1 + (size_t)(s->actor.ppo_micro_batch_size - 1) * (size_t)s->data.max_response_length / packed.leaf_rows;
-    TRY(packed_create(&t->pass, &t->run.lm.model, &packed));
+    const model *m = &t->run.lm.model;
+    const tokenizer *tokens = t->run.lm.tokenizer;
+    size_t sampling = generator_bytes(m, tokens, &generation), learning = packed_bytes(m, &packed);
+    TRY(arena_create(&t->activations, sampling > learning ? sampling : learning, "caches and activations"));
+    TRY(generator_create(&t->generator, m, tokens, &generation, &t->activations));
+    TRY(packed_create(&t->pass, m, &packed, &t->activations));
     TRY(training_open_optimizer(&t->run));
     t->with_diversity = options_need_diversity(s);
     TRY(scorer_open(&t->scorer, s, options_threads(s), t->with_diversity, t->run.options->helper));
@@ -194,6 +199,7 @@ static void close_all(training *run) {
     scorer_close(&t->scorer);
     packed_free(&t->pass);
     generator_free(t->generator);
+    arena_free(&t->activations);
     prompt_set_free(&t->prompts), prompt_set_free(&t->validation_prompts);
     prompt_order_free(&t->order);
     problem_set_free(&t->train), problem_set_free(&t->validation);

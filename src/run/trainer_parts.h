@@ -41,6 +41,7 @@ typedef struct trainer {
     bool think_open;
     generator *generator;
     packed_pass pass;
+    arena activations; // sampling and training take turns in it
     scorer scorer;
     bool with_diversity;
     step_batch batch;

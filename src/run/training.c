@@ -48,11 +48,10 @@ status training_open_model(training *t) {
 status training_open_optimizer(training *t) {
     const parameter_table *table = &t->lm.model.table;
     size_t bytes = table->total * sizeof(float);
-    TRY(arena_create(&t->moments_memory, 2 * arena_size(bytes), "the optimizer's moments"));
-    TRY(arena_create(&t->gradient_memory, arena_size(bytes), "the gradients"));
-    t->m = arena_take(&t->moments_memory, bytes);
-    t->v = arena_take(&t->moments_memory, bytes);
-    t->gradients = arena_take(&t->gradient_memory, bytes);
+    TRY(arena_create(&t->optimizer_memory, 3 * arena_size(bytes), "gradients and moments"));
+    t->m = arena_take(&t->optimizer_memory, bytes);
+    t->v = arena_take(&t->optimizer_memory, bytes);
+    t->gradients = arena_take(&t->optimizer_memory, bytes);
     optimizer_segment *segments = calloc(table->count, sizeof *segments);
     if (!segments) return status_set(STATUS_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < table->count; i++)
@@ -376,7 +375,7 @@ static void close_training(training *t) {
     run_metrics_free(&t->metrics);
     record_close(t->record);
     optimizer_free(&t->optimizer);
-    arena_free(&t->moments_memory), arena_free(&t->gradient_memory);
+    arena_free(&t->optimizer_memory);
     t->kind->close(t);
     language_model_close(&t->lm);
     matmul_free(t->products);

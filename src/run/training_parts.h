@@ -43,7 +43,7 @@ struct training {
     matmul *products;
     language_model lm;
     optimizer optimizer;
-    arena moments_memory, gradient_memory;
+    arena optimizer_memory; // both moments and the gradients
     float *m, *v, *gradients; // in the layout of the model's parameter table
     record *record;
     run_logger *logger;
