@@ -42,6 +42,14 @@ static void place(encoder *e, arena *memory) {
     e->scratch = arena_take_array(memory, e->scratch_stride * (size_t)matmul_threads(e->products), 4);
 }
 
+// Decides on the capacity and says what place() will take for it.
+static size_t working_bytes(encoder *e, size_t rows) {
+    arena counter = {0};
+    e->capacity = attention_round(rows > e->config.limit ? rows : e->config.limit);
+    place(e, &counter);
+    return counter.used;
+}
+
 // The tokens around every text: encoding nothing gives exactly these two.
 static status read_ends(encoder *e, const char *folder) {
     token_list *list = &e->pieces;
@@ -60,11 +68,15 @@ static status open_parts(encoder *e, const char *folder, size_t rows) {
     TRY(tokenizer_load(&e->words, folder));
     TRY(read_ends(e, folder));
     TRY(encoder_weights_read(e, folder));
-    e->capacity = attention_round(rows > e->config.limit ? rows : e->config.limit);
-    arena counter = {0};
-    place(e, &counter);
-    TRY(arena_create(&e->memory, counter.used, "the encoder's working memory"));
+    TRY(arena_create(&e->memory, working_bytes(e, rows), "the encoder's working memory"));
     place(e, &e->memory);
+    return STATUS_OK;
+}
+
+status encoder_measure(size_t *bytes, matmul *products, const char *folder, size_t rows) {
+    encoder e = {.products = products};
+    TRY(encoder_config_read(&e.config, folder));
+    *bytes = encoder_weights_bytes(&e) + working_bytes(&e, rows);
     return STATUS_OK;
 }
 

@@ -29,6 +29,9 @@ typedef enum encoder_long {
 status encoder_open(encoder **out, matmul *products, const char *folder, size_t rows);
 void encoder_close(encoder *e); // NULL is fine
 
+// Bytes that an encoder opened so would hold; reads its configuration only.
+status encoder_measure(size_t *bytes, matmul *products, const char *folder, size_t rows);
+
 // ENCODER_LONG_CUT from the start.
 void encoder_set_long(encoder *e, encoder_long how);
 

@@ -356,7 +356,7 @@ static status check_surplus(const reader *r) {
                       weights_file_path(r->file), weights_count(r->file) - allowed - r->used);
 }
 
-static size_t weights_bytes(const encoder *e) {
+size_t encoder_weights_bytes(const encoder *e) {
     const encoder_config *c = &e->config;
     size_t width = c->hidden, vector = arena_size(width * 4);
     size_t layer = linear_bytes(e->products, 3 * width, width) + linear_bytes(e->products, width, width) +
@@ -385,7 +385,7 @@ status encoder_weights_read(encoder *e, const char *folder) {
     size_t widest = c->feed_forward > 3 * c->hidden ? c->feed_forward : 3 * c->hidden;
     reader r = {.e = e, .file = file, .staging = malloc(widest * c->hidden * sizeof(float))};
     status code = r.staging ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory");
-    if (code == STATUS_OK) code = arena_create(&e->weights, weights_bytes(e), "the encoder's weights");
+    if (code == STATUS_OK) code = arena_create(&e->weights, encoder_weights_bytes(e), "the encoder's weights");
     if (code == STATUS_OK) {
         e->layers = arena_take(&e->weights, c->layers * sizeof(encoder_layer));
         code = read_all(&r);

@@ -64,6 +64,7 @@ struct encoder {
 
 // config.json, sentence_bert_config.json, modules.json and the configs they name.
 status encoder_config_read(encoder_config *c, const char *folder);
+size_t encoder_weights_bytes(const encoder *e);
 // Takes e->weights and fills it from model.safetensors.
 status encoder_weights_read(encoder *e, const char *folder);
 

@@ -121,10 +121,17 @@ static status open_tokenizer(language_model *lm, const char *path) {
     return gather_stops(lm);
 }
 
-status language_model_open(language_model *lm, matmul *products, const char *path, bool trainable) {
+status language_model_describe(language_model *lm, matmul *products, const char *path) {
     *lm = (language_model){.path = text_copy(path, strlen(path))};
-    status code = lm->path ? model_load(&lm->model, products, path, trainable) : status_set(STATUS_NO_MEMORY, "out of memory");
+    status code = lm->path ? model_describe(&lm->model, products, path) : status_set(STATUS_NO_MEMORY, "out of memory");
     if (code == STATUS_OK) code = open_tokenizer(lm, path);
+    if (code != STATUS_OK) language_model_close(lm);
+    return code;
+}
+
+status language_model_open(language_model *lm, matmul *products, const char *path, bool trainable) {
+    TRY(language_model_describe(lm, products, path));
+    status code = model_read(&lm->model, path, trainable);
     if (code != STATUS_OK) language_model_close(lm);
     return code;
 }

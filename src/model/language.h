@@ -20,6 +20,10 @@ typedef struct language_model {
 status language_model_open(language_model *lm, matmul *products, const char *path, bool trainable);
 void language_model_close(language_model *lm);
 
+// All of it but the weights: enough for prompts, and to tell how much memory the model needs. model_read(&lm->model, path, ...)
+// brings the weights.
+status language_model_describe(language_model *lm, matmul *products, const char *path);
+
 // Replaces the parameters by those of a checkpoint folder that language_model_save wrote for the same config, and packs them.
 status language_model_read_parameters(language_model *lm, const char *folder);
 

@@ -174,14 +174,12 @@ size_t model_bytes(const model_config *config, const parameter_table *table, con
     return table->total * sizeof(float) + packed_weights_bytes(config, products, trainable);
 }
 
-// Everything but the values: table, memory, places of the packed weights.
-static status build(model *m, matmul *products, bool trainable) {
+// Memory of a described model and the places of its packed weights.
+static status take_memory(model *m, bool trainable) {
     const model_config *c = &m->config;
-    m->products = products;
     m->trainable = trainable;
-    TRY(parameter_table_create(&m->table, c));
     size_t q = c->heads * c->head_width, kv = c->kv_heads * c->head_width;
-    size_t packed = packed_weights_bytes(c, products, trainable);
+    size_t packed = packed_weights_bytes(c, m->products, trainable);
     size_t small = arena_size(c->layers * sizeof *m->layers) + arena_size(c->head_width / 2 * sizeof(float));
     TRY(arena_create(&m->parameter_memory, arena_size(m->table.total * sizeof(float)), "the parameters"));
     TRY(arena_create(&m->packed_memory, packed + small, "the packed weights"));
@@ -236,15 +234,30 @@ status model_check(const weights_file *file, const char *path, model_config *con
     return code;
 }
 
-status model_load(model *m, matmul *products, const char *path, bool trainable) {
-    *m = (model){0};
+status model_describe(model *m, matmul *products, const char *path) {
+    *m = (model){.products = products};
     weights_file *file = NULL;
-    status code = weights_open(&file, path);
-    if (code == STATUS_OK) code = config_of(&m->config, file, path);
-    if (code == STATUS_OK) code = build(m, products, trainable);
+    TRY(weights_open(&file, path));
+    status code = model_check(file, path, &m->config, &m->table);
+    weights_close(file);
+    if (code != STATUS_OK) model_free(m);
+    return code;
+}
+
+status model_read(model *m, const char *path, bool trainable) {
+    weights_file *file = NULL;
+    TRY(weights_open(&file, path));
+    status code = take_memory(m, trainable);
     if (code == STATUS_OK) code = read_parameters(file, &m->config, &m->table, m->parameters);
     weights_close(file);
     if (code == STATUS_OK) code = model_pack(m);
+    if (code != STATUS_OK) model_forget(m);
+    return code;
+}
+
+status model_load(model *m, matmul *products, const char *path, bool trainable) {
+    TRY(model_describe(m, products, path));
+    status code = model_read(m, path, trainable);
     if (code != STATUS_OK) model_free(m);
     return code;
 }
@@ -257,9 +270,10 @@ static float normal(uint64_t seed, uint64_t tensor, uint32_t element) {
 }
 
 status model_init(model *m, matmul *products, const model_config *config, uint64_t seed, bool trainable) {
-    *m = (model){.config = *config};
+    *m = (model){.config = *config, .products = products};
     status code = model_config_check(config, "the new model");
-    if (code == STATUS_OK) code = build(m, products, trainable);
+    if (code == STATUS_OK) code = parameter_table_create(&m->table, &m->config);
+    if (code == STATUS_OK) code = take_memory(m, trainable);
     if (code == STATUS_OK) {
         for (size_t i = 0; i < m->table.count; i++) {
             const parameter *p = &m->table.items[i];
@@ -273,10 +287,15 @@ status model_init(model *m, matmul *products, const model_config *config, uint64
     return code;
 }
 
-void model_free(model *m) {
-    parameter_table_free(&m->table);
+void model_forget(model *m) {
     arena_free(&m->parameter_memory);
     arena_free(&m->packed_memory);
+    *m = (model){.config = m->config, .table = m->table, .products = m->products, .clock = m->clock};
+}
+
+void model_free(model *m) {
+    model_forget(m);
+    parameter_table_free(&m->table);
     *m = (model){0};
 }
 

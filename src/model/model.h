@@ -33,6 +33,12 @@ typedef struct model {
 // On failure *m is empty and model_free is harmless.
 status model_load(model *m, matmul *products, const char *path, bool trainable);
 
+// The same in two steps: config and table of parameters, with the names and shapes of all tensors checked; then the weights of a
+// model so described. What a model needs in memory can be told between them. A failure of model_read leaves it described.
+status model_describe(model *m, matmul *products, const char *path);
+status model_read(model *m, const char *path, bool trainable);
+void model_forget(model *m); // gives the weights back; the model is described as before
+
 // Looks at an opened model without loading it: its config, its table of parameters, and that every tensor has its name and shape.
 // On failure *table is empty.
 status model_check(const weights_file *file, const char *path, model_config *config, parameter_table *table);

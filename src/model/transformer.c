@@ -136,8 +136,8 @@ static status attention_layer_forward(const model *m, size_t layer, activations 
     kernel_lap(m->clock, KERNEL_ATTENTION);
     TRY(linear_forward(m->products, &m->layers[layer].output, a->delta, x->attention_out, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
-    residual_norm_forward(a->normed, x->middle, x->input, a->delta, m->parameters + o->feed_forward_norm,
-                          (float)c->norm_eps, rows, w.hidden, p);
+    residual_norm_forward(a->normed, x->middle, x->input, a->delta, m->parameters + o->feed_forward_norm, (float)c->norm_eps,
+                          rows, w.hidden, p);
     kernel_lap(m->clock, KERNEL_NORMS);
     return STATUS_OK;
 }

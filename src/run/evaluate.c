@@ -27,6 +27,11 @@ static bool is_greedy(const settings *s) { return !s->val.do_sample || !(s->val.
 
 size_t evaluation_samples(const settings *s) { return is_greedy(s) ? 1 : (size_t)s->val.n; }
 
+size_t evaluation_chunk(const settings *s, size_t problems, size_t rollouts) {
+    size_t n = evaluation_samples(s), most = rollouts ? rollouts : CHUNK_ROLLOUTS, chunk = most > n ? most / n : 1;
+    return chunk < problems ? chunk : problems;
+}
+
 // One evaluation under way.
 typedef struct work {
     const evaluation_options *o;
@@ -99,9 +104,8 @@ static status make_generator(generator **out, const evaluation_options *o, const
 static status take_room(work *w) {
     const evaluation_options *o = w->o;
     evaluation *e = w->tally.e;
-    size_t n = e->n, rollouts = o->chunk_rollouts ? o->chunk_rollouts : CHUNK_ROLLOUTS;
-    w->chunk = rollouts > n ? rollouts / n : 1;
-    if (w->chunk > e->problems) w->chunk = e->problems;
+    size_t n = e->n;
+    w->chunk = evaluation_chunk(o->settings, e->problems, o->chunk_rollouts);
     TRY(group_set_create(&w->set, w->chunk, n, w->prompts->longest, (size_t)o->settings->data.max_response_length));
     w->verdicts = calloc(w->chunk * n, sizeof *w->verdicts);
     w->answers = calloc(n, sizeof *w->answers);

@@ -103,4 +103,7 @@ void evaluation_free(evaluation *e);
 // The samples of a problem that an evaluation with these settings takes: val_kwargs.n, or 1 where it is greedy.
 size_t evaluation_samples(const settings *s);
 
+// How many of `problems` are in memory at once, where chunks have about `rollouts` responses (0: the usual number).
+size_t evaluation_chunk(const settings *s, size_t problems, size_t rollouts);
+
 #endif

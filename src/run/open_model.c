@@ -3,24 +3,33 @@
 
 #include "run/options.h"
 
-// Nothing is open where *invariant comes out false.
-static status open(matmul **products, language_model *lm, const settings *s, const char *path, bool trainable, bool fixed_order,
-                   bool *invariant) {
-    TRY(matmul_create(products, options_precision(s), options_threads(s), fixed_order));
-    status code = language_model_open(lm, *products, path, trainable);
-    if (code == STATUS_OK) code = model_self_test(&lm->model, invariant);
-    if (code == STATUS_OK && *invariant) return STATUS_OK;
-    language_model_close(lm);
+static status read_and_test(language_model *lm, bool trainable, bool *invariant) {
+    TRY(model_read(&lm->model, lm->path, trainable));
+    return model_self_test(&lm->model, invariant);
+}
+
+status run_read_model(matmul **products, language_model *lm, const settings *s, bool trainable) {
+    bool invariant;
+    TRY(read_and_test(lm, trainable, &invariant));
+    if (invariant) return STATUS_OK;
+    model_forget(&lm->model);
     matmul_free(*products);
-    *products = NULL, *lm = (language_model){0};
-    return code;
+    lm->model.products = NULL;
+    TRY(matmul_create(products, options_precision(s), options_threads(s), true));
+    lm->model.products = *products;
+    return read_and_test(lm, trainable, &invariant);
 }
 
 status run_open_model(matmul **products, language_model *lm, const settings *s, const char *path, bool trainable) {
-    *products = NULL, *lm = (language_model){0};
-    bool invariant;
-    TRY(open(products, lm, s, path, trainable, false, &invariant));
-    return invariant ? STATUS_OK : open(products, lm, s, path, trainable, true, &invariant);
+    *lm = (language_model){0};
+    TRY(matmul_create(products, options_precision(s), options_threads(s), false));
+    status code = language_model_describe(lm, *products, path);
+    if (code == STATUS_OK) code = run_read_model(products, lm, s, trainable);
+    if (code == STATUS_OK) return STATUS_OK;
+    language_model_close(lm);
+    matmul_free(*products);
+    *products = NULL;
+    return code;
 }
 
 static status open_encoder(matmul **products, encoder **out, const char *folder, int threads, size_t rows, bool fixed_order,

@@ -12,7 +12,12 @@
 // matmul_free(*products).
 status run_open_model(matmul **products, language_model *lm, const settings *s, const char *path, bool trainable);
 
-// The same for a sentence encoder, in float32. `rows`: see encoder_open. On failure both are NULL.
+// The second half of it, for a model that language_model_describe has described with products made for trainer.threads and
+// trainer.precision. *products is another one where the fixed-order kernel has to step in. A failure leaves *products NULL or one
+// that the caller frees.
+status run_read_model(matmul **products, language_model *lm, const settings *s, bool trainable);
+
+// As run_open_model, for a sentence encoder, in float32. `rows`: see encoder_open. On failure both are NULL.
 status run_open_encoder(matmul **products, encoder **out, const char *folder, int threads, size_t rows);
 
 #endif

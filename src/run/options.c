@@ -92,6 +92,8 @@ schedule_options options_schedule(const settings *s, int64_t total_training_step
 
 bool options_need_diversity(const settings *s) { return s->dsdr.lambda_d > 0 || (s->dsdr.lambda_l > 0 && s->dsdr.tau > 0); }
 
+bool options_need_reference(const settings *s) { return s->actor.use_kl_loss && s->actor.kl_loss_coef != 0; }
+
 int options_threads(const settings *s) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     return s->trainer.threads > 0 ? (int)s->trainer.threads : cores > 0 ? (int)cores : 1;

@@ -21,6 +21,14 @@ status scorer_check_encoder(const settings *settings) {
                       settings->dsdr.encoder);
 }
 
+status scorer_measure(size_t *bytes, const settings *given, int threads) {
+    matmul *products;
+    TRY(matmul_create(&products, PRECISION_FLOAT32, threads, false));
+    status code = encoder_measure(bytes, products, given->dsdr.encoder, ENCODER_ROWS);
+    matmul_free(products);
+    return status_context(code, "algorithm.dsdr.encoder");
+}
+
 status scorer_open(scorer *s, const settings *given, int threads, bool with_diversity, const char *helper) {
     *s = (scorer){.settings = given, .verify = options_verify(given)};
     if (helper) {

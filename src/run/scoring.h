@@ -33,6 +33,9 @@ void scorer_close(scorer *s);
 // That the folder of the encoder exists: to be known before a large model is loaded.
 status scorer_check_encoder(const settings *settings);
 
+// Bytes of the encoder that scorer_open would load; reads its configuration only.
+status scorer_measure(size_t *bytes, const settings *given, int threads);
+
 // verdicts[i] for each rollout of all groups in order; free `extracted` with verdict_clear. Problems of the countdown task are
 // judged by evaluating their answers. think_open: prompts end inside an opened <think>.
 status scorer_judge(scorer *s, const group *groups, size_t count, bool think_open, verdict *verdicts);

@@ -11,12 +11,22 @@
 
 // ---- opening -------------------------------------------------------------------------------------------------------------
 
-static status open_model(trainer *t) {
+static status plan_memory(trainer *t) {
+    const plan_subject subject = {.settings = t->run.s,
+                                  .lm = &t->run.lm,
+                                  .longest_prompt = t->prompts.longest,
+                                  .longest_held_out = t->validation_prompts.longest,
+                                  .held_out = t->validation.count};
+    TRY(memory_plan_make(&t->plan, &subject));
+    return memory_plan_check(&t->plan, &subject);
+}
+
+static status read_models(trainer *t) {
     const settings *s = t->run.s;
-    TRY(training_open_model(&t->run));
-    if (!s->actor.use_kl_loss || s->actor.kl_loss_coef == 0) return STATUS_OK;
-    TRY(language_model_open(&t->reference, t->run.products, s->model.path, false));
-    t->reference.model.clock = &t->run.clock;
+    TRY(training_read_model(&t->run));
+    if (!options_need_reference(s)) return STATUS_OK;
+    TRY(model_load(&t->reference, t->run.products, s->model.path, false));
+    t->reference.clock = &t->run.clock;
     t->has_reference = true;
     return STATUS_OK;
 }
@@ -63,31 +73,13 @@ static status open_data(trainer *t) {
     return check_golds(t);
 }
 
-enum { DECODE_ROWS = 128 };
-
 static status open_memory(trainer *t) {
     const settings *s = t->run.s;
-    size_t rollouts = (size_t)(s->data.train_batch_size * s->rollout.n), longest_prompt = t->prompts.longest;
-    size_t held_out = t->validation_prompts.longest;
-    generator_options generation = {.rows = rollouts < DECODE_ROWS ? rollouts : DECODE_ROWS,
-                                    .longest_prompt = held_out > longest_prompt ? held_out : longest_prompt,
-                                    .longest_response = (size_t)s->data.max_response_length};
-    packed_options packed = {.leaf_rows = (size_t)s->trainer.leaf_rows,
-                             .leaves_in_memory = 1,
-                             .longest_prompt = longest_prompt,
-                             .longest_response = (size_t)s->data.max_response_length,
-                             .largest_group = (size_t)s->rollout.n,
-                             .backward = true,
-                             .recompute = s->model.enable_gradient_checkpointing};
-    if (s->actor.ppo_micro_batch_size > 0) // responses in memory at once, in whole leaves
-        packed.leaves_in_memory =
-            1 + (size_t)(s->actor.ppo_micro_batch_size - 1) * (size_t)s->data.max_response_length / packed.leaf_rows;
     const model *m = &t->run.lm.model;
-    const tokenizer *tokens = t->run.lm.tokenizer;
-    size_t sampling = generator_bytes(m, tokens, &generation), learning = packed_bytes(m, &packed);
-    TRY(arena_create(&t->activations, sampling > learning ? sampling : learning, "caches and activations"));
-    TRY(generator_create(&t->generator, m, tokens, &generation, &t->activations));
-    TRY(packed_create(&t->pass, m, &packed, &t->activations));
+    TRY(arena_create(&t->activations, memory_plan_activations(&t->plan), "caches and activations"));
+    arena_touch(&t->activations); // a step takes no longer than the others, nor fails, for its lengths
+    TRY(generator_create(&t->generator, m, t->run.lm.tokenizer, &t->plan.sampling, &t->activations));
+    TRY(packed_create(&t->pass, m, &t->plan.learning, &t->activations));
     TRY(training_open_optimizer(&t->run));
     t->with_diversity = options_need_diversity(s);
     TRY(scorer_open(&t->scorer, s, options_threads(s), t->with_diversity, t->run.options->helper));
@@ -188,8 +180,10 @@ static status open_all(training *run) {
     trainer *t = (trainer *)run;
     TRY(open_problems(t));
     if (options_need_diversity(run->s)) TRY(scorer_check_encoder(run->s));
-    TRY(open_model(t));
+    TRY(training_describe_model(run));
     TRY(open_data(t));
+    TRY(plan_memory(t));
+    TRY(read_models(t));
     return open_memory(t);
 }
 
@@ -203,7 +197,7 @@ static void close_all(training *run) {
     prompt_set_free(&t->prompts), prompt_set_free(&t->validation_prompts);
     prompt_order_free(&t->order);
     problem_set_free(&t->train), problem_set_free(&t->validation);
-    language_model_close(&t->reference);
+    model_free(&t->reference);
 }
 
 status trainer_run(settings *s, const training_options *options, training_result *result) {

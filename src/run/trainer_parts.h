@@ -7,6 +7,7 @@
 #include "model/packed.h"
 #include "rollout/generator.h"
 #include "rollout/group_set.h"
+#include "run/plan.h"
 #include "run/prompts.h"
 #include "run/scoring.h"
 #include "run/trainer.h"
@@ -33,12 +34,13 @@ typedef struct step_batch {
 
 typedef struct trainer {
     training run;
-    language_model reference; // only with a KL term
+    model reference; // only with a KL term
     bool has_reference;
     problem_set train, validation;
     prompt_set prompts, validation_prompts;
     prompt_order order; // of the training problems
     bool think_open;
+    memory_plan plan;
     generator *generator;
     packed_pass pass;
     arena activations; // sampling and training take turns in it

@@ -38,8 +38,13 @@ static bool asked_to_stop(const training *t) { return t->options->stop && *t->op
 
 // ---- parts of a kind's opening and step ----------------------------------------------------------------------------------
 
-status training_open_model(training *t) {
-    TRY(run_open_model(&t->products, &t->lm, t->s, t->s->model.path, true));
+status training_describe_model(training *t) {
+    TRY(matmul_create(&t->products, options_precision(t->s), options_threads(t->s), false));
+    return language_model_describe(&t->lm, t->products, t->s->model.path);
+}
+
+status training_read_model(training *t) {
+    TRY(run_read_model(&t->products, &t->lm, t->s, true));
     t->lm.model.clock = &t->clock;
     if (matmul_is_fixed_order(t->products)) training_say(t, "note: products run on the %s", matmul_description(t->products));
     return STATUS_OK;

@@ -43,7 +43,7 @@ struct training {
     matmul *products;
     language_model lm;
     optimizer optimizer;
-    arena optimizer_memory; // both moments and the gradients
+    arena optimizer_memory;   // both moments and the gradients
     float *m, *v, *gradients; // in the layout of the model's parameter table
     record *record;
     run_logger *logger;
@@ -61,7 +61,8 @@ struct training {
 status training_run(training *t, training_result *result);
 
 // For kinds: parts of their `open` ...
-status training_open_model(training *t);                            // products and lm, trainable
+status training_describe_model(training *t);                        // products; lm but for its weights, and
+status training_read_model(training *t);                            // these, trainable
 status training_open_optimizer(training *t);                        // m, v, gradients, optimizer
 int64_t training_steps(const settings *s, size_t rows_of_an_epoch); // total_steps as the settings say
 // ... and of their `step`: the learning rate of this step, gradients set to zero, one update by them with the packing that

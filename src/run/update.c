@@ -127,7 +127,7 @@ static status update_minibatch(trainer *t, size_t first, size_t count, bool weig
 
 static status reference_pass(trainer *t) {
     pass_context context = {.t = t, .logp_ref = t->batch.logp_ref};
-    t->pass.model = &t->reference.model;
+    t->pass.model = &t->reference;
     status code = packed_visit(&t->pass, t->batch.set.groups, t->batch.count, NULL, (float)t->run.s->rollout.temperature,
                                visit_token, &context, NULL);
     t->pass.model = &t->run.lm.model;
