@@ -203,7 +203,7 @@ static math_outcome accept_collection(judge *j, math_node *gold, math_node *answ
         return accept_in_order(j, gold, answer);
     case MATH_SET:
         if (answer->kind == MATH_SET || bare) return any_order(j, gold, answer);
-        if (answer->kind == MATH_BRACKETS) return accept_in_order(j, gold, answer);
+        if (answer->kind == MATH_BRACKETS && answer->count != 2) return accept_in_order(j, gold, answer); // [1,2] is an interval
         return refuse(j, "a set is asked for");
     case MATH_TUPLE:
         if (outside && answer->kind == MATH_SET && answer->count == 1) return accept_answer(j, gold, answer->children[0]);
@@ -403,7 +403,7 @@ static bool folds_to_matrix(const math_node *n) {
     case MATH_QUOTIENT:
     case MATH_NEGATE:
     case MATH_POWER:
-        return node_contains(n, MATH_MATRIX) || node_contains(n, MATH_TUPLE);
+        return node_contains(n, MATH_MATRIX) || node_contains(n, MATH_TUPLE) || node_contains(n, MATH_BRACKETS);
     default:
         return false;
     }
@@ -437,8 +437,9 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
         return is_residue(gold) ? accept_answer(j, gold->children[0], answer) : accept_answer(j, gold, answer->children[0]);
     if (node_is_equation(gold)) return accept_equation(j, gold, answer);
     if (node_is_equation(answer)) return accept_value_of_equation(j, gold, answer);
-    bool unequal = answer->kind == MATH_RELATION && answer->operators[0] == MATH_NE; // x \ne \pm 3
-    if (node_contains(gold, MATH_PLUS_MINUS) || (node_contains(answer, MATH_PLUS_MINUS) && !unequal)) {
+    // Where signs are excluded, both are: x \ne \pm 3, \mathbb{R} \setminus \{\pm 1\}.
+    bool excluded = (answer->kind == MATH_RELATION && answer->operators[0] == MATH_NE) || answer->kind == MATH_DIFFERENCE;
+    if (node_contains(gold, MATH_PLUS_MINUS) || (node_contains(answer, MATH_PLUS_MINUS) && !excluded)) {
         math_node *g = spread_signs(j, gold), *a = spread_signs(j, answer);
         if (!g || !a) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
         if (g != gold || a != answer) return accept_answer(j, g, a);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/random.h"
 #include "math/judge.h"
@@ -23,12 +24,14 @@ static math_outcome say(math_verdict *out, math_outcome outcome, const char *tie
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
 
-// White space and the stars of bold Markdown.
+// White space, the stars of bold Markdown, and quotes around the whole.
 static void trim(const char **text, size_t *length) {
     while (*length && is_blank((*text)[0])) ++*text, --*length;
     while (*length && is_blank((*text)[*length - 1])) --*length;
-    if (*length < 5 || memcmp(*text, "**", 2) != 0 || memcmp(*text + *length - 2, "**", 2) != 0) return;
-    *text += 2, *length -= 4;
+    bool bold = *length >= 5 && memcmp(*text, "**", 2) == 0 && memcmp(*text + *length - 2, "**", 2) == 0;
+    bool quoted = *length >= 3 && (*text)[0] == '"' && memchr(*text + 1, '"', *length - 1) == *text + *length - 1;
+    if (!bold && !quoted) return;
+    *text += bold ? 2 : 1, *length -= bold ? 4 : 2;
     trim(text, length);
 }
 
@@ -36,9 +39,8 @@ static void trim(const char **text, size_t *length) {
 typedef struct reading {
     const char *text; // as given, trimmed
     size_t length;
-    buffer ascii, plain, words, normal;
-    bool only_words, only_letters, only_fonts; // only_letters: words, or a product that looks like some
-    const char *mathematics;                   // of a phrase that stands for it
+    buffer ascii, plain, words, normal, spelled; // spelled: mathematics that the words stand for
+    bool only_words, only_letters, only_fonts;   // only_letters: words, or a product that looks like some
 } reading;
 
 // What the sentence "The answer is 5" says.
@@ -59,16 +61,15 @@ static status read_answer(reading *r, const char *text, size_t length, bool sent
     TRY(phrase_plain(buffer_text(&r->ascii), r->ascii.length, &r->plain, &r->only_fonts));
     TRY(phrase_words(buffer_text(&r->ascii), r->ascii.length, &r->words, &r->only_words, &r->only_letters));
     TRY(math_normalize_text(r->text, r->length, &r->normal));
-    if (r->only_words) r->mathematics = phrase_mathematics(r->words.data);
-    return STATUS_OK;
+    return r->only_words ? phrase_mathematics(r->words.data, &r->spelled) : STATUS_OK;
 }
 
 static void forget_answer(reading *r) {
-    buffer_free(&r->ascii), buffer_free(&r->plain), buffer_free(&r->words), buffer_free(&r->normal);
+    buffer_free(&r->ascii), buffer_free(&r->plain), buffer_free(&r->words), buffer_free(&r->normal), buffer_free(&r->spelled);
 }
 
 static status parse_reading(const reading *r, const math_limits *limits, math_expression **out) {
-    if (r->mathematics) return math_parse(r->mathematics, strlen(r->mathematics), limits, out);
+    if (r->spelled.length) return math_parse(r->spelled.data, r->spelled.length, limits, out);
     return math_parse(r->text, r->length, limits, out);
 }
 
@@ -79,6 +80,19 @@ static bool same_buffer(const buffer *a, const buffer *b) {
 static uint64_t hash_text(uint64_t h, const char *text, size_t length) { // FNV-1a
     for (size_t i = 0; i < length; i++) h = (h ^ (unsigned char)text[i]) * 0x100000001B3u;
     return h;
+}
+
+// July 4, 1776 and \text{july 4, 1776}: the same text, fonts, case and spaces aside, with a word in it.
+static bool same_text_with_words(const reading *gold, const reading *answer) {
+    const buffer *a = &gold->plain, *b = &answer->plain;
+    if (!gold->only_fonts || !answer->only_fonts || !phrase_holds_word(buffer_text(a), a->length)) return false;
+    size_t i = 0, k = 0;
+    for (;;) {
+        while (i < a->length && is_blank(a->data[i])) i++;
+        while (k < b->length && is_blank(b->data[k])) k++;
+        if (i == a->length || k == b->length) return i == a->length && k == b->length;
+        if (strncasecmp(a->data + i++, b->data + k++, 1) != 0) return false;
+    }
 }
 
 // Words, choices, yes and no: true when they decide.
@@ -98,6 +112,10 @@ static bool judge_words(const reading *gold, const reading *answer, math_verdict
             say(out, said == yes ? MATH_EQUAL : MATH_DIFFERENT, "choice", said == yes ? "" : "the opposite");
             return true;
         }
+    }
+    if (same_text_with_words(gold, answer)) {
+        say(out, MATH_EQUAL, "words", "");
+        return true;
     }
     bool words = (gold->only_words && answer->only_letters) || (answer->only_words && gold->only_letters); // Bob and bob
     if (words && same_buffer(&gold->words, &answer->words)) {
@@ -275,11 +293,11 @@ status math_check_answer(const char *text, size_t length, const math_limits *lim
 status math_answer_form(const char *text, size_t length, const math_limits *limits, buffer *out) {
     reading r;
     status code = read_answer(&r, text, length, true);
-    if (code == STATUS_OK && r.only_words && !r.mathematics)
+    if (code == STATUS_OK && r.only_words && !r.spelled.length)
         code = buffer_append(out, r.words.data, r.words.length);
     else if (code == STATUS_OK) {
-        const char *read = r.mathematics ? r.mathematics : r.text;
-        code = math_canonical(read, r.mathematics ? strlen(read) : r.length, limits, out);
+        bool spelled = r.spelled.length > 0;
+        code = math_canonical(spelled ? r.spelled.data : r.text, spelled ? r.spelled.length : r.length, limits, out);
     }
     forget_answer(&r);
     return code;

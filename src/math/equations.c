@@ -82,7 +82,8 @@ static math_outcome accept_chain_end(judge *j, math_node *gold, math_node *answe
     for (uint32_t i = 0; i + 1 < answer->count; i++) {
         math_node *side = answer->children[i];
         if (!node_has_variables(side)) continue;
-        bool quantity = any_quantity && !is_unsolved(side) && !(node_small_integer(value, &zero) && zero == 0);
+        bool quantity = any_quantity && (!is_unsolved(side) || value->kind == MATH_MATRIX) &&
+                        !(node_small_integer(value, &zero) && zero == 0);
         if (!quantity && accept_answer(j, gold, side) != MATH_EQUAL)
             return refuse(j, "an equation is given, a value is asked for");
     }
@@ -125,6 +126,22 @@ static bool same_name(const math_node *a, const math_node *b) {
            strcmp(a->name, b->name) == 0;
 }
 
+// k = 2, n = 3 for (n, k) = (3, 2): the values in the order of the names. `answer` itself where its names are others; NULL: too
+// many parts.
+static math_node *in_order_of(judge *j, const math_node *names, math_node *answer) {
+    if (answer->kind != MATH_LIST || answer->count != names->count) return answer;
+    math_node *tuple = tree_node(j->memory, MATH_TUPLE, names->count);
+    for (uint32_t i = 0; tuple && i < names->count; i++) {
+        for (uint32_t k = 0; k < answer->count && !tuple->children[i]; k++) {
+            math_node *one = answer->children[k];
+            if (node_is_assignment(one) && one->count == 2 && same_name(names->children[i], one->children[0]))
+                tuple->children[i] = one->children[1];
+        }
+        if (!tuple->children[i]) return answer;
+    }
+    return tuple;
+}
+
 math_outcome accept_equation(judge *j, math_node *gold, math_node *answer) {
     uint32_t gold_value, value;
     math_node *name = assigned_name(gold, &gold_value), *wanted = gold->children[gold_value];
@@ -136,6 +153,8 @@ math_outcome accept_equation(judge *j, math_node *gold, math_node *answer) {
         }
         return functions_proportional(j, gold->children[0], gold->children[1], answer->children[0], answer->children[1], false);
     }
+    if (!equation && name->kind == MATH_TUPLE) answer = in_order_of(j, name, answer);
+    if (!answer) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
     if (!equation) return accept_answer(j, wanted, answer);
     math_node *other = assigned_name(answer, &value);
     math_outcome outcome;

@@ -8,7 +8,7 @@
 
 typedef enum fold_state { FOLD_MATRIX, FOLD_SCALAR, FOLD_REFUSED } fold_state;
 
-static uint32_t rows_of(const math_node *m) { return m->kind == MATH_TUPLE ? 1 : (uint32_t)m->integer; }
+static uint32_t rows_of(const math_node *m) { return m->kind != MATH_MATRIX ? 1 : (uint32_t)m->integer; }
 static uint32_t columns_of(const math_node *m) { return m->count / rows_of(m); }
 
 static math_node *shaped(judge *j, math_kind kind, uint32_t rows, uint32_t columns) {
@@ -82,7 +82,7 @@ static fold_state fold_power(judge *j, math_node *n, math_node **out) {
 // *out is the matrix for FOLD_MATRIX, else `n`.
 static fold_state fold(judge *j, math_node *n, math_node **out) {
     *out = n;
-    if (n->kind == MATH_TUPLE || (n->kind == MATH_MATRIX && !n->name)) {
+    if (n->kind == MATH_TUPLE || n->kind == MATH_BRACKETS || (n->kind == MATH_MATRIX && !n->name)) {
         bool small = n->count > 0 && rows_of(n) <= SIDE_MAX && columns_of(n) <= SIDE_MAX;
         return small ? FOLD_MATRIX : FOLD_REFUSED;
     }

@@ -8,6 +8,7 @@
 // reason.
 #include "math/parser.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -271,6 +272,17 @@ static bool set_like(const math_node *n) {
            n->kind == MATH_SET;
 }
 
+// 20 degrees with C or F behind them.
+static math_node *temperature(parser *p, math_node *degrees) {
+    if (!at_kind(p, TOKEN_NAME) && !at_kind(p, TOKEN_WORD)) return degrees;
+    bool celsius = token_is(here(p), "C") || token_is(here(p), "Celsius") || token_is(here(p), "celsius");
+    bool fahrenheit = token_is(here(p), "F") || token_is(here(p), "Fahrenheit") || token_is(here(p), "fahrenheit");
+    if (!celsius && !fahrenheit) return degrees;
+    p->at++;
+    degrees->kind = MATH_WITH_UNIT, degrees->name = celsius ? "celsius" : "fahrenheit";
+    return degrees;
+}
+
 bool parser_ends_operand(const token *t) {
     return t->kind == TOKEN_END || t->kind == TOKEN_COMMA || t->kind == TOKEN_SEMICOLON || t->kind == TOKEN_CLOSE ||
            t->kind == TOKEN_RELATION || t->kind == TOKEN_AND || t->kind == TOKEN_OR || t->kind == TOKEN_CUP ||
@@ -285,6 +297,18 @@ static bool holds_letters(const math_node *n) {
 }
 
 static bool is_number_set(const math_node *n) { return n->kind == MATH_SYMBOL && strncmp(n->name, "mathbb ", 7) == 0; }
+
+// The base that the words "base 2", "in base 2" or "(base 2)" name, 0 for other words.
+static int base_of_words(const token *t) {
+    char words[24];
+    int value = 0, end = 0;
+    if (t->kind != TOKEN_WORD || t->length >= sizeof words) return 0;
+    memcpy(words, t->text, t->length), words[t->length] = 0;
+    const char *text = words[0] == '(' ? words + 1 : words;
+    if (strncmp(text, "in ", 3) == 0) text += 3;
+    if (sscanf(text, "base %2d%n", &value, &end) != 1 || value < 2 || value > 36) return 0;
+    return text[end] == 0 || strcmp(text + end, ")") == 0 ? value : 0;
+}
 
 // One step to the right of `left`, or *done when nothing there binds more tightly than `power`.
 static math_node *infix(parser *p, math_node *left, int power, bool *done) {
@@ -351,6 +375,12 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
             p->at++;
             return parser_based_number(p, parser_whole_digits(p, left));
         }
+        int value = left->kind == MATH_NUMBER ? base_of_words(t) : 0;
+        if (value) { // 1101\text{ (base 2)}
+            n = tree_named(p->e, MATH_BASED, parser_whole_digits(p, left));
+            if (n) n->integer = value, p->at++;
+            return n;
+        }
         const char *unit;
         if (t->kind == TOKEN_CURRENCY)
             unit = parser_keep(p, t), p->at++;
@@ -399,14 +429,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
     case TOKEN_CARET: {
         bool handled;
         n = parser_raised_sign(p, left, &handled);
-        if (handled) {
-            if (n && n->kind == MATH_DEGREE && at_kind(p, TOKEN_NAME) && (token_is(here(p), "C") || token_is(here(p), "F"))) {
-                n = tree_unary(p->e, MATH_WITH_UNIT, left);
-                if (n) n->name = token_is(here(p), "C") ? "celsius" : "fahrenheit";
-                p->at++;
-            }
-            return n;
-        }
+        if (handled) return n && n->kind == MATH_DEGREE ? temperature(p, n) : n;
         if (power > POWER_CARET) break;
         p->at++;
         if (at_open(p, '{') && ahead(p, 1)->kind == TOKEN_WORD && is_close(ahead(p, 2), '{') && left->kind == MATH_NUMBER) {
@@ -441,11 +464,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         if (power > POWER_POSTFIX) break;
         p->at++;
         n = tree_unary(p->e, t->kind == TOKEN_PERCENT ? MATH_PERCENT : MATH_DEGREE, left);
-        if (n && t->kind == TOKEN_DEGREE && at_kind(p, TOKEN_NAME) && (token_is(here(p), "C") || token_is(here(p), "F"))) {
-            n->kind = MATH_WITH_UNIT, n->name = token_is(here(p), "C") ? "celsius" : "fahrenheit";
-            p->at++;
-        }
-        return n;
+        return n && t->kind == TOKEN_DEGREE ? temperature(p, n) : n;
     case TOKEN_PRIME:
         if (power > POWER_POSTFIX) break;
         p->at++;

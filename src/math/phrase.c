@@ -74,15 +74,17 @@ status phrase_words(const char *text, size_t length, buffer *out, bool *words, b
     size_t begin = out->length;
     status code = phrase_plain(text, length, &plain, &only_fonts);
     *words = only_fonts;
-    bool gap = false, language = true;
-    size_t count = 0; // of words other than a first article
+    bool gap = false;
+    size_t count = 0, unknown = 0,
+           longer = 0; // words other than a first article; those that may be products; those of four letters
     for (size_t i = 0; i < plain.length && *words && code == STATUS_OK;) {
         const char *at = plain.data + i;
         size_t run = 0;
         while (i + run < plain.length && (is_letter(at[run]) || (unsigned char)at[run] >= 0x80)) run++;
         if (run) {
             bool article = count == 0 && lower(*at) == 'a' && (run == 1 || (run == 2 && lower(at[1]) == 'n'));
-            language = language && (article || is_word(at, run));
+            bool word = article || is_word(at, run);
+            unknown += !word, longer += word && run >= 4;
             count += !article;
             if (gap && out->length > begin) code = buffer_append_byte(out, ' ');
             gap = false;
@@ -109,11 +111,19 @@ status phrase_words(const char *text, size_t length, buffer *out, bool *words, b
     *letters = *words;
     const char *canonical = *words ? canonical_phrase(out->data + begin) : NULL;
     if (!canonical) {
-        *words = *words && language;
+        *words = *words && (unknown == 0 || (longer >= 2 && 2 * unknown <= longer)); // "cannot be determined"
         return STATUS_OK;
     }
     out->length = begin;
     return buffer_append_text(out, canonical);
+}
+
+bool phrase_holds_word(const char *plain, size_t length) {
+    for (size_t i = 0, run = 0; i < length; i += run + 1) {
+        for (run = 0; i + run < length && is_letter(plain[i + run]);) run++;
+        if (run >= 4 && is_word(plain + i, run)) return true;
+    }
+    return false;
 }
 
 size_t phrase_lead(const char *text, size_t length, size_t *open) {
@@ -250,7 +260,30 @@ int phrase_yes_answer(const char *plain, size_t length) {
     return (n == 2 && strncasecmp(plain + at, "no", n) == 0) || (n == 5 && strncasecmp(plain + at, "false", n) == 0) ? -1 : 0;
 }
 
-const char *phrase_mathematics(const char *words) {
+// The number that the words begin with, and the length of the words that say it; 0 where they say none. "forty two" is 42.
+static size_t spelled_number(const char *words, long *value) {
+    static const char *const small[] = {"zero",     "one",     "two",     "three",     "four",     "five",    "six",
+                                        "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",  "thirteen",
+                                        "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
+    static const char *const tens[] = {"twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"};
+    size_t length = strcspn(words, " ");
+    for (long i = 0; i < 20; i++) {
+        if (strlen(small[i]) != length || memcmp(words, small[i], length) != 0) continue;
+        *value = i;
+        return length;
+    }
+    for (long i = 0; i < 8; i++) {
+        if (strlen(tens[i]) != length || memcmp(words, tens[i], length) != 0) continue;
+        long unit = 0;
+        size_t more = words[length] ? spelled_number(words + length + 1, &unit) : 0;
+        bool joined = more > 0 && unit > 0 && unit < 10;
+        *value = 20 + 10 * i + (joined ? unit : 0);
+        return joined ? length + 1 + more : length;
+    }
+    return 0;
+}
+
+status phrase_mathematics(const char *words, buffer *out) {
     static const char *const table[][2] = {
         {"all real numbers", "\\mathbb{R}"},
         {"all reals", "\\mathbb{R}"},
@@ -276,21 +309,11 @@ const char *phrase_mathematics(const char *words) {
         {"one quarter", "1/4"},
         {"three fourths", "3/4"},
         {"three quarters", "3/4"},
-        {"zero", "0"},
-        {"one", "1"},
-        {"two", "2"},
-        {"three", "3"},
-        {"four", "4"},
-        {"five", "5"},
-        {"six", "6"},
-        {"seven", "7"},
-        {"eight", "8"},
-        {"nine", "9"},
-        {"ten", "10"},
-        {"eleven", "11"},
-        {"twelve", "12"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (strcmp(table[i][0], words) == 0) return table[i][1];
-    return NULL;
+        if (strcmp(table[i][0], words) == 0) return buffer_append_text(out, table[i][1]);
+    long value;
+    size_t said = spelled_number(words, &value);
+    if (said == 0) return STATUS_OK;
+    return words[said] ? buffer_printf(out, "%ld \\text{%s}", value, words + said + 1) : buffer_printf(out, "%ld", value);
 }

@@ -16,6 +16,9 @@ status phrase_plain(const char *text, size_t length, buffer *out, bool *only_fon
 // the output as for words. Phrases for one thing become one: "does not exist" for "DNE".
 status phrase_words(const char *text, size_t length, buffer *out, bool *words, bool *letters);
 
+// Whether a run of at least four letters is a word of language.
+bool phrase_holds_word(const char *plain, size_t length);
+
 // The length of the words in front of what a sentence says: "The answer is 5" and "\text{The area is } 5" say 5. 0 where there
 // are none, or more than one thing is said. *open is the number of braces that the words open and do not close.
 size_t phrase_lead(const char *text, size_t length, size_t *open);
@@ -30,7 +33,8 @@ char phrase_choice_answer(const char *plain, size_t length);
 int phrase_yes_gold(const char *words);
 int phrase_yes_answer(const char *plain, size_t length);
 
-// Mathematics for a phrase: "all real numbers" is \mathbb{R}. NULL when there is none.
-const char *phrase_mathematics(const char *words);
+// Appends mathematics for a phrase: \mathbb{R} for "all real numbers", 3 \text{days} for "three days". Nothing when there is
+// none.
+status phrase_mathematics(const char *words, buffer *out);
 
 #endif

@@ -174,7 +174,7 @@ bool polynomial_same_zeros(judge *j, math_node *a, math_node *b) {
     fmpq_mpoly_ctx_init(r.context, INDETERMINATES_MAX, ORD_LEX);
     quotient x, y;
     quotient_init(&x, &r), quotient_init(&y, &r);
-    bool same = read_node(&r, a, &x) && read_node(&r, b, &y) && r.plain && numerator(&r, &x) && numerator(&r, &y) &&
+    bool same = read_node(&r, a, &x) && read_node(&r, b, &y) && numerator(&r, &x) && numerator(&r, &y) &&
                 fmpq_mpoly_equal(x.top, y.top, r.context);
     quotient_clear(&x, &r), quotient_clear(&y, &r);
     fmpq_mpoly_ctx_clear(r.context);

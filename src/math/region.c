@@ -344,6 +344,10 @@ static bool read_region(judge *j, math_node *n, region *out) {
         for (uint32_t i = 0; i < n->count; i++) {
             math_node *x = n->children[i];
             if (x->kind == MATH_RELATION || x->kind == MATH_TUPLE || x->kind == MATH_SET || x->kind == MATH_TEXT) return false;
+            if (x->kind == MATH_PLUS_MINUS && x->count == 1) { // \{\pm 1\}
+                math_node *minus = tree_unary(j->memory, MATH_NEGATE, x = x->children[0]);
+                if (!add(out, minus, minus, false, false)) return false;
+            }
             if (!add(out, x, x, false, false)) return false;
         }
         return true;
@@ -355,11 +359,12 @@ static bool read_region(judge *j, math_node *n, region *out) {
         return true;
     case MATH_LIST: { // "x < 1 or x > 3"; "x > 1 and x < 3"
         region all = {.count = 0}, both = {.count = 0};
+        math_node *unequal = NULL; // what the member before said to be different
         for (uint32_t i = 0; i < n->count; i++) {
-            math_node *part = n->children[i], *first = n->children[0];
-            if (i && first->kind == MATH_RELATION && first->operators[0] == MATH_NE && !has_relation(part)) // x \ne 3, -3
-                part = tree_relation(j, first->children[0], MATH_NE, part);
+            math_node *part = n->children[i];
+            if (unequal && !has_relation(part)) part = tree_relation(j, unequal, MATH_NE, part); // x \ne 3, -3
             if (!part || (part->kind != MATH_RELATION && part->kind != MATH_INTERVAL)) return false;
+            unequal = part->kind == MATH_RELATION && part->operators[0] == MATH_NE ? part->children[0] : NULL;
             a = (region){.variable = all.variable};
             if (!read_region(j, part, &a)) return false;
             if (all.variable && a.variable && strcmp(all.variable, a.variable) != 0) return false;

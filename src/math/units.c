@@ -81,6 +81,17 @@ static void append(char *key, size_t size, const char *text, size_t length) {
     key[used + length] = 0;
 }
 
+static void multiply_power(fmpq_t factor, const measure *m, int power) {
+    fmpq_t f;
+    fmpq_init(f);
+    fmpq_set_si(f, m->numerator, 1);
+    fmpz_set_si(fmpq_denref(f), m->denominator);
+    fmpq_canonicalise(f);
+    fmpq_pow_si(f, f, power);
+    fmpq_mul(factor, factor, f);
+    fmpq_clear(f);
+}
+
 void unit_read(const char *text, unit *out) {
     out->key[0] = 0, out->known = true;
     fmpq_init(out->factor), fmpq_init(out->count);
@@ -93,6 +104,7 @@ void unit_read(const char *text, unit *out) {
         int power;
     } dimensions[8];
     size_t count = 0;
+    const measure *last = NULL;
     for (const char *at = text; *at;) {
         if (*at == ' ' || *at == '.' || *at == ',' || *at == '-') {
             at++;
@@ -118,6 +130,10 @@ void unit_read(const char *text, unit *out) {
         else if (has_word("cu cubic", at, length))
             prefix = 3;
         else if (has_word("the of a an", at, length)) {
+        } else if (count && last && has_word("squared cubed", at, length)) { // meters per second squared
+            int more = has_word("squared", at, length) ? 1 : 2;
+            multiply_power(out->factor, last, under ? -more : more);
+            dimensions[count - 1].power += last->power * (under ? -more : more);
         } else {
             const measure *m = find_measure(at, length);
             size_t stem = length;
@@ -136,15 +152,9 @@ void unit_read(const char *text, unit *out) {
                 append(out->key, sizeof out->key, at, stem);
             } else {
                 if (prefix && power == 1) power = prefix;
-                fmpq_t f;
-                fmpq_init(f);
-                fmpq_set_si(f, m->numerator, 1);
-                fmpz_set_si(fmpq_denref(f), m->denominator);
-                fmpq_canonicalise(f);
-                fmpq_pow_si(f, f, under ? -power : power);
-                fmpq_mul(out->factor, out->factor, f);
-                if (m->power == 0) fmpq_mul(out->count, out->count, f);
-                fmpq_clear(f);
+                multiply_power(out->factor, m, under ? -power : power);
+                if (m->power == 0) multiply_power(out->count, m, under ? -power : power);
+                last = m;
                 if (m->power)
                     dimensions[count].name = m->dimension, dimensions[count++].power = m->power * (under ? -power : power);
             }
@@ -184,7 +194,8 @@ bool unit_is_hedge(const char *text) {
     for (const char *at = text; *at;) {
         size_t length = strcspn(at, " ,;()/-");
         if (has_word("or nor not either maybe", at, length)) return true;
-        if (length && at[0] >= '0' && at[0] <= '9') return true; // a second number
+        bool exponent = at > text && (at[-1] == '^' || (at[-1] == '-' && at > text + 1 && at[-2] == '^'));
+        if (length && at[0] >= '0' && at[0] <= '9' && !exponent) return true; // a second number
         at += length + (at[length] != 0);
     }
     return false;
