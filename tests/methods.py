@@ -233,6 +233,27 @@ def nothing_to_learn():
     run.check("no gradient, no token", run.at("actor/tokens_trained") == 0 and run.at("actor/grad_norm") == 0 and run.at("actor/updates_skipped") == 0 and not bad, bad)
 
 
+def random_rewards():
+    """The control experiment: a coin decides what is rewarded, the same one in every run of a seed, and only evaluations judge."""
+    said, runs = [], []
+    for name in ("coin", "coin_again"):
+        folder = ROOT / name
+        done = subprocess.run([DSDR, "train", *TINY, "reward_model.random=0.25", f"data.val_files={MODEL}/test.jsonl", f"trainer.default_local_dir={folder}"],
+                              capture_output=True, text=True, cwd=ROOT)
+        said.append(done.stdout)
+        runs.append(Run(name, folder))
+    check("the coin is told", all("warning: verdicts of training are drawn (reward_model.random): 0.25 are correct" in text for text in said), said)
+    drawn = [[row["correct"] for row in run.rows()] for run in runs]
+    check("the coin is the same again", drawn[0] == drawn[1])
+    check("the coin is fair", 0.15 < mean(drawn[0]) < 0.35, mean(drawn[0]))
+    right = {True: [], False: []}
+    for row in runs[0].rows():
+        a, rest = row["response"].split(" + ", 1) if " + " in row["response"] else ("", "")
+        sums = a.strip().isdigit() and rest[:1].isdigit() and f"\\boxed{{{int(a) + int(rest.split(' ')[0])}}}" in rest
+        right[bool(sums)].append(row["correct"])
+    check("the coin does not look", all(len(v) > 10 and mean(v) < 0.6 for v in right.values()), {k: (len(v), mean(v)) for k, v in right.items()})
+
+
 def verl():
     """A configuration of verl as it stands, in a folder that has its files; the model's template takes the question alone."""
     root = ROOT / "verl"
@@ -274,7 +295,7 @@ def first_day():
 
 
 def main():
-    for group in (examples, precisions, divergences, minibatches, options, nothing_to_learn, first_day, verl):
+    for group in (examples, precisions, divergences, minibatches, options, nothing_to_learn, random_rewards, first_day, verl):
         started = time.monotonic()
         group()
         print(f"{group.__name__}: {time.monotonic() - started:.1f} s", flush=True)

@@ -93,10 +93,16 @@ static status open_memory(trainer *t) {
 
 // If nearly no response of the first step has an answer, the settings are wrong more often than the model is.
 static void warn_about_missing_answers(const trainer *t) {
+    enum { SHOWN = 600 }; // bytes of a response
     const step_batch *b = &t->batch;
-    size_t missing = 0;
-    for (size_t i = 0; i < batch_rollouts(b); i++) missing += b->verdicts[i].status == VERDICT_NO_ANSWER;
+    size_t missing = 0, shown = 0;
+    for (size_t i = 0; i < batch_rollouts(b); i++)
+        if (b->verdicts[i].status == VERDICT_NO_ANSWER && missing++ == 0) shown = i;
     if ((double)missing <= 0.9 * (double)batch_rollouts(b)) return;
+    const rollout *one = &b->set.groups[shown / b->size].rollouts[shown % b->size];
+    size_t length = one->text_length;
+    if (length > SHOWN)
+        for (length = SHOWN; length && (one->text[length] & 0xC0) == 0x80;) length--; // whole characters
     training_say(
         &t->run,
         "warning: %zu of %zu responses of the first step hold no answer (reward_model.profile = %s). One of them ended by %s:",
@@ -104,8 +110,8 @@ static void warn_about_missing_answers(const trainer *t) {
         t->run.s->reward.profile == SETTING_PROFILE_STRICT  ? "strict"
         : t->run.s->reward.profile == SETTING_PROFILE_GSM8K ? "gsm8k"
                                                             : "lenient",
-        b->set.groups[0].rollouts[0].finish == FINISH_LENGTH ? "the length limit" : "an end token or stop text");
-    training_say(&t->run, "    %.600s", b->set.groups[0].rollouts[0].text);
+        one->finish == FINISH_LENGTH ? "the length limit" : "an end token or stop text");
+    training_say(&t->run, "    %.*s", (int)length, one->text);
     training_say(&t->run, "    look at data.prompt_template, data.instruction, data.max_response_length, "
                           "actor_rollout_ref.rollout.stop, reward_model.profile");
 }
@@ -162,6 +168,11 @@ static void introduce(training *run) {
     prompt_options options = {.prompt_template = s->data.prompt_template, .instruction = s->data.instruction};
     training_say(run, "problems: %zu to train on, %zu held out; %lld steps of %lld prompts x %lld rollouts", t->order.count,
                  t->validation.count, (long long)run->total_steps, s->data.train_batch_size, s->rollout.n);
+    if (s->reward.random > 0)
+        training_say(run,
+                     "warning: verdicts of training are drawn (reward_model.random): %g are correct whatever the answer; only "
+                     "evaluations judge",
+                     s->reward.random);
     if (language_model_prompt(&run->lm, &options, first->text, &tokens, &rendered, NULL) == STATUS_OK) {
         training_say(run, "the first prompt, %zu tokens, as the model sees it:", tokens.count);
         training_say(run, "---\n%s\n---", buffer_text(&rendered));

@@ -23,12 +23,16 @@ double training_clock(void) {
 
 status training_say(const training *t, const char *format, ...) {
     if (!t->options->line) return STATUS_OK;
-    char line[4096];
-    va_list arguments;
+    va_list arguments, again;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    char *line = length < 0 ? NULL : malloc((size_t)length + 1);
+    if (line) vsnprintf(line, (size_t)length + 1, format, again);
+    va_end(arguments), va_end(again);
+    if (!line) return status_set(STATUS_NO_MEMORY, "out of memory");
     t->options->line(t->options->line_context, line);
+    free(line);
     return STATUS_OK;
 }
 
