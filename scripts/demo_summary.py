@@ -48,7 +48,8 @@ def main():
     changed = db.execute("""select b.response, a.response, b.answer from evaluations b join evaluations a using (source, problem_id, sample)
                             where b.step = ? and a.step = ? and b.correct = 0 and a.correct = 1 order by b.rowid limit 1""", (first, last)).fetchone()
     if changed:
-        print(f"One problem, before: {changed[0].strip()[:60]!r}  after: {changed[1].strip()[:60]!r}")
+        before_text, after_text = (" ".join(text.split())[:60] for text in changed[:2])
+        print(f"One problem, before: {before_text}   after: {after_text}")
     print(f"""Everything is in {run}:
   run.db            every metric, rollout and evaluation (SQLite)
   global_step_{last}/   the trained model, a Hugging Face folder
