@@ -2,6 +2,8 @@
 #ifndef DSDR_MATH_LEXER_H
 #define DSDR_MATH_LEXER_H
 
+#include <string.h>
+
 #include "base/buffer.h"
 #include "math/expression.h"
 
@@ -82,9 +84,28 @@ void lexer_close(lexer *lx);
 // The next token; at the end TOKEN_END again and again.
 token lexer_next(lexer *lx);
 
+// The number token that begins here, cleaned. For lexer.c.
+token lexer_number(lexer *lx, token t);
+
+// Looking at the text, for the files of the lexer. Behind the end there are zeros.
+static inline bool lexer_is_digit(int c) { return c >= '0' && c <= '9'; }
+static inline bool lexer_is_letter(int c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+static inline bool lexer_is_space(int c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
+static inline int lexer_peek(const lexer *lx, size_t at) { return at < lx->length ? (unsigned char)lx->text[at] : 0; }
+
+static inline bool lexer_starts(const lexer *lx, size_t at, const char *prefix) {
+    size_t n = strlen(prefix);
+    return at <= lx->length && lx->length - at >= n && memcmp(lx->text + at, prefix, n) == 0;
+}
+
+static inline size_t lexer_skip_space(const lexer *lx, size_t at) {
+    while (lexer_is_space(lexer_peek(lx, at))) at++;
+    return at;
+}
+
 // A function's number of letters compared, for the names of TOKEN_FUNCTION.
 static inline bool token_is(const token *t, const char *text) {
-    return t->length == __builtin_strlen(text) && __builtin_memcmp(t->text, text, t->length) == 0;
+    return t->length == strlen(text) && memcmp(t->text, text, t->length) == 0;
 }
 
 #endif
