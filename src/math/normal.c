@@ -178,6 +178,8 @@ static math_node *normal_product(math_expression *e, math_node *n) {
     pieces top = {.e = e}, bottom = {.e = e};
     bool negative = false;
     if (!collect_factors(e, &top, &bottom, &negative, n)) return NULL;
+    for (size_t i = 0; i < top.count; i++) // -0 is 0
+        if (top.items[i]->kind == MATH_NUMBER && fmpq_is_zero(top.items[i]->value)) negative = false;
     drop_ones(&top);
     drop_ones(&bottom);
     if (!sort_product(e, top.items, top.count) || !sort_product(e, bottom.items, bottom.count)) return NULL;
