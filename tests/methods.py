@@ -6,7 +6,7 @@ SOURCE is the root of the repository: the configurations are examples/*.yaml and
 tests/golden. What run.db holds is computed anew from its rollouts, or is known beforehand: the policy of the first update is the
 one that sampled, bit for bit, so that its ratios are 1 and a KL divergence from the starting model is 0.
 """
-import json, math, os, pathlib, shutil, sqlite3, subprocess, sys, tempfile, time
+import json, math, os, pathlib, shutil, sqlite3, struct, subprocess, sys, tempfile, time
 
 DSDR, SOURCE = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
 GOLDEN = SOURCE / "tests/golden"
@@ -102,6 +102,12 @@ def check_always(run):
         if run.metrics["actor/updates"][step] == 1:
             ratios = [run.at(f"actor/{name}", step) for name in ("ratio_min", "ratio_mean", "ratio_max", "ppo_kl")]
             run.check(f"ratios of step {step}", ratios == [1, 1, 1, 0], ratios)
+            if "mask" not in run.name:  # rollouts without gradient are not computed, but they are counted
+                entropies = run.at("actor/entropy", step), run.at("rollout/entropy", step)
+                run.check(f"entropy of step {step}", close(*entropies), entropies)
+        padded = [run.at(f"perf/padded_share/{phase}", step) for phase in ("gen", "update_actor")]
+        run.check(f"padding of step {step}", all(0 <= share <= 0.05 for share in padded), padded)
+        run.check(f"half-empty decoding of step {step}", 0 <= run.at("perf/half_empty_share/gen", step) <= 1)
     run.check("something is learned", run.at("actor/grad_norm") > 0, run.at("actor/grad_norm"))
 
 
@@ -179,8 +185,27 @@ def divergences():
                     f"actor_rollout_ref.actor.kl_loss_type={kind}")
         if run:
             first, second = (run.at("actor/kl_loss", step) for step in (1, 2))
+            run.check("every rollout is computed", all(v == 0 for v in run.metrics["actor/rollouts_without_gradient"].values()))
             run.check("no divergence at first, some later", first == 0 and (second != 0 if kind in ("kl", "kl+") else second > 0), (first, second))
             check_rewards(run)
+
+
+def skipping():
+    """A coefficient too small to change a number has every rollout computed; all figures are those of a run that leaves some out."""
+    for lambda_l in (0, 0.5):
+        runs = [train(f"lambda_l={lambda_l}, entropy_coeff={coefficient}", *TINY, "actor_rollout_ref.actor.loss_agg_mode=token-mean", f"algorithm.dsdr.lambda_l={lambda_l}",
+                      f"actor_rollout_ref.actor.entropy_coeff={coefficient}", "trainer.precision=float32", "actor_rollout_ref.rollout.n=3") for coefficient in (0, 1e-300)]
+        if None in runs:
+            continue
+        some, every = runs
+        left_out = [run.at("actor/rollouts_without_gradient") for run in runs]
+        some.check("some are left out", left_out[0] > 0 and left_out[1] == 0, left_out)
+        tokens = [sum(row["length"] for row in some.rows(1) if row["advantage"] or lambda_l * row["coupling"]), sum(row["length"] for row in some.rows(1))]
+        some.check("tokens computed", tokens == [run.at("actor/tokens_trained") for run in runs] and tokens == [run.at("training/train_rollout_logprob_tokens") for run in runs], tokens)
+        expected = {"actor/rollouts_without_gradient", "actor/tokens_trained", "training/train_rollout_logprob_tokens", "actor/entropy_bonus"}
+        names = [n for n in some.metrics if not n.startswith(("timing", "perf/"))]
+        other = [(n, some.at(n), every.at(n)) for n in names if n not in expected and some.at(n) != every.at(n) and not close(some.at(n), every.at(n), 1e-6)]
+        some.check("every other figure is the same", not other and "actor/grad_norm" in names and len(names) > 50, other)
 
 
 def minibatches():
@@ -222,6 +247,17 @@ def options():
         run.check("in the order of the problems", serials == sorted(serials))
 
 
+def embedding(folder):
+    """The embedding matrix of a model folder, in bfloat16 or float32."""
+    data = (folder / "model.safetensors").read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    entry = json.loads(data[8:8 + size])["model.embed_tokens.weight"]
+    raw = data[8 + size:][slice(*entry["data_offsets"])]
+    if entry["dtype"] == "BF16":
+        raw = b"".join(b"\0\0" + raw[i:i + 2] for i in range(0, len(raw), 2))
+    return [x for x, in struct.iter_unpack("<f", raw)]
+
+
 def nothing_to_learn():
     """All responses are cut and masked: an update without a token is counted and is no number gone wrong."""
     folder = ROOT / "masked"
@@ -230,6 +266,11 @@ def nothing_to_learn():
     check("all masked", done.returncode == 0 and "warning: 64 of 64 responses of the first step hold no answer" in done.stdout, done.stdout + done.stderr)
     run = Run("all masked", folder)
     bad = [(n, v) for n, v in run.metrics.items() if any(x is not None and not math.isfinite(x) for x in v.values())]
+    optimizer_steps = json.loads((folder / "global_step_2/trainer_state/state.json").read_text())["optimizer_step"]
+    decay = (1 - 1e-3 * 0.01) ** 2  # learning rate and weight decay, two updates
+    before, after = (embedding(path) for path in (MODEL, folder / "global_step_2"))
+    shrunk = max(abs(b - a * decay) / max(abs(a), 1e-3) for a, b in zip(before, after))
+    run.check("each update is taken all the same", optimizer_steps == 2 and run.at("actor/updates") == 1 and before != after and shrunk < 1e-6, (optimizer_steps, shrunk))
     run.check("no gradient, no token", run.at("actor/tokens_trained") == 0 and run.at("actor/grad_norm") == 0 and run.at("actor/updates_skipped") == 0 and not bad, bad)
 
 
@@ -295,7 +336,7 @@ def first_day():
 
 
 def main():
-    for group in (examples, precisions, divergences, minibatches, options, nothing_to_learn, random_rewards, first_day, verl):
+    for group in (examples, precisions, divergences, skipping, minibatches, options, nothing_to_learn, random_rewards, first_day, verl):
         started = time.monotonic()
         group()
         print(f"{group.__name__}: {time.monotonic() - started:.1f} s", flush=True)

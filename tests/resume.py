@@ -2,32 +2,34 @@
 
 usage: resume.py DSDR FIXTURES [kills]
 
-Trains the tiny model of FIXTURES (tests/golden/model/tiny_lm) with small steps that save often. Undisturbed runs are made with 1
-and 2 threads; then the same run is killed with SIGKILL again and again, at instants that a seeded generator draws (saves take a
-large share of this run, so some fall into them), and resumed each time until it is done. Weights, optimizer state and every row
-of run.db that does not depend on the clock must be the same.
+Trains the tiny model of FIXTURES (tests/golden/model/tiny_lm) with small steps that save often, by dsdr and by dapo, whose dynamic
+sampling refills the batch; both evaluate in between. Undisturbed runs are made with 1 and 2 threads; then the same run is killed
+with SIGKILL again and again, at instants that a seeded generator draws (saves take a large share of this run, so some fall into
+them), and resumed each time until it is done. Weights, optimizer state and every row of run.db that does not depend on the clock
+must be the same.
 """
 import hashlib, pathlib, random, shutil, signal, sqlite3, subprocess, sys, tempfile, time
 
 STEPS = 12
 
 
-def settings(fixtures, folder):
+def settings(fixtures, folder, method):
     return [f"actor_rollout_ref.model.path={fixtures}", f"data.train_files={fixtures}/train.jsonl", f"data.val_files={fixtures}/test.jsonl",
             "data.prompt_key=prompt", 'data.prompt_template="{problem}\\n"', "data.train_batch_size=4", "data.max_prompt_length=64",
-            "data.max_response_length=16", "algorithm.method=dsdr", f"algorithm.dsdr.encoder={pathlib.Path(fixtures).parent}/tiny_bert",
-            "actor_rollout_ref.actor.ppo_mini_batch_size=2", "actor_rollout_ref.actor.optim.lr=1e-3", "actor_rollout_ref.rollout.n=4",
-            "actor_rollout_ref.rollout.val_kwargs.n=2", "actor_rollout_ref.rollout.val_kwargs.temperature=1",
-            "actor_rollout_ref.rollout.val_kwargs.do_sample=true", f"trainer.total_training_steps={STEPS}", "trainer.save_freq=1",
-            "trainer.test_freq=4", "trainer.probe_freq=3", "trainer.leaf_rows=32", "verify.workers=1", f"trainer.default_local_dir={folder}"]
+            "data.max_response_length=16", f"algorithm.method={method}", f"algorithm.dsdr.encoder={pathlib.Path(fixtures).parent}/tiny_bert",
+            "data.gen_batch_size=3" if method == "dapo" else "data.gen_batch_size=4", "actor_rollout_ref.actor.ppo_mini_batch_size=2",
+            "actor_rollout_ref.actor.optim.lr=1e-3", "actor_rollout_ref.rollout.n=4", "actor_rollout_ref.rollout.val_kwargs.n=2",
+            "actor_rollout_ref.rollout.val_kwargs.temperature=1", "actor_rollout_ref.rollout.val_kwargs.do_sample=true",
+            f"trainer.total_training_steps={STEPS}", "trainer.save_freq=1", "trainer.test_freq=4", "trainer.probe_freq=3", "trainer.leaf_rows=32",
+            "verify.workers=1", f"trainer.default_local_dir={folder}"]
 
 
-def command(dsdr, fixtures, folder, *extra):
-    return [dsdr, "train", *settings(fixtures, folder), *extra]
+def command(dsdr, fixtures, folder, method, *extra):
+    return [dsdr, "train", *settings(fixtures, folder, method), *extra]
 
 
-def run(dsdr, fixtures, folder, *extra):
-    done = subprocess.run(command(dsdr, fixtures, folder, *extra), capture_output=True, text=True)
+def run(*arguments):
+    done = subprocess.run(command(*arguments), capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"exit {done.returncode}: {' '.join(done.args)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
 
@@ -57,24 +59,29 @@ def compare(name, expected, folder):
     print(f"{name}: same files, same rows")
 
 
-def main():
-    dsdr, fixtures, kills = sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 10
-    root = pathlib.Path(tempfile.mkdtemp(prefix="dsdr-resume-"))
-    draw = random.Random(7)
+def undisturbed(dsdr, fixtures, root, method):
+    """The files and rows of a run, and the seconds it takes; one that is arranged in another way has the same."""
     started = time.monotonic()
-    run(dsdr, fixtures, root / "whole", "trainer.threads=2")
+    run(dsdr, fixtures, root / "whole", method, "trainer.threads=2")
     seconds = time.monotonic() - started
     expected = files(root / "whole"), rows(root / "whole")
     assert expected[0] and len(expected[1]["rollouts"]) == STEPS * 16 and expected[1]["evaluations"]
-    difference = [v for s, n, v in expected[1]["metrics"] if n == "training/train_rollout_logprob_abs_diff_max"]
+    metric = lambda name: [v for s, n, v in expected[1]["metrics"] if n == name]
+    difference = metric("training/train_rollout_logprob_abs_diff_max")
     assert len(difference) == STEPS and all(v in (0, None) for v in difference) and difference.count(0) >= STEPS // 2, difference
-    run(dsdr, fixtures, root / "one", "trainer.threads=1", "actor_rollout_ref.actor.ppo_micro_batch_size=8")
-    compare("one thread, more leaves in memory", expected, root / "one")
+    batches = metric("dynamic_sampling/batches")
+    assert max(batches) >= 3 if method == "dapo" else set(batches) == {1}, batches
+    run(dsdr, fixtures, root / "one", method, "trainer.threads=1", "actor_rollout_ref.actor.ppo_micro_batch_size=8")
+    compare(f"{method}: one thread, more leaves in memory", expected, root / "one")
+    return expected, seconds
 
+
+def disturbed(dsdr, fixtures, root, method, kills, expected, seconds):
+    draw = random.Random(7)
     folder, killed = root / "killed", 0
     extra = ["trainer.threads=2"]
     while killed < kills:
-        process = subprocess.Popen(command(dsdr, fixtures, folder, *extra), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command(dsdr, fixtures, folder, method, *extra), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         try:
             process.wait(draw.uniform(0.1, seconds / 2))
         except subprocess.TimeoutExpired:
@@ -88,14 +95,22 @@ def main():
         if process.returncode:
             sys.exit(f"exit {process.returncode} after {killed} kills: {process.stderr.read()}")
         if killed < kills:  # done early: once more from the start, keeping the count
-            compare(f"done after {killed} kills", expected, folder)
+            compare(f"{method}: done after {killed} kills", expected, folder)
             shutil.rmtree(folder)
+            seconds = max(0.3, seconds / 2)  # the machine was busier when the time was taken
             extra = ["trainer.threads=2"]
     if not (folder / f"global_step_{STEPS}").exists() or extra[-1] == "--resume":
-        run(dsdr, fixtures, folder, *extra)
-    compare(f"killed {killed} times", expected, folder)
-    shutil.rmtree(root, ignore_errors=True)
-    print("2 passed, 0 failed")
+        run(dsdr, fixtures, folder, method, *extra)
+    compare(f"{method}: killed {killed} times", expected, folder)
+
+
+def main():
+    dsdr, fixtures, kills = sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 10
+    for method in ("dsdr", "dapo"):
+        root = pathlib.Path(tempfile.mkdtemp(prefix="dsdr-resume-"))
+        disturbed(dsdr, fixtures, root, method, kills if method == "dsdr" else kills // 2, *undisturbed(dsdr, fixtures, root, method))
+        shutil.rmtree(root, ignore_errors=True)
+    print("4 passed, 0 failed")
 
 
 main()

@@ -152,7 +152,7 @@ void objective_metrics_add(objective_metrics *metrics, const objective_token *to
 void objective_metrics_merge(objective_metrics *into, const objective_metrics *from);
 
 // The metrics of one mini-batch. Loss terms are sums of shares; clip fractions divide by all tokens of the scope (a skipped
-// token is never clipped); ppo_kl, entropy and ratio are means over the tokens that were computed, NaN when there was none.
+// token is never clipped); ppo_kl, entropy and ratio are means over the tokens that were added, NaN when there was none.
 // X(field, name)
 #define OBJECTIVE_REPORT_TABLE(X)                                                                                                \
     X(loss, "actor/loss")                                                                                                        \

@@ -35,6 +35,22 @@ static void compare(agreement *a, const rollout *r, size_t position, float logp)
     a->tokens++;
 }
 
+// One token of rollout i under the weights at hand: counted in the rollout's metrics.
+static objective_output count_token(const pass_context *c, size_t i, const rollout *one, size_t position, float logp,
+                                    float entropy) {
+    const step_batch *b = &c->t->batch;
+    objective_rollout rollout_scalars = {
+        .length = one->length, .advantage = b->credits[i].advantage, .coupling = b->credits[i].coupling};
+    objective_token token = {.logp = (double)logp,
+                             .logp_old = (double)one->logp[position],
+                             .logp_ref = b->logp_ref ? (double)b->logp_ref[i * longest_response(c->t) + position] : 0,
+                             .entropy = (double)entropy};
+    objective_output output;
+    objective_token_loss(c->objective, &c->scope, &rollout_scalars, &token, &output);
+    objective_metrics_add(&c->metrics[i], &token, &output);
+    return output;
+}
+
 static void visit_token(void *context, size_t g, size_t r, size_t position, float logp, float entropy, double *d_logp,
                         double *d_entropy) {
     pass_context *c = context;
@@ -47,15 +63,7 @@ static void visit_token(void *context, size_t g, size_t r, size_t position, floa
     }
     if (c->agreement) compare(c->agreement, one, position, logp);
     if (!c->metrics) return;
-    objective_rollout rollout_scalars = {
-        .length = one->length, .advantage = b->credits[i].advantage, .coupling = b->credits[i].coupling};
-    objective_token token = {.logp = (double)logp,
-                             .logp_old = (double)one->logp[position],
-                             .logp_ref = b->logp_ref ? (double)b->logp_ref[i * longest_response(c->t) + position] : 0,
-                             .entropy = (double)entropy};
-    objective_output output;
-    objective_token_loss(c->objective, &c->scope, &rollout_scalars, &token, &output);
-    objective_metrics_add(&c->metrics[i], &token, &output);
+    objective_output output = count_token(c, i, one, position, logp, entropy);
     *d_logp = output.d_logp, *d_entropy = output.d_entropy;
 }
 
@@ -104,16 +112,20 @@ static status update_minibatch(trainer *t, size_t first, size_t count, bool weig
     objective_metrics_clear(&all);
     training_clear_gradients(&t->run);
     for (size_t i = first * b->size; i < (first + count) * b->size; i++) {
+        const rollout *one = &b->set.groups[i / b->size].rollouts[i % b->size];
         active[i] = !b->masked[i] && objective_needs_gradient(&objective, b->credits[i].advantage, b->credits[i].coupling);
         sum->skipped_rollouts += !active[i];
+        sum->tokens += active[i] ? one->length : 0;
         objective_metrics_clear(&metrics[i]);
+        // What is not computed counts as what it would come out as: under the weights that sampled it, as recorded.
+        for (size_t k = 0; weights_sampled && !active[i] && !b->masked[i] && k < one->length; k++)
+            count_token(&context, i, one, k, one->logp[k], one->entropy[k]);
     }
     TRY(packed_visit(&t->pass, b->set.groups + first, count, active + first * b->size, (float)t->run.s->rollout.temperature,
                      visit_token, &context, t->run.gradients));
     for (size_t i = first * b->size; i < (first + count) * b->size; i++) objective_metrics_merge(&all, &metrics[i]);
     objective_report report = objective_metrics_report(&all, &context.scope);
     add_report(sum, &report);
-    sum->tokens += all.tokens;
 
     optimizer_report done;
     TRY(training_update(&t->run, learning_rate, &done));
