@@ -22,6 +22,9 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/jsonl.h"
+#include "rollout/generator.h"
+#include "rollout/group_set.h"
+#include "run/open_model.h"
 
 extern char **environ;
 
@@ -342,8 +345,8 @@ static void printed_settings_are_a_file_that_loads(void **state) {
 static void an_evaluation_writes_one_row_a_response_or_nothing(void **state) {
     (void)state;
 #define ROWS "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "--output={TMP}/rows.jsonl"
-    static const cli_case whole = {{"eval", ROWS, "prompt_template=\"{problem}\\n\"", "max_response_length=12", "n=2", "temperature=1"},
-                                   "", 0, NULL, NULL};
+    static const cli_case whole = {
+        {"eval", ROWS, "prompt_template=\"{problem}\\n\"", "max_response_length=12", "n=2", "temperature=1"}, "", 0, NULL, NULL};
     static const cli_case failing = {{"eval", ROWS, "max_response_length=500"}, "", 2, NULL, NULL};
 #undef ROWS
     buffer output = {0}, errors = {0};
@@ -363,8 +366,8 @@ static void an_evaluation_writes_one_row_a_response_or_nothing(void **state) {
         json_int_t sample, length;
         int correct;
         char expected[32];
-        assert_int_equal(json_unpack(row, "{s:s, s:I, s:s, s:s, s:b, s:s, s:I}", "id", &id, "sample", &sample, "response", &response, "gold",
-                                     &gold, "correct", &correct, "status", &verdict, "length", &length),
+        assert_int_equal(json_unpack(row, "{s:s, s:I, s:s, s:s, s:b, s:s, s:I}", "id", &id, "sample", &sample, "response",
+                                     &response, "gold", &gold, "correct", &correct, "status", &verdict, "length", &length),
                          0);
         snprintf(expected, sizeof expected, "test-%lld", i / 2);
         assert_string_equal(id, expected);
@@ -382,6 +385,84 @@ static void an_evaluation_writes_one_row_a_response_or_nothing(void **state) {
     buffer_free(&errors);
 }
 
+// Responses sampled by this program, a few rows at a time, and measured by `dsdr logprobs` on another number of threads: the
+// printed digits are those of the recorded numbers. Responses whose text is made of other tokens are left out.
+static void measured_log_probs_are_the_sampled_ones(void **state) {
+    (void)state;
+    enum { PROMPTS = 5, EACH = 6, LONGEST = 20 };
+    static const char *const prompts[PROMPTS] = {"What is 3 + 5?", "What is 7 + 7?", "a", "What is 9 + 0? Say it.", "3"};
+    static const char *const precisions[] = {"float32", "bfloat16"};
+    for (int p = 0; p < 2; p++) {
+        char precision[64];
+        snprintf(precision, sizeof precision, "trainer.precision=%s", precisions[p]);
+        settings s;
+        matmul *products;
+        language_model lm;
+        group_set set;
+        generator *g;
+        generator_options room = {.rows = 7, .longest_prompt = 64, .longest_response = LONGEST};
+        assert_int_equal(settings_load(&s, NULL, (const char *const[]){precision, "trainer.threads=1"}, 2), STATUS_OK);
+        assert_int_equal(run_open_model(&products, &lm, &s, TEST_SOURCE_DIR "/golden/model/tiny_lm", false), STATUS_OK);
+        assert_int_equal(group_set_create(&set, PROMPTS, EACH, 64, LONGEST), STATUS_OK);
+        assert_int_equal(generator_create(&g, &lm.model, lm.tokenizer, &room), STATUS_OK);
+        for (size_t i = 0; i < PROMPTS; i++) {
+            token_list tokens = {0};
+            assert_int_equal(tokenizer_encode(lm.tokenizer, prompts[i], strlen(prompts[i]), true, false, &tokens), STATUS_OK);
+            set.groups[i].serial = i, set.groups[i].prompt_length = tokens.count;
+            memcpy(set.groups[i].prompt_tokens, tokens.ids, tokens.count * sizeof *tokens.ids);
+            token_list_free(&tokens);
+        }
+        sampling how = {.seed = 2, .purpose = RANDOM_SAMPLE_EVAL, .temperature = 1, .top_p = 1, .longest_response = LONGEST};
+        how.end_tokens = lm.stop_tokens, how.end_count = lm.stop_count;
+        assert_int_equal(generator_run(g, set.groups, PROMPTS, &how, NULL, NULL), STATUS_OK);
+
+        buffer input = {0}, output = {0}, errors = {0};
+        const rollout *sent[PROMPTS * EACH];
+        size_t count = 0;
+        for (size_t i = 0; i < PROMPTS * EACH; i++) {
+            const rollout *one = &set.groups[i / EACH].rollouts[i % EACH];
+            buffer text = {0};
+            token_list again = {0};
+            assert_int_equal(tokenizer_decode(lm.tokenizer, one->tokens, one->length, false, &text), STATUS_OK);
+            assert_int_equal(tokenizer_encode(lm.tokenizer, text.data, text.length, true, false, &again), STATUS_OK);
+            json_t *row = json_pack("{s:s, s:s%}", "prompt", prompts[i / EACH], "response", text.data, text.length);
+            bool same = again.count == one->length && !memcmp(again.ids, one->tokens, again.count * sizeof *again.ids);
+            if (row && same) { // a text that is no UTF-8 makes no row
+                char *line = json_dumps(row, JSON_COMPACT);
+                assert_int_equal(buffer_printf(&input, "%s\n", line), STATUS_OK);
+                free(line);
+                sent[count++] = one;
+            }
+            json_decref(row), token_list_free(&again), buffer_free(&text);
+        }
+        assert_true(count > PROMPTS * EACH / 2);
+        const cli_case measure = {
+            {"logprobs", "{GOLDEN}/model/tiny_lm", "--precision", precisions[p], "--threads", "3"}, input.data, 0, NULL, NULL};
+        assert_int_equal(run_binary(&measure, &output, &errors), 0);
+        const char *at = output.data;
+        for (size_t i = 0; i < count; i++) {
+            const char *end = strchr(at, '\n');
+            assert_non_null(end);
+            json_t *row = json_loadb(at, (size_t)(end - at), 0, NULL);
+            const json_t *logp = json_object_get(row, "logp"), *entropy = json_object_get(row, "entropy");
+            assert_int_equal(json_array_size(logp), sent[i]->length);
+            for (size_t k = 0; k < sent[i]->length; k++) {
+                float measured[2] = {(float)json_number_value(json_array_get(logp, k)),
+                                     (float)json_number_value(json_array_get(entropy, k))};
+                assert_memory_equal(&measured[0], &sent[i]->logp[k], sizeof(float));
+                assert_memory_equal(&measured[1], &sent[i]->entropy[k], sizeof(float));
+            }
+            json_decref(row);
+            at = end + 1;
+        }
+        buffer_free(&input), buffer_free(&output), buffer_free(&errors);
+        generator_free(g);
+        group_set_clear(&set), group_set_free(&set);
+        language_model_close(&lm), matmul_free(products);
+        settings_free(&s);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_case_exits_and_answers_as_the_table_says),
@@ -389,6 +470,7 @@ int main(void) {
         cmocka_unit_test(a_row_is_answered_before_the_next_one_is_sent),
         cmocka_unit_test(printed_settings_are_a_file_that_loads),
         cmocka_unit_test(an_evaluation_writes_one_row_a_response_or_nothing),
+        cmocka_unit_test(measured_log_probs_are_the_sampled_ones),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "model/packed.h"
 #include "run/evaluate.h"
+#include "run/open_model.h"
 #include "run/options.h"
 #include "run/task_defaults.h"
 
@@ -53,16 +55,21 @@ typedef struct bench {
 
 static void bench_open(bench *b, const char *const *specs, size_t spec_count, int threads, const char *const *more,
                        size_t count) {
-    const char *assignments[16] = {"data.prompt_template=\"{problem}\\n\"", "data.prompt_key=prompt",
-                                   "data.max_response_length=12", "actor_rollout_ref.rollout.val_kwargs.do_sample=true",
+    char on[64];
+    snprintf(on, sizeof on, "trainer.threads=%d", threads);
+    const char *assignments[16] = {on,
+                                   "trainer.precision=float32",
+                                   "data.prompt_template=\"{problem}\\n\"",
+                                   "data.prompt_key=prompt",
+                                   "data.max_response_length=12",
+                                   "actor_rollout_ref.rollout.val_kwargs.do_sample=true",
                                    "actor_rollout_ref.rollout.val_kwargs.temperature=1"};
-    for (size_t i = 0; i < count; i++) assignments[5 + i] = more[i];
+    for (size_t i = 0; i < count; i++) assignments[7 + i] = more[i];
     memset(b, 0, sizeof *b);
-    assert_ok(settings_load(&b->s, NULL, assignments, 5 + count));
+    assert_ok(settings_load(&b->s, NULL, assignments, 7 + count));
     problem_options keys = options_problems(&b->s);
     assert_ok(problem_set_open(&b->problems, specs, spec_count, &keys));
-    assert_ok(matmul_create(&b->products, PRECISION_FLOAT32, threads, false));
-    assert_ok(language_model_open(&b->lm, b->products, MODEL, false));
+    assert_ok(run_open_model(&b->products, &b->lm, &b->s, MODEL, false));
     assert_ok(scorer_open(&b->scorer, &b->s, threads, false, NULL));
 }
 
@@ -254,6 +261,62 @@ static void draws_are_keyed_by_step_and_problem(void **state) {
     bench_close(&b);
 }
 
+// Each response by itself through training's forward.
+typedef struct training_pass {
+    bench *b;
+    packed_pass pass;
+    const rollout *rollout;
+    size_t responses, tokens, differing;
+} training_pass;
+
+static void compare_token(void *context, size_t g, size_t r, size_t position, float logp, float entropy, double *d_logp,
+                          double *d_entropy) {
+    training_pass *t = context;
+    (void)g, (void)r, (void)d_logp, (void)d_entropy;
+    t->tokens++;
+    t->differing +=
+        memcmp(&logp, &t->rollout->logp[position], 4) != 0 || memcmp(&entropy, &t->rollout->entropy[position], 4) != 0;
+}
+
+static status compare_response(void *context, const evaluation_response *response) {
+    training_pass *t = context;
+    prompt_options how = {.prompt_template = t->b->s.data.prompt_template};
+    token_list prompt = {0};
+    assert_ok(language_model_prompt(&t->b->lm, &how, response->problem->text, &prompt, NULL, NULL));
+    rollout one = *response->rollout;
+    group alone = {.prompt_length = prompt.count, .prompt_tokens = prompt.ids, .size = 1, .rollouts = &one};
+    t->rollout = response->rollout, t->responses++;
+    assert_ok(packed_visit(&t->pass, &alone, 1, NULL, 1.0f, compare_token, t, NULL));
+    token_list_free(&prompt);
+    return STATUS_OK;
+}
+
+static void what_an_evaluation_samples_has_the_log_probs_of_training(void **state) {
+    (void)state;
+    for (int bfloat16 = 0; bfloat16 < 2; bfloat16++) {
+        static bench b;
+        const char *more[] = {"actor_rollout_ref.rollout.val_kwargs.n=3",
+                              bfloat16 ? "trainer.precision=bfloat16" : "trainer.precision=float32"};
+        bench_open(&b, test_rows, 1, 2, more, 2);
+        training_pass t = {.b = &b};
+        packed_options options = {
+            .leaf_rows = 64, .leaves_in_memory = 1, .longest_prompt = 64, .longest_response = 16, .largest_group = 1};
+        assert_ok(packed_create(&t.pass, &b.lm.model, &options));
+        assert_ok(evaluation_run(&b.result, &(evaluation_options){.settings = &b.s,
+                                                                  .lm = &b.lm,
+                                                                  .scorer = &b.scorer,
+                                                                  .problems = &b.problems,
+                                                                  .step = 3,
+                                                                  .response = compare_response,
+                                                                  .response_context = &t}));
+        assert_int_equal(t.responses, 90);
+        assert_int_equal(t.tokens, b.result.response_tokens);
+        assert_int_equal(t.differing, 0);
+        packed_free(&t.pass);
+        bench_close(&b);
+    }
+}
+
 static void a_greedy_evaluation_takes_one_sample(void **state) {
     (void)state;
     static bench a, b;
@@ -406,6 +469,7 @@ int main(void) {
         cmocka_unit_test(overall_is_the_mean_of_the_sources),
         cmocka_unit_test(responses_do_not_depend_on_chunks_rows_or_threads),
         cmocka_unit_test(draws_are_keyed_by_step_and_problem),
+        cmocka_unit_test(what_an_evaluation_samples_has_the_log_probs_of_training),
         cmocka_unit_test(a_greedy_evaluation_takes_one_sample),
         cmocka_unit_test(rows_go_into_the_record),
         cmocka_unit_test(an_evaluation_can_be_interrupted),
