@@ -22,7 +22,10 @@ bool node_is_name(const math_node *n) {
     if (n->kind == MATH_SYMBOL) return node_has_variables(n);
     if (n->kind == MATH_QUOTIENT) return begins_with_d(n->children[0]) && begins_with_d(n->children[1]);
     if (n->kind == MATH_VECTOR || n->kind == MATH_TEXT) return true;
-    if (n->kind == MATH_TUPLE) { // (x, y)
+    if (n->kind == MATH_BIG) return node_has_variables(n);                               // \lim f(x)
+    if (n->kind == MATH_PRODUCT && n->count == 2 && node_is_symbol(n->children[0], "m")) // m\angle A
+        return n->children[1]->kind == MATH_SYMBOL && strncmp(n->children[1]->name, "angle ", 6) == 0;
+    if (n->kind == MATH_TUPLE || n->kind == MATH_SET) { // (x, y)
         for (uint32_t i = 0; i < n->count; i++)
             if (!node_is_name(n->children[i])) return false;
         return n->count > 0;

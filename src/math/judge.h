@@ -53,6 +53,11 @@ bool node_is_equation(const math_node *n);   // a relation of nothing but = and 
 bool node_is_name(const math_node *n);       // names what is asked for: x, f(x), \vec{v}, \text{Area}, (x, y), \frac{dy}{dx}
 bool node_is_assignment(const math_node *n); // an equation whose first side is a name
 
+// accept_units.c: at least one of the two has a unit; or a percent or degree sign (`kind`).
+math_outcome accept_unit(judge *j, math_node *gold, math_node *answer);
+math_outcome accept_marked(judge *j, math_node *gold, math_node *answer, math_kind kind);
+math_node *node_marked(judge *j, math_node *n, math_kind kind); // what stands under the sign, minus signs included; NULL: no sign
+
 // plus_minus.c: a list or set whose members with plus-minus are replaced by the values that they stand for; a lone a +- b becomes
 // a list of two. `n` itself where nothing is to be done; NULL beyond the limits.
 math_node *spread_signs(judge *j, math_node *n);

@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "math/literal.h"
 #include "math/parser.h"
 #include "math/units.h"
+#include "math/words.h"
 
 // The base of `digits`, a whole number: 2 to 36, or its name.
 math_node *parser_based_number(parser *p, const char *digits) {
@@ -36,6 +38,18 @@ const char *parser_whole_digits(parser *p, const math_node *n) {
     const char *kept = tree_text(p->e, printed, strlen(printed));
     flint_free(printed);
     return kept;
+}
+
+// The base that the words "base 2", "in base 2" or "(base 2)" name, 0 for other words.
+int parser_base_of_words(const token *t) {
+    char words[24];
+    int value = 0, end = 0;
+    if (t->kind != TOKEN_WORD || t->length >= sizeof words) return 0;
+    memcpy(words, t->text, t->length), words[t->length] = 0;
+    const char *text = words[0] == '(' ? words + 1 : words;
+    if (strncmp(text, "in ", 3) == 0) text += 3;
+    if (sscanf(text, "base %2d%n", &value, &end) != 1 || value < 2 || value > 36) return 0;
+    return text[end] == 0 || strcmp(text + end, ")") == 0 ? value : 0;
 }
 
 // \$5, \$5 million; stands on the sign.
@@ -83,6 +97,32 @@ math_node *parser_raised_sign(parser *p, math_node *left, bool *handled) {
     return n;
 }
 
+// 1 hour 30 minutes: a value in the last unit; stands on the second number. `left` itself where the units do not go together.
+math_node *parser_more_units(parser *p, math_node *left) {
+    token *t = here(p);
+    size_t mark = p->at;
+    token *inch = ahead(p, 1); // 5 ft 6 in
+    if (inch->kind == TOKEN_RELATION && inch->code == MATH_IN && ahead(p, 2)->kind == TOKEN_END)
+        inch->kind = TOKEN_WORD, inch->text = "in", inch->length = 2;
+    if (left->kind != MATH_WITH_UNIT || t->kind != TOKEN_NUMBER || ahead(p, 1)->kind != TOKEN_WORD) return left;
+    math_node *more = literal_node(p->e, t->text, t->length);
+    p->at++;
+    const char *name = more ? parser_words(p, true) : NULL;
+    if (!name) return NULL;
+    unit first, second;
+    unit_read(left->name, &first), unit_read(name, &second);
+    math_node *n = left;
+    if (first.known && second.known && first.key[0] && strcmp(first.key, second.key) == 0) {
+        fmpq_div(first.factor, first.factor, second.factor);
+        math_node *value = tree_binary(p->e, MATH_PRODUCT, left->children[0], tree_number(p->e, first.factor));
+        n = tree_unary(p->e, MATH_WITH_UNIT, tree_binary(p->e, MATH_SUM, value, more));
+        if (n) n->name = name;
+    } else
+        p->at = mark;
+    unit_clear(&first), unit_clear(&second);
+    return n;
+}
+
 static bool is_word_group(parser *p, size_t at) {
     return ahead(p, at)->kind == TOKEN_OPEN && ahead(p, at + 1)->kind == TOKEN_WORD && is_close(ahead(p, at + 2), '{');
 }
@@ -101,4 +141,19 @@ math_node *parser_unit_fraction(parser *p, math_node *left) {
     buffer_free(&name);
     p->at += 7;
     return n;
+}
+
+// The number of tokens of words like "for all real numbers" in front of a letter that is then related to something.
+size_t parser_quantifier(parser *p) {
+    static const char *const words[] = {"for",      "all",      "every",  "any", "real", "numbers",
+                                        "integers", "positive", "values", "of",  NULL};
+    size_t count = 0;
+    for (; ahead(p, count)->kind == TOKEN_WORD; count++) {
+        const token *t = ahead(p, count);
+        for (size_t i = 0, n = 0; i < t->length; i += n + 1) {
+            for (n = 0; i + n < t->length && t->text[i + n] != ' ' && t->text[i + n] != '~';) n++;
+            if (n && !word_in(words, t->text + i, n)) return 0;
+        }
+    }
+    return ahead(p, count)->kind == TOKEN_NAME && ahead(p, count + 1)->kind == TOKEN_RELATION ? count : 0;
 }

@@ -20,6 +20,7 @@ math_node *parser_argument(parser *p, bool one_digit) {
     }
     if (t->kind == TOKEN_NAME) { // one symbol: no subscript, no call
         p->at++;
+        if (token_is(t, "emptyset")) return tree_node(p->e, MATH_SET, 0);
         return tree_named(p->e, MATH_SYMBOL, parser_keep(p, t));
     }
     if (!parser_starts_operand(p, t)) return parser_refuse(p, "an argument is missing");
@@ -154,7 +155,9 @@ static bool is_call(parser *p, const char *name) {
         if (t->kind == TOKEN_END) return false;
         if (t->kind == TOKEN_OPEN) depth++;
         if (t->kind == TOKEN_CLOSE && --depth == 0) break;
-        if ((t->kind == TOKEN_COMMA || t->kind == TOKEN_RELATION) && depth == 1) comma = true;
+        bool events = t->kind == TOKEN_CUP || t->kind == TOKEN_CAP || t->kind == TOKEN_MID || t->kind == TOKEN_AND ||
+                      (t->kind == TOKEN_BAR && first == 'P'); // P(A \cap B), P(A|B)
+        if ((t->kind == TOKEN_COMMA || t->kind == TOKEN_RELATION || events) && depth == 1) comma = true;
     }
     if (comma) return true;
     return i == 2 && (ahead(p, 1)->kind == TOKEN_NAME || (first >= 'A' && first <= 'Z' && letter));

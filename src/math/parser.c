@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "math/literal.h"
-#include "math/words.h"
 
 math_node *parser_refuse(parser *p, const char *what) {
     if (!p->failed && p->e->failure == STATUS_OK) {
@@ -55,21 +54,6 @@ const char *parser_keep(parser *p, const token *t) { return tree_text(p->e, t->t
 static math_node *exponent(parser *p) { // behind the caret
     if (at_open(p, '{')) return parser_group(p);
     return parser_expression(p, POWER_CARET);
-}
-
-// The number of tokens of words like "for all real numbers" in front of a letter that is then related to something.
-static size_t quantifier(parser *p) {
-    static const char *const words[] = {"for",      "all",      "every",  "any", "real", "numbers",
-                                        "integers", "positive", "values", "of",  NULL};
-    size_t count = 0;
-    for (; ahead(p, count)->kind == TOKEN_WORD; count++) {
-        const token *t = ahead(p, count);
-        for (size_t i = 0, n = 0; i < t->length; i += n + 1) {
-            for (n = 0; i + n < t->length && t->text[i + n] != ' ' && t->text[i + n] != '~';) n++;
-            if (n && !word_in(words, t->text + i, n)) return 0;
-        }
-    }
-    return ahead(p, count)->kind == TOKEN_NAME && ahead(p, count + 1)->kind == TOKEN_RELATION ? count : 0;
 }
 
 math_node *parser_prefix(parser *p) {
@@ -160,7 +144,7 @@ math_node *parser_prefix(parser *p) {
     case TOKEN_CURRENCY:
         return parser_price(p);
     case TOKEN_WORD: {
-        size_t fillers = quantifier(p);
+        size_t fillers = parser_quantifier(p);
         if (fillers) { // all n >= 3
             p->at += fillers;
             return parser_prefix(p);
@@ -298,18 +282,6 @@ static bool holds_letters(const math_node *n) {
 
 static bool is_number_set(const math_node *n) { return n->kind == MATH_SYMBOL && strncmp(n->name, "mathbb ", 7) == 0; }
 
-// The base that the words "base 2", "in base 2" or "(base 2)" name, 0 for other words.
-static int base_of_words(const token *t) {
-    char words[24];
-    int value = 0, end = 0;
-    if (t->kind != TOKEN_WORD || t->length >= sizeof words) return 0;
-    memcpy(words, t->text, t->length), words[t->length] = 0;
-    const char *text = words[0] == '(' ? words + 1 : words;
-    if (strncmp(text, "in ", 3) == 0) text += 3;
-    if (sscanf(text, "base %2d%n", &value, &end) != 1 || value < 2 || value > 36) return 0;
-    return text[end] == 0 || strcmp(text + end, ")") == 0 ? value : 0;
-}
-
 // One step to the right of `left`, or *done when nothing there binds more tightly than `power`.
 static math_node *infix(parser *p, math_node *left, int power, bool *done) {
     token *t = here(p);
@@ -375,7 +347,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
             p->at++;
             return parser_based_number(p, parser_whole_digits(p, left));
         }
-        int value = left->kind == MATH_NUMBER ? base_of_words(t) : 0;
+        int value = left->kind == MATH_NUMBER ? parser_base_of_words(t) : 0;
         if (value) { // 1101\text{ (base 2)}
             n = tree_named(p->e, MATH_BASED, parser_whole_digits(p, left));
             if (n) n->integer = value, p->at++;
@@ -495,6 +467,10 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         }
         if (t->kind == TOKEN_FRACTION && power < POWER_UNIT && left->kind == MATH_NUMBER) {
             n = parser_unit_fraction(p, left);
+            if (n != left) return n;
+        }
+        if (left->kind == MATH_WITH_UNIT && power < POWER_UNIT) {
+            n = parser_more_units(p, left);
             if (n != left) return n;
         }
         if (power >= POWER_IMPLICIT || !parser_starts_operand(p, t) || left->kind == MATH_WITH_UNIT || left->kind == MATH_TEXT)

@@ -51,10 +51,13 @@ math_node *parser_expression(parser *p, int power);          // everything that 
 math_node *parser_prefix(parser *p);                         // one operand, without anything to its right
 
 // marks.c
-math_node *parser_based_number(parser *p, const char *digits);            // stands on the base: 2 to 36, or its name
-const char *parser_whole_digits(parser *p, const math_node *n);           // of a whole literal; NULL after a failure
-math_node *parser_price(parser *p);                                       // \$5, \$5 million; stands on the sign
+math_node *parser_based_number(parser *p, const char *digits);  // stands on the base: 2 to 36, or its name
+const char *parser_whole_digits(parser *p, const math_node *n); // of a whole literal; NULL after a failure
+int parser_base_of_words(const token *t);                       // of "(base 2)": 2; 0 where it is something else
+size_t parser_quantifier(parser *p);                            // of "for all" in front of a relation: the number of its tokens
+math_node *parser_price(parser *p);                             // \$5, \$5 million; stands on the sign
 math_node *parser_raised_sign(parser *p, math_node *left, bool *handled); // x^\circ, x^*, x^+; stands on the caret
+math_node *parser_more_units(parser *p, math_node *left);                 // left itself where nothing of the kind follows
 math_node *parser_unit_fraction(parser *p, math_node *left);              // left itself where no unit of words follows
 
 // groups.c

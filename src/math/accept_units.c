@@ -1,0 +1,106 @@
+// Values with units, percent and degree signs as answers. See judge.h; called by accept.c.
+#include <stdio.h>
+#include <string.h>
+
+#include "math/judge.h"
+#include "math/number.h"
+#include "math/units.h"
+
+static math_outcome refuse(judge *j, const char *why) { return judge_says(j, MATH_DIFFERENT, "structure", "%s", why); }
+
+// -(5%) is (-5)%: the marked value under signs.
+math_node *node_marked(judge *j, math_node *n, math_kind kind) {
+    if (n->kind == kind) return n->children[0];
+    if (n->kind != MATH_NEGATE) return NULL;
+    math_node *inside = node_marked(j, n->children[0], kind);
+    return inside ? tree_unary(j->memory, MATH_NEGATE, inside) : NULL;
+}
+
+// The unit that a letter is where a gold with unit asks for one: "s" of 5 s, "m^2" of 5 m^2. False when it is none.
+static bool letter_unit(const math_node *n, char *out, size_t size) {
+    long power = 1;
+    if (n->kind == MATH_POWER && (!node_small_integer(n->children[1], &power) || power < 2 || power > 3)) return false;
+    const math_node *letter = n->kind == MATH_POWER ? n->children[0] : n;
+    if (letter->kind != MATH_SYMBOL || !strchr("mhsglLJNWVAK", letter->name[0]) || letter->name[1]) return false;
+    char lower = letter->name[0] >= 'a' ? letter->name[0] : (char)(letter->name[0] + 'a' - 'A'); // as units are kept
+    snprintf(out, size, power > 1 ? "%c^%ld" : "%c", lower, power);
+    return true;
+}
+
+// 5 m, 5 m^2 and 5 m/s as a value with unit; `answer` itself where it is nothing of the kind.
+static math_node *lettered(judge *j, math_node *answer) {
+    math_node *product = answer->kind == MATH_QUOTIENT ? answer->children[0] : answer;
+    char name[16] = "", below[8];
+    if (product->kind != MATH_PRODUCT || product->count != 2 || !letter_unit(product->children[1], name, sizeof name))
+        return answer;
+    if (node_has_variables(product->children[0])) return answer;
+    if (product != answer) {
+        if (!letter_unit(answer->children[1], below, sizeof below)) return answer;
+        strcat(name, "/"), strcat(name, below);
+    }
+    math_node *n = tree_unary(j->memory, MATH_WITH_UNIT, product->children[0]);
+    if (n) n->name = tree_text(j->memory, name, strlen(name));
+    return n && n->name ? n : answer;
+}
+
+// "5 million" says a number: the value of a node with a unit, number words multiplied into it. NULL: too many parts.
+static math_node *value_with_unit(judge *j, math_node *n, unit *u) {
+    unit_read(n->name, u);
+    if (fmpq_is_one(u->count)) return n->children[0];
+    return tree_binary(j->memory, MATH_PRODUCT, n->children[0], tree_number(j->memory, u->count));
+}
+
+// A unit beside a percent or degree sign: 5 cm is neither 5% nor 5 degrees.
+static bool sign_is_other_unit(judge *j, math_node *n, const unit *u, math_node *with_unit) {
+    if (node_marked(j, n, MATH_PERCENT)) return u->key[0] != 0 && !node_marked(j, with_unit->children[0], MATH_PERCENT);
+    if (!node_marked(j, n, MATH_DEGREE)) return false;
+    bool degrees = strcmp(u->key, "celsius") == 0 || strcmp(u->key, "fahrenheit") == 0;
+    return u->key[0] != 0 && !degrees && !node_marked(j, with_unit->children[0], MATH_DEGREE);
+}
+
+math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
+    if (gold->kind == MATH_WITH_UNIT) answer = lettered(j, answer);
+    bool gold_unit = gold->kind == MATH_WITH_UNIT, answer_unit = answer->kind == MATH_WITH_UNIT;
+    math_outcome outcome;
+    unit g, a;
+    if (answer_unit && unit_is_hedge(answer->name)) return refuse(j, "more than a unit stands behind the number");
+    if (!gold_unit || !answer_unit) {
+        math_node *with_unit = gold_unit ? gold : answer, *other = gold_unit ? answer : gold;
+        math_node *value = value_with_unit(j, with_unit, &g);
+        if (!value)
+            outcome = judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+        else if (sign_is_other_unit(j, other, &g, with_unit))
+            outcome = refuse(j, "the units differ");
+        else if (g.known && strcmp(g.key, "") == 0 && unit_is_radian(with_unit->name) && node_marked(j, other, MATH_DEGREE))
+            outcome = value_compare(j, gold_unit ? value : other, gold_unit ? other : value);
+        else
+            outcome = gold_unit ? accept_answer(j, value, other) : accept_answer(j, other, value);
+        unit_clear(&g);
+        return outcome;
+    }
+    unit_read(gold->name, &g), unit_read(answer->name, &a);
+    if (strcmp(g.key, a.key) != 0)
+        outcome = refuse(j, "the units differ");
+    else if (fmpq_equal(g.factor, a.factor))
+        outcome = accept_answer(j, gold->children[0], answer->children[0]);
+    else {
+        math_node *x = tree_binary(j->memory, MATH_PRODUCT, gold->children[0], tree_number(j->memory, g.factor));
+        math_node *y = tree_binary(j->memory, MATH_PRODUCT, answer->children[0], tree_number(j->memory, a.factor));
+        outcome = x && y ? value_compare(j, x, y) : judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+    }
+    unit_clear(&g), unit_clear(&a);
+    return outcome;
+}
+
+// Percent and degrees: what was meant is the number, the quantity, or the unit left out.
+math_outcome accept_marked(judge *j, math_node *gold, math_node *answer, math_kind kind) {
+    math_node *g = node_marked(j, gold, kind), *a = node_marked(j, answer, kind);
+    if (g && a) return accept_answer(j, g, a);
+    math_node *plain = g ? g : gold, *other = a ? a : answer;
+    math_outcome as_number = accept_answer(j, plain, other);
+    if (as_number == MATH_EQUAL) return as_number;
+    math_node *scaled = tree_unary(j->memory, kind, g ? g : a); // 50% as 1/2, 90 degrees as pi/2
+    if (!scaled) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+    math_outcome as_quantity = g ? value_compare(j, scaled, answer) : value_compare(j, gold, scaled);
+    return as_quantity == MATH_EQUAL || as_number == MATH_DIFFERENT ? as_quantity : as_number;
+}
