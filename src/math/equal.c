@@ -28,11 +28,15 @@ static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c ==
 static void trim(const char **text, size_t *length) {
     while (*length && is_blank((*text)[0])) ++*text, --*length;
     while (*length && is_blank((*text)[*length - 1])) --*length;
-    bool bold = *length >= 5 && memcmp(*text, "**", 2) == 0 && memcmp(*text + *length - 2, "**", 2) == 0;
-    bool quoted = *length >= 3 && (*text)[0] == '"' && memchr(*text + 1, '"', *length - 1) == *text + *length - 1;
-    if (!bold && !quoted) return;
-    *text += bold ? 2 : 1, *length -= bold ? 4 : 2;
-    trim(text, length);
+    static const char *const marks[] = {"**", "__", "\"", "'", "`", "*"};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        size_t n = strlen(marks[i]);
+        if (*length <= 2 * n || memcmp(*text, marks[i], n) != 0 || memcmp(*text + *length - n, marks[i], n) != 0) continue;
+        if (memchr(*text + n, marks[i][0], *length - 2 * n)) continue; // 'a' or 'b'
+        *text += n, *length -= 2 * n;
+        trim(text, length);
+        return;
+    }
 }
 
 // An answer in its several readings.
@@ -68,9 +72,29 @@ static void forget_answer(reading *r) {
     buffer_free(&r->ascii), buffer_free(&r->plain), buffer_free(&r->words), buffer_free(&r->normal), buffer_free(&r->spelled);
 }
 
+// Whether just one closing brace is missing, at the end.
+static bool lacks_brace(const char *text, size_t length) {
+    long depth = 0;
+    for (size_t i = 0; i < length && depth >= 0; i++) {
+        if (text[i] == '\\')
+            i++;
+        else
+            depth += (text[i] == '{') - (text[i] == '}');
+    }
+    return depth == 1;
+}
+
 static status parse_reading(const reading *r, const math_limits *limits, math_expression **out) {
-    if (r->spelled.length) return math_parse(r->spelled.data, r->spelled.length, limits, out);
-    return math_parse(r->text, r->length, limits, out);
+    const char *text = r->spelled.length ? r->spelled.data : r->text;
+    size_t length = r->spelled.length ? r->spelled.length : r->length;
+    status code = math_parse(text, length, limits, out);
+    if (code != STATUS_UNSUPPORTED || !lacks_brace(text, length)) return code;
+    buffer repaired = {0};
+    code = buffer_append(&repaired, text, length);
+    if (code == STATUS_OK) code = buffer_append_byte(&repaired, '}');
+    if (code == STATUS_OK) code = math_parse(repaired.data, repaired.length, limits, out);
+    buffer_free(&repaired);
+    return code;
 }
 
 static bool same_buffer(const buffer *a, const buffer *b) {

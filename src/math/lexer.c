@@ -51,7 +51,8 @@ static bool skip_blank(lexer *lx) {
         size_t end = command_end(lx, lx->position);
         if (!word_in(words_spacing, lx->text + lx->position + 1, end - lx->position - 1)) break;
         bool length_follows = lexer_starts(lx, lx->position, "\\hspace") || lexer_starts(lx, lx->position, "\\vspace") ||
-                              lexer_starts(lx, lx->position, "\\phantom") || lexer_starts(lx, lx->position, "\\label");
+                              lexer_starts(lx, lx->position, "\\phantom") || lexer_starts(lx, lx->position, "\\label") ||
+                              lexer_starts(lx, lx->position, "\\color") || lexer_starts(lx, lx->position, "\\textcolor");
         bool delimiter = lexer_starts(lx, lx->position, "\\left") || lexer_starts(lx, lx->position, "\\right");
         lx->position = end;
         if (length_follows && lexer_peek(lx, end) == '{') {

@@ -60,7 +60,8 @@ status math_parse(const char *text, size_t length, const math_limits *limits, ma
     status code = lexer_open(&lx, text, length);
     if (code == STATUS_OK) code = read_tokens(&p, &lx);
     if (code == STATUS_OK) {
-        if (at_kind(&p, TOKEN_RELATION) && (here(&p)->code == MATH_EQ || here(&p)->code == MATH_APPROX)) p.at++; // "= 5"
+        int sign = at_kind(&p, TOKEN_RELATION) ? here(&p)->code : 0;
+        if (sign == MATH_EQ || sign == MATH_APPROX || sign == MATH_IMPLIES) p.at++; // "= 5"
         math_node *root = parser_list(&p);
         if (root && !at_kind(&p, TOKEN_END)) root = parser_refuse(&p, "something unexpected");
         p.e->root = root;

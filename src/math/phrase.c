@@ -126,6 +126,13 @@ bool phrase_holds_word(const char *plain, size_t length) {
     return false;
 }
 
+static bool is_heading(const char *word, size_t length) {
+    static const char *const headings[] = {"answer", "answers", "result", "solution", NULL};
+    for (size_t i = 0; headings[i]; i++)
+        if (strlen(headings[i]) == length && strncasecmp(headings[i], word, length) == 0) return true;
+    return false;
+}
+
 size_t phrase_lead(const char *text, size_t length, size_t *open) {
     static const char *const verbs[] = {"is", "are", "equals", "be", NULL};
     size_t words = 0, depth = 0, behind = 0;
@@ -135,6 +142,9 @@ size_t phrase_lead(const char *text, size_t length, size_t *open) {
             size_t end = i;
             while (end < length && is_letter(text[end])) end++;
             bool verb = words > 0 && word_in(verbs, text + i, end - i);
+            size_t colon = end; // "Answer: 5"
+            while (colon < length && text[colon] && strchr(" *}", text[colon])) colon++;
+            verb = verb || (colon < length && text[colon] == ':' && is_heading(text + i, end - i));
             if (verb && behind) return 0; // two things are said
             if (verb) behind = end, *open = depth;
             words += end - i > 1;
@@ -207,7 +217,8 @@ char phrase_choice_answer(const char *plain, size_t length) {
             break;
         }
     }
-    bool open = at < length && plain[at] == '(';
+    bool open = at < length && (plain[at] == '(' || plain[at] == '[');
+    char closing = open && plain[at] == '[' ? ']' : ')';
     if (open) at++;
     while (at < length && plain[at] == ' ') at++;
     if (at >= length) return 0;
@@ -215,7 +226,7 @@ char phrase_choice_answer(const char *plain, size_t length) {
     if (!((letter >= 'A' && letter <= 'J') || (letter >= 'a' && letter <= 'j'))) return 0;
     at++;
     while (at < length && plain[at] == ' ' && open) at++;
-    if (open && (at >= length || plain[at] != ')')) return 0;
+    if (open && (at >= length || plain[at] != closing)) return 0;
     bool marked = open || (at < length && strchr(".:)", plain[at]) && plain[at]);
     if (marked && at < length) at++;
     if (marked && at < length && plain[at] && strchr("(^_/+-=!", plain[at])) return 0; // (a)(b + c) is a product

@@ -5,12 +5,13 @@
 #include <strings.h>
 
 const char *const words_spacing[] = {
-    "left",         "right",     "middle",      "big",        "Big",          "bigg",     "Bigg",   "bigl",      "bigr",
-    "Bigl",         "Bigr",      "biggl",       "biggr",      "Biggl",        "Biggr",    "bigm",   "quad",      "qquad",
-    "displaystyle", "textstyle", "scriptstyle", "limits",     "nolimits",     "hspace",   "vspace", "phantom",   "hfill",
-    "thinspace",    "medspace",  "enspace",     "thickspace", "negthinspace", "nonumber", "notag",  "mathstrut", "strut",
-    "label",        "hline",     "null",        "space",      "normalsize",   "large",    "Large",  "small",     "bf",
-    "rm",           "it",        "centering",   "allowbreak", "nobreak",      "relax",    "cdotp",  NULL};
+    "left",         "right",     "middle",      "big",        "Big",          "bigg",       "Bigg",       "bigl",      "bigr",
+    "Bigl",         "Bigr",      "biggl",       "biggr",      "Biggl",        "Biggr",      "bigm",       "quad",      "qquad",
+    "displaystyle", "textstyle", "scriptstyle", "limits",     "nolimits",     "hspace",     "vspace",     "phantom",   "hfill",
+    "thinspace",    "medspace",  "enspace",     "thickspace", "negthinspace", "nonumber",   "notag",      "mathstrut", "strut",
+    "label",        "color",     "textcolor",   "hline",      "null",         "space",      "normalsize", "large",     "Large",
+    "small",        "bf",        "rm",          "it",         "centering",    "allowbreak", "nobreak",    "relax",     "cdotp",
+    "therefore",    "because",   "checkmark",   NULL};
 
 bool word_in(const char *const *list, const char *text, size_t length) {
     for (; *list; list++)
