@@ -404,7 +404,7 @@ static void measured_log_probs_are_the_sampled_ones(void **state) {
         assert_int_equal(settings_load(&s, NULL, (const char *const[]){precision, "trainer.threads=1"}, 2), STATUS_OK);
         assert_int_equal(run_open_model(&products, &lm, &s, TEST_SOURCE_DIR "/golden/model/tiny_lm", false), STATUS_OK);
         assert_int_equal(group_set_create(&set, PROMPTS, EACH, 64, LONGEST), STATUS_OK);
-        assert_int_equal(generator_create(&g, &lm.model, lm.tokenizer, &room), STATUS_OK);
+        assert_int_equal(generator_create(&g, &lm.model, lm.tokenizer, &room, NULL), STATUS_OK);
         for (size_t i = 0; i < PROMPTS; i++) {
             token_list tokens = {0};
             assert_int_equal(tokenizer_encode(lm.tokenizer, prompts[i], strlen(prompts[i]), true, false, &tokens), STATUS_OK);
