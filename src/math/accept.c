@@ -202,6 +202,7 @@ static math_outcome accept_collection(judge *j, math_node *gold, math_node *answ
         return accept_in_order(j, gold, answer);
     case MATH_BRACKETS:
         if (answer->kind == MATH_SET || answer->kind == MATH_TUPLE) return refuse(j, "the brackets differ");
+        if (bare && gold->count == 2) return refuse(j, "an interval is asked for");
         if (answer->kind == MATH_MATRIX && (gold = rows_as_matrix(j, gold)) == NULL) return refuse(j, "a list is asked for");
         return accept_in_order(j, gold, answer);
     default: { // a matrix

@@ -97,6 +97,15 @@ static value_state apply(const math_node *n, acb_srcptr x, long prec, acb_t out)
 }
 
 static value_state root(acb_t out, const acb_t x, const acb_t index, long prec) {
+    bool positive = acb_is_real(x) && arb_is_positive(acb_realref(x));
+    if (!acb_is_int(index) && acb_is_real(index) && arb_is_positive(acb_realref(index)) && positive) { // \sqrt[e]{e}
+        acb_t exponent;
+        acb_init(exponent);
+        acb_inv(exponent, index, prec);
+        acb_pow(out, x, exponent, prec);
+        acb_clear(exponent);
+        return VALUE_KNOWN;
+    }
     if (!acb_is_int(index) || arf_cmpabs_2exp_si(arb_midref(acb_realref(index)), 10) > 0 ||
         arf_sgn(arb_midref(acb_realref(index))) <= 0)
         return VALUE_OTHER;

@@ -65,7 +65,7 @@ static status read_answer(reading *r, const char *text, size_t length, bool sent
     TRY(phrase_plain(buffer_text(&r->ascii), r->ascii.length, &r->plain, &r->only_fonts));
     TRY(phrase_words(buffer_text(&r->ascii), r->ascii.length, &r->words, &r->only_words, &r->only_letters));
     TRY(math_normalize_text(r->text, r->length, &r->normal));
-    return r->only_words ? phrase_mathematics(r->words.data, &r->spelled) : STATUS_OK;
+    return r->only_letters ? phrase_mathematics(r->words.data, &r->spelled) : STATUS_OK;
 }
 
 static void forget_answer(reading *r) {

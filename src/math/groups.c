@@ -7,9 +7,9 @@
 // The first word of a token of words, and what follows it.
 static size_t first_word(const token *t, size_t *rest) {
     size_t n = 0;
-    while (n < t->length && t->text[n] != ' ' && t->text[n] != ',' && t->text[n] != '~') n++;
+    while (n < t->length && !memchr(" ,~.:", t->text[n], 5)) n++;
     *rest = n;
-    while (*rest < t->length && memchr(" ,~:", t->text[*rest], 4)) ++*rest;
+    while (*rest < t->length && memchr(" ,~.:", t->text[*rest], 5)) ++*rest;
     return n;
 }
 

@@ -69,7 +69,7 @@ static fold_state fold_power(judge *j, math_node *n, math_node **out) {
     fold_state state = fold(j, n->children[0], &base);
     long power;
     if (state != FOLD_MATRIX) return state;
-    if (node_is_symbol(exponent, "T") || node_is_symbol(exponent, "top"))
+    if (node_is_symbol(exponent, "T"))
         *out = transposed(j, base);
     else if (node_small_integer(exponent, &power) && power >= 1 && power <= 8) {
         *out = base;

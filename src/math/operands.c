@@ -258,6 +258,7 @@ math_node *parser_function(parser *p) {
         p->stop_function = true;
         if (!parser_starts_operand(p, here(p)) && !at_kind(p, TOKEN_MINUS) && !at_kind(p, TOKEN_FUNCTION)) {
             p->stop_function = saved;
+            if (at_kind(p, TOKEN_RELATION) && !power && !base) return tree_named(p->e, MATH_SYMBOL, name); // \dim = 3
             return parser_refuse(p, "a function without argument");
         }
         arguments = parser_expression(p, POWER_IMPLICIT - 1);

@@ -52,8 +52,9 @@ bool parser_starts_operand(const parser *p, const token *t) {
 const char *parser_keep(parser *p, const token *t) { return tree_text(p->e, t->text, t->length); }
 
 static math_node *exponent(parser *p) { // behind the caret
-    if (at_open(p, '{')) return parser_group(p);
-    return parser_expression(p, POWER_CARET);
+    math_node *n = at_open(p, '{') ? parser_group(p) : parser_expression(p, POWER_CARET);
+    if (n && node_is_symbol(n, "top")) n->name = "T"; // a transpose
+    return n;
 }
 
 math_node *parser_prefix(parser *p) {

@@ -150,7 +150,10 @@ static size_pair sizes(tally *t, const math_node *n, size_t *steps) {
             r = sizes(t, n->children[1], steps);
             return value_size(n, (size_pair){s.u + r.u, s.l + r.l}, steps);
         }
-        if (n->kind == MATH_ROOT) k = p, p = 1;
+        if (n->kind == MATH_ROOT) { // the exponent is 1/e
+            double numerator = p < 0 ? -k : k;
+            k = p < 0 ? -p : p, p = numerator;
+        }
         if (k > 1) {
             count_radical(t, n, k);
             s = root_size(s, k);
