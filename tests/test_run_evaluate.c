@@ -301,7 +301,7 @@ static void what_an_evaluation_samples_has_the_log_probs_of_training(void **stat
         training_pass t = {.b = &b};
         packed_options options = {
             .leaf_rows = 64, .leaves_in_memory = 1, .longest_prompt = 64, .longest_response = 16, .largest_group = 1};
-        assert_ok(packed_create(&t.pass, &b.lm.model, &options));
+        assert_ok(packed_create(&t.pass, &b.lm.model, &options, NULL));
         assert_ok(evaluation_run(&b.result, &(evaluation_options){.settings = &b.s,
                                                                   .lm = &b.lm,
                                                                   .scorer = &b.scorer,

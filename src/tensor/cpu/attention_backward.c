@@ -213,17 +213,12 @@ static void backward_blocks(const backward_call *c, const attention_block *block
     for (size_t b = 0; b < blocks; b++)
         if (attention_round(block[b].own_start + block[b].count) > own_room)
             own_room = attention_round(block[b].own_start + block[b].count);
-    float *at = scratch;
-#define TAKE(count) (at += (count), at - (count))
-    float *prefix_rows = TAKE(prefix_room * stride), *prefix_values = TAKE(prefix_room * width);
-    float *own_rows = TAKE(own_room * stride), *own_values = TAKE(own_room * width);
-    backward_tile t = {.q = TAKE(TILE_TERMS * stride),
-                       .dy = TAKE(TILE_TERMS * stride),
-                       .y = TAKE(TILE_TERMS * stride),
-                       .dq = TAKE(TILE_TERMS * stride)};
-    float *prefix_p = TAKE(TILE_TERMS * prefix_room), *prefix_ds = TAKE(TILE_TERMS * prefix_room);
-    float *own_p = TAKE(TILE_TERMS * own_room), *own_ds = TAKE(TILE_TERMS * own_room);
-#undef TAKE
+    float *prefix_rows = scratch, *prefix_values = prefix_rows + prefix_room * stride;
+    float *own_rows = prefix_values + prefix_room * width, *own_values = own_rows + own_room * stride;
+    backward_tile t = {.q = own_values + own_room * width};
+    t.dy = t.q + TILE_TERMS * stride, t.y = t.dy + TILE_TERMS * stride, t.dq = t.y + TILE_TERMS * stride;
+    float *prefix_p = t.dq + TILE_TERMS * stride, *prefix_ds = prefix_p + TILE_TERMS * prefix_room;
+    float *own_p = prefix_ds + TILE_TERMS * prefix_room, *own_ds = own_p + TILE_TERMS * own_room;
     if (block->prefix_count) turn_run(s, &block->prefix, kv_head, block->prefix_count, prefix_rows, prefix_values);
     for (size_t b = 0; b < blocks; b++) {
         const attention_block *one = &block[b];
