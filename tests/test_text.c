@@ -295,6 +295,64 @@ static void threads_share_a_tokenizer(void **state) {
     tokenizer_free(t);
 }
 
+// The ids are those of Hugging Face tokenizers for the same vocabulary (scripts/fixtures/text_bytes.py).
+static void a_tokenizer_of_bytes_and_words_is_that_of_tokenizers(void **state) {
+    (void)state;
+    json_error_t error;
+    json_t *golden = json_load_file(GOLDEN "/bytes.json", 0, &error), *list = json_object_get(golden, "words"), *item;
+    const char *words[32];
+    size_t count = json_array_size(list), i;
+    if (!golden) fail_msg("%s", error.text);
+    json_array_foreach(list, i, item) words[i] = json_string_value(item);
+    tokenizer *made, *read;
+    assert_ok(tokenizer_create_bytes(&made, words, count));
+    assert_int_equal(tokenizer_vocabulary_size(made), 256 + 3 + count);
+    assert_ok(folder_create(TEST_BINARY_DIR "/test_text_bytes"));
+    assert_ok(tokenizer_save(made, TEST_BINARY_DIR "/test_text_bytes"));
+    assert_ok(tokenizer_load(&read, TEST_BINARY_DIR "/test_text_bytes"));
+    json_array_foreach(json_object_get(golden, "rows"), i, item) {
+        const char *text = json_string_value(json_object_get(item, "text"));
+        const json_t *ids = json_object_get(item, "ids");
+        bool special = json_is_true(json_object_get(item, "special"));
+        for (int saved = 0; saved < 2; saved++) {
+            token_list got = {0};
+            buffer back = {0};
+            assert_ok(tokenizer_encode(saved ? read : made, text, strlen(text), special, true, &got));
+            if (got.count != json_array_size(ids)) fail_msg("%s: %zu tokens", text, got.count);
+            for (size_t k = 0; k < got.count; k++) assert_int_equal(got.ids[k], json_integer_value(json_array_get(ids, k)));
+            assert_ok(tokenizer_decode(saved ? read : made, got.ids, got.count, false, &back));
+            assert_string_equal(buffer_text(&back), text);
+            token_list_free(&got);
+            buffer_free(&back);
+        }
+    }
+    assert_int_equal(tokenizer_eos(read), 258);
+    assert_int_equal(tokenizer_pad(read), 256);
+    assert_int_equal(tokenizer_bos(read), -1);
+    chat_template *chat;
+    const chat_message messages[] = {{"system", "Add."}, {"user", "1 + 1"}};
+    buffer text = {0};
+    assert_ok(chat_template_create(&chat, tokenizer_chat_template(read), tokenizer_bos_text(read), tokenizer_eos_text(read)));
+    assert_ok(chat_render(chat, messages, 2, true, &text));
+    assert_string_equal(buffer_text(&text),
+                        "<|im_start|>system\nAdd.<|im_end|>\n<|im_start|>user\n1 + 1<|im_end|>\n<|im_start|>assistant\n");
+    buffer_free(&text);
+    chat_template_free(chat);
+    tokenizer_free(made), tokenizer_free(read);
+    json_decref(golden);
+}
+
+static void words_that_cannot_be_one_token_are_refused(void **state) {
+    (void)state;
+    static const char *const lists[][2] = {
+        {"ab", "ab"}, {"ab", "c"}, {"ab", ""}, {"ab", "\xff\xfe"}, {"ab", "\xc3\xa9\xc3\xa9"}, {"ab", "<|im_end|>"}};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        tokenizer *t;
+        if (tokenizer_create_bytes(&t, lists[i], 2) != STATUS_INVALID) fail_msg("%s was accepted", lists[i][1]);
+        assert_null(t);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_implemented_is_refused_by_name),
@@ -307,6 +365,8 @@ int main(void) {
         cmocka_unit_test(a_folder_names_its_special_tokens),
         cmocka_unit_test(long_words_take_linear_time),
         cmocka_unit_test(threads_share_a_tokenizer),
+        cmocka_unit_test(a_tokenizer_of_bytes_and_words_is_that_of_tokenizers),
+        cmocka_unit_test(words_that_cannot_be_one_token_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

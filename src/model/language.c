@@ -112,8 +112,7 @@ status language_tokenizer_open(tokenizer **out, const char *path) {
     return code;
 }
 
-static status open_tokenizer(language_model *lm, const char *path) {
-    TRY(language_tokenizer_open(&lm->tokenizer, path));
+static status adopt_tokenizer(language_model *lm, const char *path) {
     size_t known = tokenizer_vocabulary_size(lm->tokenizer);
     if (known > lm->model.config.vocabulary)
         return status_set(STATUS_INVALID, "%s: the tokenizer has %zu tokens, the model only %zu", path, known,
@@ -124,7 +123,8 @@ static status open_tokenizer(language_model *lm, const char *path) {
 status language_model_describe(language_model *lm, matmul *products, const char *path) {
     *lm = (language_model){.path = text_copy(path, strlen(path))};
     status code = lm->path ? model_describe(&lm->model, products, path) : status_set(STATUS_NO_MEMORY, "out of memory");
-    if (code == STATUS_OK) code = open_tokenizer(lm, path);
+    if (code == STATUS_OK) code = language_tokenizer_open(&lm->tokenizer, path);
+    if (code == STATUS_OK) code = adopt_tokenizer(lm, path);
     if (code != STATUS_OK) language_model_close(lm);
     return code;
 }
@@ -132,6 +132,17 @@ status language_model_describe(language_model *lm, matmul *products, const char 
 status language_model_open(language_model *lm, matmul *products, const char *path, bool trainable) {
     TRY(language_model_describe(lm, products, path));
     status code = model_read(&lm->model, path, trainable);
+    if (code != STATUS_OK) language_model_close(lm);
+    return code;
+}
+
+status language_model_create(language_model *lm, matmul *products, const model_config *config, tokenizer *words, uint64_t seed) {
+    static const char name[] = "the new model";
+    *lm = (language_model){.tokenizer = words, .path = text_copy(name, sizeof name - 1)};
+    model_config own = *config;
+    own.bos = tokenizer_bos(words), own.pad = tokenizer_pad(words), own.stop_count = 0;
+    status code = lm->path ? model_init(&lm->model, products, &own, seed, true) : status_set(STATUS_NO_MEMORY, "out of memory");
+    if (code == STATUS_OK) code = adopt_tokenizer(lm, name);
     if (code != STATUS_OK) language_model_close(lm);
     return code;
 }

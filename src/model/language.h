@@ -24,6 +24,10 @@ void language_model_close(language_model *lm);
 // brings the weights.
 status language_model_describe(language_model *lm, matmul *products, const char *path);
 
+// An untrained model of this config around a tokenizer, which is taken over, also on failure. The config's vocabulary must have
+// room for it; its special tokens become the config's.
+status language_model_create(language_model *lm, matmul *products, const model_config *config, tokenizer *words, uint64_t seed);
+
 // Replaces the parameters by those of a checkpoint folder that language_model_save wrote for the same config, and packs them.
 status language_model_read_parameters(language_model *lm, const char *folder);
 

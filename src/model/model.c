@@ -269,6 +269,14 @@ static float normal(uint64_t seed, uint64_t tensor, uint32_t element) {
     return (float)(sqrt(-2 * log(u)) * cos(6.283185307179586 * v));
 }
 
+// Projections into the residual stream are smaller, so that what all layers add to it does not grow with their number.
+static double deviation(const model *m, const parameter *p) {
+    for (size_t l = 0; l < m->config.layers; l++)
+        if (p->offset == m->table.layers[l].output || p->offset == m->table.layers[l].down)
+            return 0.02 / sqrt(2.0 * (double)m->config.layers);
+    return 0.02;
+}
+
 status model_init(model *m, matmul *products, const model_config *config, uint64_t seed, bool trainable) {
     *m = (model){.config = *config, .products = products};
     status code = model_config_check(config, "the new model");
@@ -277,9 +285,9 @@ status model_init(model *m, matmul *products, const model_config *config, uint64
     if (code == STATUS_OK) {
         for (size_t i = 0; i < m->table.count; i++) {
             const parameter *p = &m->table.items[i];
-            float *x = m->parameters + p->offset;
+            float *x = m->parameters + p->offset, scale = (float)deviation(m, p);
             for (size_t k = 0; k < p->count; k++)
-                x[k] = p->kind == PARAMETER_GAIN ? 1.0f : p->kind == PARAMETER_BIAS ? 0.0f : 0.02f * normal(seed, i, (uint32_t)k);
+                x[k] = p->kind == PARAMETER_GAIN ? 1.0f : p->kind == PARAMETER_BIAS ? 0.0f : scale * normal(seed, i, (uint32_t)k);
         }
         code = model_pack(m);
     }

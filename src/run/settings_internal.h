@@ -34,8 +34,8 @@ status written_read_yaml(written_list *list, const char *yaml, size_t length, co
 status written_read_assignment(written_list *list, const char *text);
 void written_free(written_list *list);
 
-// Resolves interpolations (${...}) in the values of verl's keys; counts[i] says whether item i is still valid. A failure names the
-// value, and why it cannot be resolved.
+// Resolves interpolations (${...}) in the values of verl's keys; counts[i] says whether item i is still valid. A failure names
+// the value, and why it cannot be resolved.
 status written_interpolate(written_list *list, const bool *counts);
 
 // Adds an empty entry for `key` (of `length` bytes); NULL when memory is out.
@@ -49,6 +49,10 @@ const char *written_place(const written *w, char *text, size_t size);
 
 // The value as a person would write it, for messages; cut where it is long.
 const char *written_value(const written *w, char *text, size_t size);
+
+// Gives *value, of the entry's kind and with a former value or zero, what was written; gives back what a former value owns. The
+// message of a failure names place, key, value, and what would be right. The entry need not be one of settings_table.
+status setting_read(const setting_entry *e, void *value, const written *w);
 
 // One value: where it lies; giving back what it owns; setting it from what was written (the message of a failure names place, key
 // and value); setting it from a text of the tables.

@@ -42,15 +42,16 @@ void *setting_at(settings *s, size_t entry) { return (char *)s + settings_table[
 
 static status no_memory(void) { return status_set(STATUS_NO_MEMORY, "out of memory while reading settings"); }
 
-void setting_clear(settings *s, size_t entry) {
-    void *value = setting_at(s, entry);
-    if (settings_table[entry].kind == SETTING_TEXT) {
+static void clear_value(const setting_entry *e, void *value) {
+    if (e->kind == SETTING_TEXT) {
         free(*(setting_TEXT *)value);
         *(setting_TEXT *)value = NULL;
-    } else if (settings_table[entry].kind == SETTING_LIST) {
+    } else if (e->kind == SETTING_LIST) {
         text_list_free(value);
     }
 }
+
+void setting_clear(settings *s, size_t entry) { clear_value(&settings_table[entry], setting_at(s, entry)); }
 
 // One value ------------------------------------------------------------------------------------------------------------------
 
@@ -109,9 +110,7 @@ static bool holds_path(const char *key) {
     return false;
 }
 
-static status set_texts(settings *s, size_t entry, const written *w) {
-    const setting_entry *e = &settings_table[entry];
-    text_list *list = setting_at(s, entry);
+static status set_texts(const setting_entry *e, text_list *list, const written *w) {
     size_t count = w->shape == WRITTEN_LIST ? w->items.count : *w->text != 0;
     for (size_t i = 0; i < count; i++) {
         const char *text = w->shape == WRITTEN_LIST ? w->items.items[i] : w->text;
@@ -124,17 +123,14 @@ static status set_texts(settings *s, size_t entry, const written *w) {
     return STATUS_OK;
 }
 
-// Gives entry the value that was written. On failure the message names place, key, value, and what would be right.
-status setting_assign(settings *s, size_t entry, const written *w) {
+status setting_read(const setting_entry *e, void *value, const written *w) {
     static const char *const shapes[] = {"true or false", "a whole number",  "a number", "two numbers [a, b]",
                                          "a text",        "a list of texts", "a word"};
-    const setting_entry *e = &settings_table[entry];
     char place[512], shown[160];
     written_place(w, place, sizeof place);
     written_value(w, shown, sizeof shown);
     bool scalar = w->shape == WRITTEN_TEXT, good = scalar;
-    setting_clear(s, entry);
-    void *value = setting_at(s, entry);
+    clear_value(e, value);
     double numbers[2] = {0, 0};
     size_t number_count = 0;
     switch (e->kind) {
@@ -162,7 +158,7 @@ status setting_assign(settings *s, size_t entry, const written *w) {
         break;
     case SETTING_LIST:
         good = scalar || (w->shape == WRITTEN_LIST && !w->nested);
-        if (good) TRY(set_texts(s, entry, w));
+        if (good) TRY(set_texts(e, value, w));
         break;
     case SETTING_WORD:
         if (scalar && read_word(e->words, w->text, value)) break;
@@ -178,6 +174,11 @@ status setting_assign(settings *s, size_t entry, const written *w) {
     for (size_t i = 0; i < number_count; i++)
         if (!setting_in_range(e->range, numbers[i]))
             return status_set(STATUS_INVALID, "%s%s is %s; it has to be in %s", place, e->key, shown, e->range);
+    return STATUS_OK;
+}
+
+status setting_assign(settings *s, size_t entry, const written *w) {
+    TRY(setting_read(&settings_table[entry], setting_at(s, entry), w));
     s->source[entry].origin = w->origin, s->source[entry].line = w->line;
     return STATUS_OK;
 }

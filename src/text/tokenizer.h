@@ -66,9 +66,13 @@ typedef struct tokenizer_bpe_source {
 //   generation_config.json and chat_template.jinja are read where present.
 // tokenizer_create_json: the text of a tokenizer.json alone (`name` is for messages).
 // tokenizer_create_bpe: GGUF arrays; a pre-tokenizer that is not known is refused by name.
+// tokenizer_create_bytes: from nothing. Tokens are the 256 bytes, three control tokens (padding, and ChatML's two marks, of which
+//   <|im_end|> ends responses) and the given words: texts of two bytes and more that are one token wherever they occur, the first
+//   and then the longest winning. No BOS; the chat template is ChatML.
 status tokenizer_load(tokenizer **out, const char *folder);
 status tokenizer_create_json(tokenizer **out, const char *json, size_t length, const char *name);
 status tokenizer_create_bpe(tokenizer **out, const tokenizer_bpe_source *source);
+status tokenizer_create_bytes(tokenizer **out, const char *const *words, size_t count);
 void tokenizer_free(tokenizer *t);
 
 // Appends the tokens of `length` bytes of UTF-8. Bytes that are not valid UTF-8 count as U+FFFD; NUL is a character.
