@@ -16,7 +16,8 @@ typedef enum random_purpose {
     RANDOM_BOOTSTRAP = 6,    // keys: statistic, resample, draw
     RANDOM_VERIFY = 7,       // keys: pair hash, point, 0
     RANDOM_TEST = 8,
-    RANDOM_CONTROL = 9, // rewards of a control experiment; keys: serial number of the group, rollout, 0
+    RANDOM_CONTROL = 9,   // rewards of a control experiment; keys: serial number of the group, rollout, 0
+    RANDOM_SOLUTION = 10, // keys: hash of the problem's text, draw, choice
 } random_purpose;
 
 typedef struct random_words {

@@ -13,8 +13,9 @@
 // A question with a checkable answer. The strings are owned by the problem set that holds it.
 typedef struct problem {
     const char *id, *source;
-    const char *text;   // the question alone, without template
-    const char *answer; // the gold answer
+    const char *text;     // the question alone, without template
+    const char *answer;   // the gold answer
+    const char *response; // a response to learn from (`dsdr sft`); NULL: none is given
 } problem;
 
 typedef enum finish_reason {

@@ -322,9 +322,7 @@ typedef struct text_table {
 } text_table;
 
 static bool seen_before(text_table *table, const buffer *strings, const char *text, size_t offset) {
-    uint64_t hash = 14695981039346656037u;
-    for (const char *p = text; *p; p++) hash = (hash ^ (unsigned char)*p) * 1099511628211u;
-    size_t place = hash & (table->size - 1);
+    size_t place = tasks_hash_text(text) & (table->size - 1);
     for (; table->slots[place]; place = (place + 1) & (table->size - 1))
         if (strcmp(strings->data + table->slots[place] - 1, text) == 0) return true;
     table->slots[place] = offset + 1;

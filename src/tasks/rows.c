@@ -106,14 +106,15 @@ static status add_string(buffer *strings, const char *text, size_t length, size_
 
 static bool blank(const char *text) { return text[strspn(text, " \t\r\n\v\f")] == 0; }
 
-static status add_text(buffer *strings, const json_t *value, const char *key, const char *file, size_t line_number,
-                       size_t *offset) {
-    if (json_is_array(value)) { // messages: [{"role": "user", "content": "..."}]
-        const json_t *message = json_array_get(value, 0), *role = json_object_get(message, "role");
-        if (json_array_size(value) != 1 || !json_is_string(role) || strcmp(json_string_value(role), "user") != 0)
+// A string, or messages: [{"role": ROLE, "content": "..."}].
+static status add_text(buffer *strings, const json_t *value, const char *key, const char *role, const char *file,
+                       size_t line_number, size_t *offset) {
+    if (json_is_array(value)) {
+        const json_t *message = json_array_get(value, 0), *speaker = json_object_get(message, "role");
+        if (json_array_size(value) != 1 || !json_is_string(speaker) || strcmp(json_string_value(speaker), role) != 0)
             return status_set(STATUS_UNSUPPORTED,
-                              "%s line %zu: \"%s\" is a list of %zu messages; understood is one message with the role \"user\"",
-                              file, line_number, key, json_array_size(value));
+                              "%s line %zu: \"%s\" is a list of %zu messages; understood is one message with the role \"%s\"",
+                              file, line_number, key, json_array_size(value), role);
         value = json_object_get(message, "content");
         if (!json_is_string(value))
             return status_set(STATUS_INVALID, "%s line %zu: the message in \"%s\" has no \"content\" that is a string", file,
@@ -154,6 +155,7 @@ static status missing_key(const char *what, const char *key, const char *setting
 status problem_from_row(const json_t *row, const char *line, size_t line_length, const char *file, size_t line_number,
                         const problem_options *options, buffer *strings, problem_draft *draft) {
     *draft = (problem_draft){0};
+    bool lessons = options && options->lessons;
     const char *prompt_key = options && options->prompt_key ? options->prompt_key : "problem";
     const char *answer_key = options && options->answer_key ? options->answer_key : "answer";
     const json_t *text = find_value(row, prompt_key), *answer = find_value(row, answer_key);
@@ -166,9 +168,19 @@ status problem_from_row(const json_t *row, const char *line, size_t line_length,
         answer = find_value(row, answer_key);
     }
     if (!text) return missing_key("problem text", prompt_key, "data.prompt_key", file, line_number);
-    if (!answer) return missing_key("answer", answer_key, "data.answer_key", file, line_number);
-    TRY(add_text(strings, text, prompt_key, file, line_number, &draft->text));
-    TRY(add_answer(strings, answer, line, line_length, answer_key, file, line_number, &draft->answer));
+    if (!answer && !lessons) return missing_key("answer", answer_key, "data.answer_key", file, line_number);
+    TRY(add_text(strings, text, prompt_key, "user", file, line_number, &draft->text));
+    if (lessons) {
+        const char *response_key = options->response_key ? options->response_key : "response";
+        const json_t *response = find_value(row, response_key);
+        if (!response) return missing_key("response", response_key, "data.response_key", file, line_number);
+        TRY(add_text(strings, response, response_key, "assistant", file, line_number, &draft->response));
+        draft->has_response = true;
+    }
+    if (answer)
+        TRY(add_answer(strings, answer, line, line_length, answer_key, file, line_number, &draft->answer));
+    else
+        TRY(add_string(strings, "", 0, &draft->answer));
 
     const char *base = strrchr(file, '/');
     base = base ? base + 1 : file;

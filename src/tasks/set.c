@@ -120,7 +120,7 @@ static status open_spec(set_builder *b, const char *spec, const problem_options 
 
 // ---- unique ids ------------------------------------------------------------------------------------------------------------
 
-static uint64_t hash_text(const char *text) {
+uint64_t tasks_hash_text(const char *text) {
     uint64_t hash = 14695981039346656037u; // FNV-1a
     for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 1099511628211u;
     return hash;
@@ -138,7 +138,7 @@ static status make_ids_unique(set_builder *b) {
         size_t origin = SIZE_MAX;
         for (;;) {
             const char *id = b->strings.data + b->drafts[i].id;
-            size_t place = hash_text(id) & (size - 1);
+            size_t place = tasks_hash_text(id) & (size - 1);
             while (slots[place] && strcmp(b->strings.data + b->drafts[slots[place] - 1].id, id) != 0)
                 place = (place + 1) & (size - 1);
             if (!slots[place]) {
@@ -177,7 +177,8 @@ status problem_set_open(problem_set *set, const char *const *specs, size_t count
             set->problems[i] = (problem){.id = strings + b.drafts[i].id,
                                          .source = strings + b.drafts[i].source,
                                          .text = strings + b.drafts[i].text,
-                                         .answer = strings + b.drafts[i].answer};
+                                         .answer = strings + b.drafts[i].answer,
+                                         .response = b.drafts[i].has_response ? strings + b.drafts[i].response : NULL};
         set->count = b.count, set->repeated_ids = b.repeated_ids;
         set->strings = b.strings.data;
         b.strings = (buffer){0};

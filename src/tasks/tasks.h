@@ -5,6 +5,7 @@
 #ifndef DSDR_TASKS_TASKS_H
 #define DSDR_TASKS_TASKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,8 +16,10 @@
 #include "records/records.h"
 
 typedef struct problem_options {
-    const char *prompt_key; // data.prompt_key; NULL: `problem`, else verl's `prompt`
-    const char *answer_key; // data.answer_key; NULL: `answer`, or verl's `reward_model.ground_truth`
+    const char *prompt_key;   // data.prompt_key; NULL: `problem`, else verl's `prompt`
+    const char *answer_key;   // data.answer_key; NULL: `answer`, or verl's `reward_model.ground_truth`
+    bool lessons;             // rows are there to be learned from: they hold a response and need no answer ("" then)
+    const char *response_key; // data.response_key, read with `lessons`; NULL: `response`
 } problem_options;
 
 typedef struct problem_set {
@@ -33,7 +36,9 @@ typedef struct problem_set {
 // two splits share no numbers, whatever the seeds; the first N problems do not depend on N.
 //
 // A row is a JSON object. The text comes from prompt_key (a string, or a list of messages that holds one user message), the
-// answer from answer_key (a string, or a number, kept as written); a key with dots that the row lacks is a path into objects.
+// answer from answer_key (a string, or a number, kept as written), the response from response_key (a string, or a list that holds
+// one message of the assistant); a key with dots that the row lacks is a path into objects. Built-in tasks have no responses:
+// tasks_solution writes them.
 // `id` is the row's `id`, else its data_source and extra_info.index ("openai/gsm8k:17"), else FILE:LINE; `source` is `source`,
 // else `data_source`, else the file's name without folder and ending.
 //
@@ -66,14 +71,23 @@ typedef struct task_builtin {
 // The table of built-in tasks: word_arithmetic, addition, chained_sums, countdown.
 const task_builtin *tasks_builtins(size_t *count);
 
+// Appends a worked solution of a problem of a built-in task, as its prompt template shows them; of countdown's, which have many,
+// a draw keyed by (seed, problem, draw): steps of two numbers, then the expression. Always verified as correct. STATUS_INVALID
+// where source or text are no built-in task's.
+status tasks_solution(const problem *asked, uint64_t seed, uint32_t draw, buffer *out);
+
 // The entry of that name, with or without "builtin:" in front and split or options behind; NULL for none.
 const task_builtin *tasks_find_builtin(const char *spec);
 
-// ---- for set.c, tests and fuzzing ------------------------------------------------------------------------------------------
+// ---- for this room, tests and fuzzing
+// ------------------------------------------------------------------------------------------
+
+uint64_t tasks_hash_text(const char *text); // FNV-1a
 
 // A problem whose strings are offsets into a growing buffer. Offsets, because the buffer moves.
 typedef struct problem_draft {
-    size_t id, source, text, answer;
+    size_t id, source, text, answer, response;
+    bool has_response;
 } problem_draft;
 
 // Appends the strings of one row to *strings, NUL-terminated. `line` is the row as written (numbers are copied from it), `file`
