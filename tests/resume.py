@@ -2,8 +2,8 @@
 
 usage: resume.py DSDR FIXTURES [kills]
 
-Trains the tiny model of FIXTURES (tests/golden/model/tiny_lm) with small steps that save often, by dsdr and by dapo, whose dynamic
-sampling refills the batch; both evaluate in between. Undisturbed runs are made with 1 and 2 threads; then the same run is killed
+Trains the tiny model of FIXTURES (tests/golden/model/tiny_lm) with small steps that save often, by dsdr, by dapo, whose dynamic
+sampling refills the batch, and by `dsdr sft`; all evaluate in between. Undisturbed runs are made with 1 and 2 threads; then the same run is killed
 with SIGKILL again and again, at instants that a seeded generator draws (saves take a large share of this run, so some fall into
 them), and resumed each time until it is done. Weights, optimizer state and every row of run.db that does not depend on the clock
 must be the same.
@@ -14,18 +14,22 @@ STEPS = 12
 
 
 def settings(fixtures, folder, method):
-    return [f"actor_rollout_ref.model.path={fixtures}", f"data.train_files={fixtures}/train.jsonl", f"data.val_files={fixtures}/test.jsonl",
-            "data.prompt_key=prompt", 'data.prompt_template="{problem}\\n"', "data.train_batch_size=4", "data.max_prompt_length=64",
+    common = [f"actor_rollout_ref.model.path={fixtures}", 'data.prompt_template="{problem}\\n"', "data.train_batch_size=4", "data.max_prompt_length=64",
+              "actor_rollout_ref.actor.optim.lr=1e-3", f"trainer.total_training_steps={STEPS}", "trainer.save_freq=1", "trainer.test_freq=4",
+              "trainer.leaf_rows=32", f"trainer.default_local_dir={folder}"]
+    if method == "sft":
+        return [*common, "data.train_files=builtin:chained_sums/train?count=10", "data.val_files=builtin:chained_sums/test?count=6",
+                "data.max_response_length=64"]
+    return [*common, f"data.train_files={fixtures}/train.jsonl", f"data.val_files={fixtures}/test.jsonl", "data.prompt_key=prompt",
             "data.max_response_length=16", f"algorithm.method={method}", f"algorithm.dsdr.encoder={pathlib.Path(fixtures).parent}/tiny_bert",
             "data.gen_batch_size=3" if method == "dapo" else "data.gen_batch_size=4", "actor_rollout_ref.actor.ppo_mini_batch_size=2",
-            "actor_rollout_ref.actor.optim.lr=1e-3", "actor_rollout_ref.rollout.n=4", "actor_rollout_ref.rollout.val_kwargs.n=2",
+            "actor_rollout_ref.rollout.n=4", "actor_rollout_ref.rollout.val_kwargs.n=2",
             "actor_rollout_ref.rollout.val_kwargs.temperature=1", "actor_rollout_ref.rollout.val_kwargs.do_sample=true",
-            f"trainer.total_training_steps={STEPS}", "trainer.save_freq=1", "trainer.test_freq=4", "trainer.probe_freq=3", "trainer.leaf_rows=32",
-            "verify.workers=1", f"trainer.default_local_dir={folder}"]
+            "trainer.probe_freq=3", "verify.workers=1"]
 
 
 def command(dsdr, fixtures, folder, method, *extra):
-    return [dsdr, "train", *settings(fixtures, folder, method), *extra]
+    return [dsdr, "sft" if method == "sft" else "train", *settings(fixtures, folder, method), *extra]
 
 
 def run(*arguments):
@@ -65,12 +69,15 @@ def undisturbed(dsdr, fixtures, root, method):
     run(dsdr, fixtures, root / "whole", method, "trainer.threads=2")
     seconds = time.monotonic() - started
     expected = files(root / "whole"), rows(root / "whole")
-    assert expected[0] and len(expected[1]["rollouts"]) == STEPS * 16 and expected[1]["evaluations"]
     metric = lambda name: [v for s, n, v in expected[1]["metrics"] if n == name]
-    difference = metric("training/train_rollout_logprob_abs_diff_max")
-    assert len(difference) == STEPS and all(v in (0, None) for v in difference) and difference.count(0) >= STEPS // 2, difference
-    batches = metric("dynamic_sampling/batches")
-    assert max(batches) >= 3 if method == "dapo" else set(batches) == {1}, batches
+    if method == "sft":
+        assert expected[0] and len(metric("train/loss")) == STEPS and len(expected[1]["evaluation_summary"]) == len(metric("val/loss")) == 1 + STEPS // 4
+    else:
+        assert expected[0] and len(expected[1]["rollouts"]) == STEPS * 16 and expected[1]["evaluations"]
+        difference = metric("training/train_rollout_logprob_abs_diff_max")
+        assert len(difference) == STEPS and all(v in (0, None) for v in difference) and difference.count(0) >= STEPS // 2, difference
+        batches = metric("dynamic_sampling/batches")
+        assert max(batches) >= 3 if method == "dapo" else set(batches) == {1}, batches
     run(dsdr, fixtures, root / "one", method, "trainer.threads=1", "actor_rollout_ref.actor.ppo_micro_batch_size=8")
     compare(f"{method}: one thread, more leaves in memory", expected, root / "one")
     return expected, seconds
@@ -106,11 +113,11 @@ def disturbed(dsdr, fixtures, root, method, kills, expected, seconds):
 
 def main():
     dsdr, fixtures, kills = sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 10
-    for method in ("dsdr", "dapo"):
+    for method in ("dsdr", "dapo", "sft"):
         root = pathlib.Path(tempfile.mkdtemp(prefix="dsdr-resume-"))
         disturbed(dsdr, fixtures, root, method, kills if method == "dsdr" else kills // 2, *undisturbed(dsdr, fixtures, root, method))
         shutil.rmtree(root, ignore_errors=True)
-    print("4 passed, 0 failed")
+    print("6 passed, 0 failed")
 
 
 main()

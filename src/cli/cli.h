@@ -16,6 +16,7 @@
 // C(function, name, arguments, one line of help); a name that starts with "-" or has no help line is not listed.
 #define CLI_COMMANDS(C)                                                                                                          \
     C(command_train, "train", "[CONFIG.yaml] [key=value ...] [--resume]", "train a model by reinforcement learning")             \
+    C(command_sft, "sft", "[CONFIG.yaml] [key=value ...] [--resume]", "train a model on given responses")                        \
     C(command_init, "init", "DIR [MODEL.yaml] [key=value ...]", "write a new, untrained model")                                  \
     C(command_eval, "eval", "MODEL DATA... [key=value ...]", "measure a model's accuracy on problems")                           \
     C(command_generate, "generate", "MODEL [--prompt TEXT]", "chat with a model")                                                \

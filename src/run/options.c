@@ -38,7 +38,8 @@ const char *options_method(const settings *s) {
 
 problem_options options_problems(const settings *s) {
     return (problem_options){.prompt_key = *s->data.prompt_key ? s->data.prompt_key : NULL,
-                             .answer_key = *s->data.answer_key ? s->data.answer_key : NULL};
+                             .answer_key = *s->data.answer_key ? s->data.answer_key : NULL,
+                             .response_key = *s->data.response_key ? s->data.response_key : NULL};
 }
 
 verify_options options_verify(const settings *s) {

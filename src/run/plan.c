@@ -30,7 +30,7 @@ static packed_options learning_options(const plan_subject *subject) {
                         .leaves_in_memory = 1,
                         .longest_prompt = subject->longest_prompt,
                         .longest_response = (size_t)s->data.max_response_length,
-                        .largest_group = (size_t)s->rollout.n,
+                        .largest_group = subject->supervised ? 1 : (size_t)s->rollout.n,
                         .backward = true,
                         .recompute = s->model.enable_gradient_checkpointing};
     if (s->actor.ppo_micro_batch_size > 0) // responses in memory at once, in whole leaves
@@ -84,14 +84,19 @@ status memory_plan_make(memory_plan *p, const plan_subject *subject) {
     size_t rows = smaller((size_t)s->data.train_batch_size * (size_t)s->rollout.n, SAMPLING_ROWS);
     *p = (memory_plan){.learning = learning_options(subject), .process = resident_bytes() + run_bytes};
     p->learning_bytes = packed_bytes(m, &p->learning);
+    p->weights = m->table.total * sizeof(float);
+    p->packed = model_bytes(&m->config, &m->table, m->products, true) - p->weights;
+    p->optimizer = 3 * arena_size(p->weights);
+    if (subject->supervised) {
+        p->rollouts =
+            rollout_bytes((size_t)s->data.train_batch_size, 1, subject->longest_prompt, (size_t)s->data.max_response_length);
+        return STATUS_OK;
+    }
     for (;; rows = (rows + 1) / 2) {
         p->sampling = sampling_options(subject, rows);
         p->sampling_bytes = generator_bytes(m, subject->lm->tokenizer, &p->sampling);
         if (rows == 1 || p->sampling_bytes <= larger(p->learning_bytes, sampling_budget)) break;
     }
-    p->weights = m->table.total * sizeof(float);
-    p->packed = model_bytes(&m->config, &m->table, m->products, true) - p->weights;
-    p->optimizer = 3 * arena_size(p->weights);
     if (options_need_reference(s)) p->reference = model_bytes(&m->config, &m->table, m->products, false);
     p->rollouts = rollouts_of_step(s);
     if (subject->held_out > 0) {

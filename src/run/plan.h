@@ -16,6 +16,7 @@ typedef struct plan_subject {
     size_t longest_prompt;    // tokens, of the problems to train on
     size_t longest_held_out;  // tokens, of those to evaluate on; 0: none
     size_t held_out;          // problems to evaluate on
+    bool supervised;          // responses are given (run/sft.h): nothing is sampled or judged, a prompt has one response
 } plan_subject;
 
 // Bytes, and the sizes that lead to them.

@@ -42,7 +42,7 @@ static const char *const step_tables[] = {"metrics", "rollouts", "formulas", "ev
     S(SUMMARY, "INSERT INTO evaluation_summary VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(step, source, metric) DO UPDATE "  \
                "SET value = excluded.value, low = excluded.low, high = excluded.high, n = excluded.n")                           \
     S(LAST, "SELECT max(step) FROM metrics")                                                                                     \
-    S(EVALUATED, "SELECT 1 FROM evaluations WHERE step = ?1 LIMIT 1")
+    S(EVALUATED, "SELECT 1 FROM evaluation_summary WHERE step = ?1 LIMIT 1")
 
 enum {
 #define S(name, sql) STATEMENT_##name,

@@ -77,7 +77,7 @@ status record_evaluation_summary(record *r, const char *source, const char *metr
 // The greatest step with a metric row, -1 if there is none.
 status record_last_step(record *r, int64_t *step);
 
-// Whether rows of an evaluation at that step are recorded.
+// Whether an evaluation at that step is recorded: aggregates of one.
 status record_has_evaluation(record *r, int64_t step, bool *has);
 
 // Whether a metric of this name, or a key of `run`, depends on the clock.

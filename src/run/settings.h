@@ -111,6 +111,13 @@ void settings_free(settings *s);
 // What training needs beyond a consistent set of values: data, model, no top-p or top-k, batch sizes that divide.
 status settings_check_training(const settings *s);
 
+// What supervised training needs: data and model.
+status settings_check_sft(const settings *s);
+
+// Sets a key that neither file nor command line gives to `text`, as the tables would write it; `because` is what it follows from,
+// a static string.
+status settings_take(settings *s, const char *key, const char *text, const char *because);
+
 // Refuses (STATUS_INVALID) when a key that alters results differs between a run's saved settings and those of its continuation,
 // naming each key with both values; with `allow_change` it only adds a note for each to `now`.
 status settings_check_resume(const settings *saved, settings *now, bool allow_change);

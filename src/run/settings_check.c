@@ -68,10 +68,14 @@ status settings_check_together(settings *s) {
 
 // Before training ------------------------------------------------------------------------------------------------------------
 
-status settings_check_training(const settings *s) {
+status settings_check_sft(const settings *s) {
     if (!*s->model.path)
         return status_set(STATUS_INVALID, "no model: give actor_rollout_ref.model.path, a Hugging Face folder or a GGUF file");
-    if (!s->data.train_files.count) return status_set(STATUS_INVALID, "no training problems: give data.train_files");
+    return s->data.train_files.count ? STATUS_OK : status_set(STATUS_INVALID, "no training problems: give data.train_files");
+}
+
+status settings_check_training(const settings *s) {
+    TRY(settings_check_sft(s));
     if (s->rollout.top_p < 1)
         return status_set(
             STATUS_UNSUPPORTED,

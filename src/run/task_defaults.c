@@ -8,14 +8,14 @@
 
 static bool is_open(const settings *s, const char *key) { return s->source[settings_find(key)].origin < SETTING_FROM_FILE; }
 
+status settings_take(settings *s, const char *key, const char *text, const char *because) {
+    if (!is_open(s, key)) return STATUS_OK;
+    return setting_assign_standard(s, settings_find(key), text, SETTING_FROM_OTHER_KEY, because);
+}
+
 static void mark(settings *s, const char *key, const char *because) {
     size_t entry = settings_find(key);
     s->source[entry].origin = SETTING_FROM_OTHER_KEY, s->source[entry].because = because;
-}
-
-static status take_text(settings *s, const char *key, const char *text, const char *because) {
-    if (!is_open(s, key)) return STATUS_OK;
-    return setting_assign_standard(s, settings_find(key), text, SETTING_FROM_OTHER_KEY, because);
 }
 
 static status take_stop(settings *s, const char *stop, const char *because) {
@@ -50,8 +50,8 @@ status settings_adopt_task(settings *s, const char *const *specs, size_t count, 
                              because);
     if (!task) return STATUS_OK;
     bool raw = is_open(s, "data.prompt_template");
-    TRY(take_text(s, "data.prompt_template", task->prompt_template, because));
-    TRY(take_text(s, "reward_model.profile", task->profile, because));
+    TRY(settings_take(s, "data.prompt_template", task->prompt_template, because));
+    TRY(settings_take(s, "reward_model.profile", task->profile, because));
     if (!raw) return settings_check_together(s);
     TRY(take_stop(s, task->stop, because));
     take_length(s, task->response_tokens, because);
