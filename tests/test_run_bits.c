@@ -11,7 +11,7 @@
 #include "rollout/generator.h"
 #include "rollout/group_set.h"
 
-enum { GROUPS = 7, SIZE = 4, LONGEST_PROMPT = 33, LONGEST = 40, LEAF_ROWS = 64 };
+enum { GROUPS = 7, SIZE = 4, LONGEST_PROMPT = 65, LONGEST = 67, LEAF_ROWS = 64 };
 
 // Query heads for each key/value head: 1, 3, 4, 7 and 8, so tiles of four heads are full, part full and several; widths of heads
 // that fill whole registers and that do not; a vocabulary of more than one chunk.
@@ -38,7 +38,9 @@ static const model_config shapes[] = {
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
-static const size_t prompt_lengths[GROUPS] = {1, 15, 16, 17, 31, 32, 33};
+// One token, and each side of the edges of attention's blocks of 16 keys and of its chunks of 64.
+static const size_t prompt_lengths[] = {1, 15, 16, 17, 31, 32, 33, 63, 64, 65};
+enum { PROMPT_LENGTHS = sizeof prompt_lengths / sizeof *prompt_lengths };
 static const int32_t ends[] = {2, 5, 11};
 
 // ---- one policy with everything that samples and trains it -----------------------------------------------------------------
@@ -64,7 +66,7 @@ static void start_model(policy *p, const model_config *shape, precision precisio
              config.qk_norm    ? "Qwen3ForCausalLM"
              : config.qkv_bias ? "Qwen2ForCausalLM"
                                : "LlamaForCausalLM");
-    config.max_positions = 128, config.rope_theta = 10000, config.norm_eps = 1e-5, config.bos = 1, config.pad = -1;
+    config.max_positions = 256, config.rope_theta = 10000, config.norm_eps = 1e-5, config.bos = 1, config.pad = -1;
     assert_ok(matmul_create(&p->products, precision, threads, fixed_order));
     assert_ok(model_init(&p->model, p->products, &config, 17, true));
     // Weights as large as those of trained models of this width, so that distributions are far from even.
@@ -117,14 +119,14 @@ static void policy_close(policy *p) {
     matmul_free(p->products);
 }
 
-// Responses end by a token, or are cut on each side of the edge of a block of keys.
+// Responses end by a token, or are cut on each side of such edges.
 static void sample(policy *p, size_t update, float temperature) {
-    static const size_t limits[] = {LONGEST, 34, 33, 32, 31, 18, 17, 16, 15, 2, 1};
+    static const size_t limits[] = {LONGEST, 34, 33, 32, 31, 18, 17, 16, 15, 66, 65, 2, 1};
     group_set_clear(&p->set);
     for (size_t g = 0; g < GROUPS; g++) {
         group *one = &p->set.groups[g];
         one->serial = update * GROUPS + g;
-        one->prompt_length = prompt_lengths[(g + update) % GROUPS];
+        one->prompt_length = prompt_lengths[(g + 3 * update) % PROMPT_LENGTHS];
         for (size_t t = 0; t < one->prompt_length; t++) one->prompt_tokens[t] = (int32_t)(3 + (7 * one->serial + 5 * t) % 90);
     }
     sampling how = {.seed = 9,
@@ -184,7 +186,7 @@ static void learn(policy *p, float temperature) {
 
 static void sampled_log_probs_stay_training_s_over_many_updates(void **state) {
     (void)state;
-    enum { UPDATES = 22 };
+    enum { UPDATES = 26 };
     for (int wide = 0; wide < 2; wide++)
         for (size_t s = 0; s < SHAPES; s++) {
             precision precision = wide ? PRECISION_FLOAT32 : PRECISION_BFLOAT16;
@@ -210,7 +212,7 @@ static void sampled_log_probs_stay_training_s_over_many_updates(void **state) {
             for (size_t i = 0; i < count; i++) furthest = fmaxf(furthest, fabsf(p.model.parameters[i] - first[i]));
             free(first);
             assert_true(furthest > 1e-3f); // it is another model by now
-            static const size_t edges[] = {1, 2, 15, 16, 17, 18, 31, 32, 33, 34, LONGEST};
+            static const size_t edges[] = {1, 2, 15, 16, 17, 18, 31, 32, 33, 34, 65, 66, LONGEST};
             for (size_t e = 0; e < sizeof edges / sizeof *edges; e++) assert_true(seen[edges[e]] > 0);
             // Five rows for 28 rollouts: the batch shrank, was refilled, and ran out.
             const generator_statistics *totals = generator_totals(p.generator);

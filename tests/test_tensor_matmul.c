@@ -42,11 +42,16 @@ static matrix matrix_create(size_t rows, size_t columns, precision p, uint32_t s
     size_t room = matmul_rows(rows);
     matrix m = {.rows = rows, .columns = columns, .bytes = room * columns * precision_bytes(p)};
     m.values = take(room * columns * sizeof *m.values), m.numbers = take(m.bytes);
-    memset(m.numbers, 0xFF, m.bytes); // rows beyond are whatever they are: here NaN
     for (size_t i = 0; i < rows * columns; i++)
         m.values[i] = number_rounded((float)random_uniform(1, RANDOM_TEST, i, salt, 0) * 2 - 1, p);
     numbers_round(m.numbers, m.values, rows * columns, p);
     return m;
+}
+
+// What lies beyond the rows is whatever it is: here NaN.
+static void spoil_padding(const matrix *m, precision p) {
+    size_t used = m->rows * m->columns * precision_bytes(p);
+    memset((unsigned char *)m->numbers + used, 0xFF, m->bytes - used);
 }
 
 static void matrix_free(matrix *m) { free(m->values), free(m->numbers); }
@@ -85,9 +90,11 @@ static void check_products(engine *e, size_t rows) {
     matrix x = matrix_create(rows, in, p, 1), dy = matrix_create(rows, out, p, 2);
     size_t room = matmul_rows(rows);
     float *y = take(room * out * 4), *dx = take(room * in * 4), *dw = take(out * in * 4);
+    spoil_padding(&x, p), spoil_padding(&dy, p);
     assert_ok(linear_forward(e->products, &e->weight, y, x.numbers, rows));
     assert_ok(linear_backward_input(e->products, &e->weight, dx, dy.numbers, rows));
     for (size_t i = 0; i < out * in; i++) dw[i] = (float)(i % 5);
+    spoil_padding(&x, p), spoil_padding(&dy, p);
     assert_ok(linear_backward_weight(e->products, out, in, dw, dy.numbers, x.numbers, rows));
     for (size_t r = 0; r < rows; r++) {
         for (size_t o = 0; o < out; o++) {
