@@ -14,6 +14,8 @@ MODEL, ENCODER = GOLDEN / "model/tiny_lm", GOLDEN / "model/tiny_bert"
 MEMORY = "/dev/shm"
 ROOT = pathlib.Path(tempfile.mkdtemp(prefix="dsdr-methods-", dir=MEMORY if os.path.isdir(MEMORY) and shutil.disk_usage(MEMORY).free > 300 << 20 else None))
 PROMPTS, SIZE = 8, 8
+RECOMPUTE = "actor_rollout_ref.model.enable_gradient_checkpointing=true"
+PARTS = ("weights", "packed", "optimizer", "reference", "rollouts", "activations", "encoder", "process")
 passed, failed = 0, []
 
 
@@ -258,6 +260,28 @@ def embedding(folder):
     return [x for x, in struct.iter_unpack("<f", raw)]
 
 
+def plans():
+    """Memory is planned before anything runs, what cannot fit is refused, and what was planned stays as it is."""
+    def plan(*more):
+        done = subprocess.run([DSDR, "plan", "--json", *TINY, *more], capture_output=True, text=True, cwd=ROOT)
+        check("a plan", done.returncode == 0, done.stderr)
+        return json.loads(done.stdout)["bytes"]
+    kept, recomputed, reference = plan(), plan(RECOMPUTE), plan("actor_rollout_ref.actor.use_kl_loss=true")
+    check("the peak is the sum of its parts", kept["peak"] == sum(kept[k] for k in PARTS), kept)
+    check("sampling and learning take turns", kept["activations"] == max(kept["sampling"], kept["learning"]), kept)
+    check("recomputation needs less", recomputed["learning"] < kept["learning"], (recomputed, kept))
+    check("a frozen model costs memory", kept["reference"] == 0 < reference["reference"], (reference, kept))
+    runs = [train(f"recompute={on}", *TINY, f"{RECOMPUTE[:-4]}{on}") for on in ("false", "true")]
+    if all(runs):
+        same = [n for n in runs[0].metrics if not n.startswith(("timing", "perf/")) and repr(runs[0].metrics[n]) != repr(runs[1].metrics[n])]
+        check("recomputation changes no figure", not same, same)
+    too_large = ["actor_rollout_ref.actor.ppo_micro_batch_size=1000000", "trainer.leaf_rows=1", f"trainer.default_local_dir={ROOT}/large"]
+    for command in ("plan", "train"):
+        done = subprocess.run([DSDR, command, *TINY, *too_large], capture_output=True, text=True, cwd=ROOT)
+        check(f"{command} refuses what cannot fit", done.returncode == 2 and "it fits with actor_rollout_ref.actor.ppo_micro_batch_size=1" in done.stderr and
+              not (ROOT / "large").exists(), (done.returncode, done.stderr))
+
+
 def nothing_to_learn():
     """All responses are cut and masked: an update without a token is counted and is no number gone wrong."""
     folder = ROOT / "masked"
@@ -336,7 +360,7 @@ def first_day():
 
 
 def main():
-    for group in (examples, precisions, divergences, skipping, minibatches, options, nothing_to_learn, random_rewards, first_day, verl):
+    for group in (examples, precisions, divergences, skipping, minibatches, options, plans, nothing_to_learn, random_rewards, first_day, verl):
         started = time.monotonic()
         group()
         print(f"{group.__name__}: {time.monotonic() - started:.1f} s", flush=True)

@@ -1,4 +1,4 @@
-// The machine a run is made on, for its record.
+// The machine a run is made on: for its record, and for what fits it.
 #ifndef DSDR_BASE_MACHINE_H
 #define DSDR_BASE_MACHINE_H
 
@@ -7,5 +7,12 @@
 // name = the processor's own name ("AMD EPYC 9654 96-Core Processor"), cut to size - 1 bytes; "unknown" where the system does not
 // tell it.
 void machine_cpu(char *name, size_t size);
+
+// Bytes of main memory, or of what this process may have of it where a control group sets a limit; SIZE_MAX where the system does
+// not tell.
+size_t machine_memory(void);
+
+// Bytes of main memory that this process holds; 0 where the system does not tell.
+size_t machine_resident(void);
 
 #endif

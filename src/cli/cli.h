@@ -26,6 +26,7 @@
     C(command_logprobs, "logprobs", "MODEL [FILE.jsonl]", "log-probability and entropy of each token of responses")              \
     C(command_inspect, "inspect", "MODEL [--json]", "describe a model and say whether it can be trained here")                   \
     C(command_verify_worker, "verify-worker", "", NULL)                                                                          \
+    C(command_plan, "plan", "[CONFIG.yaml] [key=value ...]", "tell the memory of a training run before it begins")               \
     C(command_config, "config", "[CONFIG.yaml] [key=value ...]", "show the resolved settings, with help")
 
 #define C(function, name, arguments, help) int function(int argc, char **argv);

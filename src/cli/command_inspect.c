@@ -2,22 +2,20 @@
 // needs, and whether it can be trained on this machine. A folder of a sentence encoder is described as such.
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/jsonl.h"
+#include "base/machine.h"
 #include "cli/cli.h"
 #include "model/encoder.h"
 #include "model/language.h"
-#include "model/packed.h"
-#include "rollout/generator.h"
+#include "run/options.h"
+#include "run/plan.h"
 #include "run/settings.h"
 
 static const char detail[] =
     "MODEL is a Hugging Face folder, a GGUF file, or a folder of a sentence encoder. Memory is that of "
     "the default lengths\n(data.max_prompt_length, data.max_response_length, actor_rollout_ref.rollout.n).\n";
-
-enum { DECODE_ROWS = 128 }; // as in training
 
 // What is told: an object of objects, in order; texts, numbers and lists of texts.
 typedef struct report {
@@ -132,41 +130,28 @@ static void tell_tokenizer(report *r, const char *path, const model_config *c) {
     tokenizer_free(t);
 }
 
-static size_t machine_bytes(void) {
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : 0;
-}
-
-// Training holds parameters, gradients and two moments in float32, both packed layouts, the caches of generation and one leaf of
-// activations.
+// As a run of the default settings would have it.
 static status tell_memory(report *r, const model_config *c, const parameter_table *table) {
+    static const char *const without_encoder[] = {"algorithm.method=grpo"};
     json_t *o = section(r, "memory");
     settings s;
     matmul *products = NULL;
-    TRY(settings_load(&s, NULL, NULL, 0));
-    precision p = matmul_has_bfloat16() ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    status code = matmul_create(&products, p, cores > 0 ? (int)cores : 1, false);
+    memory_plan plan;
+    TRY(settings_load(&s, NULL, without_encoder, 1));
+    status code = matmul_create(&products, options_precision(&s), options_threads(&s), false);
     if (code == STATUS_OK) {
-        const model shell = {.config = *c, .table = *table, .products = products};
-        const generator_options generation = {.rows = DECODE_ROWS,
-                                              .longest_prompt = (size_t)s.data.max_prompt_length,
-                                              .longest_response = (size_t)s.data.max_response_length};
-        const packed_options packed = {.leaf_rows = (size_t)s.trainer.leaf_rows,
-                                       .leaves_in_memory = 1,
-                                       .longest_prompt = generation.longest_prompt,
-                                       .longest_response = generation.longest_response,
-                                       .largest_group = (size_t)s.rollout.n,
-                                       .backward = true};
-        size_t generator = generator_bytes(&shell, NULL, &generation), machine = machine_bytes();
-        size_t training =
-            model_bytes(c, table, products, true) + 3 * table->total * sizeof(float) + generator + packed_bytes(&shell, &packed);
-        put_text(o, "precision", precision_name(p));
-        put_count(o, "model_bytes", model_bytes(c, table, products, false));
-        put_count(o, "generation_bytes", model_bytes(c, table, products, false) + generator);
-        put_count(o, "training_bytes", training);
-        put_count(o, "machine_bytes", machine);
-        if (machine && training > machine) cannot_train(r, "training needs more memory than this machine has");
+        const language_model lm = {.model = {.config = *c, .table = *table, .products = products}};
+        const plan_subject subject = {.settings = &s, .lm = &lm, .longest_prompt = (size_t)s.data.max_prompt_length};
+        code = memory_plan_make(&plan, &subject);
+    }
+    if (code == STATUS_OK) {
+        size_t model = model_bytes(c, table, products, false);
+        put_text(o, "precision", precision_name(matmul_precision(products)));
+        put_count(o, "model_bytes", model);
+        put_count(o, "generation_bytes", model + plan.sampling_bytes);
+        put_count(o, "training_bytes", memory_plan_peak(&plan));
+        put_count(o, "machine_bytes", machine_memory());
+        if (memory_plan_peak(&plan) > machine_memory()) cannot_train(r, "training needs more memory than this machine has");
     }
     matmul_free(products);
     settings_free(&s);

@@ -277,11 +277,17 @@ static double deviation(const model *m, const parameter *p) {
     return 0.02;
 }
 
-status model_init(model *m, matmul *products, const model_config *config, uint64_t seed, bool trainable) {
+status model_blank(model *m, matmul *products, const model_config *config, bool trainable) {
     *m = (model){.config = *config, .products = products};
     status code = model_config_check(config, "the new model");
     if (code == STATUS_OK) code = parameter_table_create(&m->table, &m->config);
     if (code == STATUS_OK) code = take_memory(m, trainable);
+    if (code != STATUS_OK) model_free(m);
+    return code;
+}
+
+status model_init(model *m, matmul *products, const model_config *config, uint64_t seed, bool trainable) {
+    status code = model_blank(m, products, config, trainable);
     if (code == STATUS_OK) {
         for (size_t i = 0; i < m->table.count; i++) {
             const parameter *p = &m->table.items[i];

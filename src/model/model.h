@@ -46,6 +46,9 @@ status model_check(const weights_file *file, const char *path, model_config *con
 // What a loaded model holds in memory: parameters and their packed copies.
 size_t model_bytes(const model_config *config, const parameter_table *table, const matmul *products, bool trainable);
 
+// A model whose parameters are 0 and not packed.
+status model_blank(model *m, matmul *products, const model_config *config, bool trainable);
+
 // An untrained model: matrices and embedding from N(0, 0.02^2), the initialization of Llama-like models in transformers
 // ("initializer_range"); those that project into the residual stream (o_proj, down_proj) divided by sqrt(2 layers), as GPT-2 does
 // (Radford et al. 2019); gains 1, biases 0. Draws are keyed by `seed`, tensor and element.

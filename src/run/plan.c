@@ -1,11 +1,7 @@
 // The memory of a training run before it begins. See plan.h; plan_time.c has the time.
 #include "run/plan.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
+#include "base/machine.h"
 #include "rollout/group_set.h"
 #include "run/evaluate.h"
 #include "run/options.h"
@@ -51,16 +47,6 @@ static generator_options sampling_options(const plan_subject *subject, size_t ro
 
 // ---- bytes ---------------------------------------------------------------------------------------------------------------
 
-// Resident bytes of this process.
-static size_t resident_bytes(void) {
-    unsigned long long all = 0, resident = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (!f) return 0;
-    int read = fscanf(f, "%llu %llu", &all, &resident);
-    fclose(f);
-    return read == 2 ? (size_t)resident * (size_t)sysconf(_SC_PAGESIZE) : 0;
-}
-
 // A text is about four bytes a token.
 static size_t rollout_bytes(size_t groups, size_t size, size_t longest_prompt, size_t longest_response) {
     return group_set_bytes(groups, size, longest_prompt, longest_response) + groups * size * longest_response * 4;
@@ -82,7 +68,7 @@ status memory_plan_make(memory_plan *p, const plan_subject *subject) {
     const settings *s = subject->settings;
     const model *m = &subject->lm->model;
     size_t rows = smaller((size_t)s->data.train_batch_size * (size_t)s->rollout.n, SAMPLING_ROWS);
-    *p = (memory_plan){.learning = learning_options(subject), .process = resident_bytes() + run_bytes};
+    *p = (memory_plan){.learning = learning_options(subject), .process = machine_resident() + run_bytes};
     p->learning_bytes = packed_bytes(m, &p->learning);
     p->weights = m->table.total * sizeof(float);
     p->packed = model_bytes(&m->config, &m->table, m->products, true) - p->weights;
@@ -106,42 +92,7 @@ status memory_plan_make(memory_plan *p, const plan_subject *subject) {
     return options_need_diversity(s) ? scorer_measure(&p->encoder, s, options_threads(s)) : STATUS_OK;
 }
 
-// ---- the machine ---------------------------------------------------------------------------------------------------------
-
-// The number in a file, SIZE_MAX where there is none ("max").
-static size_t limit_in(const char *path) {
-    unsigned long long value = 0;
-    FILE *f = fopen(path, "r");
-    if (!f) return SIZE_MAX;
-    int read = fscanf(f, "%llu", &value);
-    fclose(f);
-    return read == 1 && value > 0 ? (size_t)value : SIZE_MAX;
-}
-
-// The limit that control groups set: version 2 in "0::PATH", version 1 in "N:memory:PATH" of /proc/self/cgroup.
-static size_t group_limit(void) {
-    char line[4096], path[8192];
-    size_t least = SIZE_MAX;
-    FILE *f = fopen("/proc/self/cgroup", "r");
-    while (f && fgets(line, sizeof line, f)) {
-        line[strcspn(line, "\n")] = 0;
-        char *names = strchr(line, ':'), *where = names ? strchr(names + 1, ':') : NULL;
-        if (!where) continue;
-        *where++ = 0;
-        bool second = !strcmp(names + 1, "");
-        if (!second && strcmp(names + 1, "memory")) continue;
-        snprintf(path, sizeof path, second ? "/sys/fs/cgroup%s/memory.max" : "/sys/fs/cgroup/memory%s/memory.limit_in_bytes",
-                 where);
-        least = smaller(least, limit_in(path));
-    }
-    if (f) fclose(f);
-    return least;
-}
-
-size_t memory_plan_machine(void) {
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    return smaller(pages > 0 && size > 0 ? (size_t)pages * (size_t)size : SIZE_MAX, group_limit());
-}
+// ---- what fits ---------------------------------------------------------------------------------------------------------
 
 typedef struct remedy {
     const char *text;
@@ -176,7 +127,7 @@ static const char *find_remedy(const plan_subject *subject, size_t machine) {
 }
 
 status memory_plan_check(const memory_plan *p, const plan_subject *subject) {
-    size_t machine = memory_plan_machine(), peak = memory_plan_peak(p);
+    size_t machine = machine_memory(), peak = memory_plan_peak(p);
     if (peak <= machine) return STATUS_OK;
     const char *remedy = find_remedy(subject, machine);
     const double gb = 1e9;

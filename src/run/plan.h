@@ -41,10 +41,7 @@ size_t memory_plan_peak(const memory_plan *p); // largest resident size of the p
 
 status memory_plan_make(memory_plan *p, const plan_subject *subject);
 
-// Main memory of this machine, or what this process may have of it where a control group sets a limit.
-size_t memory_plan_machine(void);
-
-// STATUS_INVALID where the plan exceeds that; the message names the largest part and, where there is one, a setting with which it
+// STATUS_INVALID where the plan exceeds machine_memory(); the message names the largest part and, where there is one, a setting with which it
 // fits.
 status memory_plan_check(const memory_plan *p, const plan_subject *subject);
 

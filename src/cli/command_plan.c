@@ -1,0 +1,122 @@
+// `dsdr plan [CONFIG.yaml] [key=value ...]`: what a run of training would need, before it begins; see run/forecast.h.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/jsonl.h"
+#include "cli/cli.h"
+#include "run/forecast.h"
+#include "run/options.h"
+
+static const char detail[] =
+    "Memory is counted from the sizes that training takes. What cannot fit this machine is refused with exit code 2, as\n"
+    "`dsdr train` refuses it.\n";
+
+// X(group, key, what it is, bytes)
+#define MEMORY_ROWS(X)                                                                                                           \
+    X("parameters", "weights", "weights, float32", p->weights)                                                                   \
+    X("parameters", "packed", "copies for matrix products, forward and backward", p->packed)                                     \
+    X("parameters", "optimizer", "gradients and two moments, float32", p->optimizer)                                             \
+    X("parameters", "reference", "frozen model of the KL term", p->reference)                                                    \
+    X("rollouts", "rollouts", "tokens, log-probs and texts", p->rollouts)                                                        \
+    X("activations", "activations", "sampling or learning, whichever is larger", memory_plan_activations(p))                     \
+    X("beside these", "encoder", "sentence encoder", p->encoder)                                                                 \
+    X("beside these", "process", "program, libraries, tokenizer, problems", p->process)
+
+static double gb(size_t bytes) { return (double)bytes * 1e-9; }
+
+// ---- for a person --------------------------------------------------------------------------------------------------------
+
+static void print_memory(const forecast *f) {
+    const memory_plan *p = &f->memory;
+    const char *last = "";
+    printf("memory                                                               GB\n");
+#define X(group, key, text, bytes)                                                                                               \
+    if ((bytes) > 0) {                                                                                                           \
+        if (last != (group)) printf("  %s\n", group);                                                                            \
+        printf("    %-58s %8.3f\n", text, gb(bytes));                                                                            \
+        last = group;                                                                                                            \
+    }
+    MEMORY_ROWS(X)
+#undef X
+    printf("  %-60s %8.3f\n", "peak", gb(memory_plan_peak(p)));
+    printf("  %-60s %8.3f\n", "of main memory", gb(f->machine));
+    printf("  sampling: %zu rows at once, %.3f GB; learning: leaves of %zu rows, %.3f GB\n", p->sampling.rows,
+           gb(p->sampling_bytes), p->learning.leaf_rows, gb(p->learning_bytes));
+}
+
+static void print_changes(const forecast *f) {
+    printf("\nwhat other settings would change                                     GB\n");
+    for (size_t i = 0; i < f->change_count; i++)
+        printf("  %-60s %+8.3f\n", f->changes[i].setting, gb(f->changes[i].peak) - gb(memory_plan_peak(&f->memory)));
+}
+
+static void print_plan(const forecast *f, const settings *s) {
+    printf("%s, %.1fM parameters, %s, %d thread%s\n", s->model.path, (double)f->parameters / 1e6, precision_name(f->precision),
+           f->threads, f->threads == 1 ? "" : "s");
+    printf("%lld steps of %zu prompts x %lld rollouts; prompts of %.0f tokens, at most %zu; responses of at most %zu\n\n",
+           (long long)f->steps, f->prompts, s->rollout.n, f->mean_prompt, f->longest_prompt, f->longest_response);
+    print_memory(f);
+    if (f->change_count > 0) print_changes(f);
+}
+
+// ---- for a program -------------------------------------------------------------------------------------------------------
+
+static status print_json(const forecast *f) {
+    const memory_plan *p = &f->memory;
+    json_t *root = json_object(), *bytes = json_object();
+    buffer line = {0};
+#define X(group, key, text, bytes_) json_object_set_new(bytes, key, json_integer((json_int_t)(bytes_)));
+    MEMORY_ROWS(X)
+#undef X
+    json_object_set_new(bytes, "sampling", json_integer((json_int_t)p->sampling_bytes));
+    json_object_set_new(bytes, "learning", json_integer((json_int_t)p->learning_bytes));
+    json_object_set_new(bytes, "peak", json_integer((json_int_t)memory_plan_peak(p)));
+    json_object_set_new(bytes, "machine", json_integer((json_int_t)f->machine));
+    json_object_set_new(root, "bytes", bytes);
+    json_t *changes = json_object();
+    for (size_t i = 0; i < f->change_count; i++)
+        json_object_set_new(changes, f->changes[i].setting, json_integer((json_int_t)f->changes[i].peak));
+    json_object_set_new(root, "changes", changes);
+    status code = json_write(&line, root, 9);
+    if (code == STATUS_OK) printf("%s\n", line.data);
+    buffer_free(&line);
+    json_decref(root);
+    return code;
+}
+
+int command_plan(int argc, char **argv) {
+    bool help, json = false;
+    const cli_option options[] = {{"--json", NULL, "one JSON object; bytes", NULL, &json}};
+    const cli_usage usage = {.command = "plan",
+                             .arguments = "[CONFIG.yaml] [key=value ...]",
+                             .help =
+                                 "Tells how much memory a training run needs and how long a step takes, before anything runs.",
+                             .detail = detail,
+                             .options = options,
+                             .option_count = sizeof options / sizeof *options};
+    const char **rest = calloc((size_t)argc * 2, sizeof *rest);
+    if (!rest) return cli_finish("plan", status_set(STATUS_NO_MEMORY, "out of memory"));
+    const char **assignments = rest + argc;
+    size_t rest_count, assignment_count;
+    settings s = {0};
+    forecast f = {0};
+    status code = STATUS_OK;
+    TRY_OR(code, cli_parse(&usage, argc, argv, rest, &rest_count, &help), cleanup);
+    if (help) goto cleanup;
+    rest_count = cli_take_assignments(rest, rest_count, assignments, &assignment_count);
+    if (rest_count > 1)
+        TRY_OR(code, status_set(STATUS_INVALID, "one settings file at most; %s is a second one", rest[1]), cleanup);
+    TRY_OR(code, settings_load(&s, rest_count ? rest[0] : NULL, assignments, assignment_count), cleanup);
+    cli_print_notes(&s);
+    code = forecast_make(&f, &s);
+    if (memory_plan_peak(&f.memory) > 0) { // what was found out before a refusal is told as well, and keeps its message
+        if (json)
+            code = code == STATUS_OK ? print_json(&f) : code;
+        else
+            print_plan(&f, &s);
+    }
+cleanup:
+    settings_free(&s);
+    free(rest);
+    return cli_finish("plan", code);
+}
