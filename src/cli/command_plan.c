@@ -1,6 +1,7 @@
 // `dsdr plan [CONFIG.yaml] [key=value ...]`: what a run of training would need, before it begins; see run/forecast.h.
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/jsonl.h"
 #include "cli/cli.h"
@@ -32,7 +33,7 @@ static void print_memory(const forecast *f) {
     printf("memory                                                               GB\n");
 #define X(group, key, text, bytes)                                                                                               \
     if ((bytes) > 0) {                                                                                                           \
-        if (last != (group)) printf("  %s\n", group);                                                                            \
+        if (strcmp(last, group) != 0) printf("  %s\n", group);                                                                   \
         printf("    %-58s %8.3f\n", text, gb(bytes));                                                                            \
         last = group;                                                                                                            \
     }
@@ -89,8 +90,7 @@ int command_plan(int argc, char **argv) {
     const cli_option options[] = {{"--json", NULL, "one JSON object; bytes", NULL, &json}};
     const cli_usage usage = {.command = "plan",
                              .arguments = "[CONFIG.yaml] [key=value ...]",
-                             .help =
-                                 "Tells how much memory a training run needs and how long a step takes, before anything runs.",
+                             .help = "Tells how much memory a training run needs, before anything runs.",
                              .detail = detail,
                              .options = options,
                              .option_count = sizeof options / sizeof *options};
