@@ -1,6 +1,5 @@
-// What a training run needs, told before it begins: memory by arena, from the functions that will take it, and the time of a
-// step, from a short measurement on this machine. Used by `dsdr plan`, by the trainer, which takes what was planned, and by `dsdr
-// inspect`.
+// What memory a training run needs, told before it begins: by arena, from the functions that will take it. Used by `dsdr plan`,
+// by the trainer, which takes what was planned, and by `dsdr inspect`.
 #ifndef DSDR_RUN_PLAN_H
 #define DSDR_RUN_PLAN_H
 
