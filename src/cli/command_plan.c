@@ -12,16 +12,27 @@ static const char detail[] =
     "Memory is counted from the sizes that training takes. What cannot fit this machine is refused with exit code 2, as\n"
     "`dsdr train` refuses it.\n";
 
-// X(group, key, what it is, bytes)
-#define MEMORY_ROWS(X)                                                                                                           \
-    X("parameters", "weights", "weights, float32", p->weights)                                                                   \
-    X("parameters", "packed", "copies for matrix products, forward and backward", p->packed)                                     \
-    X("parameters", "optimizer", "gradients and two moments, float32", p->optimizer)                                             \
-    X("parameters", "reference", "frozen model of the KL term", p->reference)                                                    \
-    X("rollouts", "rollouts", "tokens, log-probs and texts", p->rollouts)                                                        \
-    X("activations", "activations", "sampling or learning, whichever is larger", memory_plan_activations(p))                     \
-    X("beside these", "encoder", "sentence encoder", p->encoder)                                                                 \
-    X("beside these", "process", "program, libraries, tokenizer, problems", p->process)
+// A row of the plan; rows of one group follow one another.
+typedef struct memory_row {
+    const char *group, *key, *text;
+    size_t bytes;
+} memory_row;
+
+enum { MEMORY_ROWS = 8 };
+
+static void memory_rows(const memory_plan *p, memory_row rows[MEMORY_ROWS]) {
+    const memory_row all[MEMORY_ROWS] = {
+        {"parameters", "weights", "weights, float32", p->weights},
+        {"parameters", "packed", "copies for matrix products, forward and backward", p->packed},
+        {"parameters", "optimizer", "gradients and two moments, float32", p->optimizer},
+        {"parameters", "reference", "frozen model of the KL term", p->reference},
+        {"rollouts", "rollouts", "tokens, log-probs and texts", p->rollouts},
+        {"activations", "activations", "sampling or learning, whichever is larger", memory_plan_activations(p)},
+        {"beside these", "encoder", "sentence encoder", p->encoder},
+        {"beside these", "process", "program, libraries, tokenizer, problems", p->process},
+    };
+    memcpy(rows, all, sizeof all);
+}
 
 static double gb(size_t bytes) { return (double)bytes * 1e-9; }
 
@@ -29,16 +40,16 @@ static double gb(size_t bytes) { return (double)bytes * 1e-9; }
 
 static void print_memory(const forecast *f) {
     const memory_plan *p = &f->memory;
-    const char *last = "";
+    memory_row rows[MEMORY_ROWS];
+    const char *group = "";
+    memory_rows(p, rows);
     printf("memory                                                               GB\n");
-#define X(group, key, text, bytes)                                                                                               \
-    if ((bytes) > 0) {                                                                                                           \
-        if (strcmp(last, group) != 0) printf("  %s\n", group);                                                                   \
-        printf("    %-58s %8.3f\n", text, gb(bytes));                                                                            \
-        last = group;                                                                                                            \
+    for (size_t i = 0; i < MEMORY_ROWS; i++) {
+        if (rows[i].bytes == 0) continue;
+        if (strcmp(rows[i].group, group) != 0) printf("  %s\n", rows[i].group);
+        printf("    %-58s %8.3f\n", rows[i].text, gb(rows[i].bytes));
+        group = rows[i].group;
     }
-    MEMORY_ROWS(X)
-#undef X
     printf("  %-60s %8.3f\n", "peak", gb(memory_plan_peak(p)));
     printf("  %-60s %8.3f\n", "of main memory", gb(f->machine));
     printf("  sampling: %zu rows at once, %.3f GB; learning: leaves of %zu rows, %.3f GB\n", p->sampling.rows,
@@ -65,10 +76,10 @@ static void print_plan(const forecast *f, const settings *s) {
 static status print_json(const forecast *f) {
     const memory_plan *p = &f->memory;
     json_t *root = json_object(), *bytes = json_object();
+    memory_row rows[MEMORY_ROWS];
     buffer line = {0};
-#define X(group, key, text, bytes_) json_object_set_new(bytes, key, json_integer((json_int_t)(bytes_)));
-    MEMORY_ROWS(X)
-#undef X
+    memory_rows(p, rows);
+    for (size_t i = 0; i < MEMORY_ROWS; i++) json_object_set_new(bytes, rows[i].key, json_integer((json_int_t)rows[i].bytes));
     json_object_set_new(bytes, "sampling", json_integer((json_int_t)p->sampling_bytes));
     json_object_set_new(bytes, "learning", json_integer((json_int_t)p->learning_bytes));
     json_object_set_new(bytes, "peak", json_integer((json_int_t)memory_plan_peak(p)));
