@@ -345,16 +345,16 @@ static void rows_go_into_the_record(void **state) {
     const char *more[] = {"actor_rollout_ref.rollout.val_kwargs.n=2"};
     bench_open(&b, test_rows, 1, 1, more, 1);
     assert_ok(record_create(&r, file));
-    assert_int_equal(bench_run(&b, (evaluation_options){.record = r}), STATUS_FAILED); // outside a step
+    assert_int_equal(bench_run(&b, (evaluation_options){.pass = "validation", .record = r}), STATUS_FAILED); // outside a step
     assert_ok(record_begin_step(r, 3));
-    assert_ok(bench_run(&b, (evaluation_options){.step = 3, .record = r}));
+    assert_ok(bench_run(&b, (evaluation_options){.step = 3, .pass = "validation", .record = r}));
     assert_ok(record_commit_step(r));
     record_close(r);
     sqlite3 *db;
     sqlite3_stmt *query;
     static const char sql[] =
         "SELECT (SELECT count(*) FROM evaluations), (SELECT sum(correct) FROM evaluations), (SELECT count(DISTINCT "
-        "problem_id) FROM evaluations WHERE step = 3), value, n FROM evaluation_summary "
+        "problem_id) FROM evaluations WHERE step = 3 AND pass = 'validation'), value, n FROM evaluation_summary "
         "WHERE step = 3 AND source = 'overall' AND metric = 'acc/mean@2'";
     assert_int_equal(sqlite3_open_v2(file, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &query, NULL), SQLITE_OK);

@@ -63,8 +63,9 @@ static void write_step(record *r, int64_t step) {
     if (step % 2 == 0) {
         rollout o = {.length = 3, .text = "eval", .text_length = 4};
         verdict v = {.status = VERDICT_WRONG, .extracted = "1"};
-        OK(record_evaluation(r, &(record_evaluation_row){"gsm8k", "q1", 0, &o, &v}));
-        OK(record_evaluation_summary(r, "gsm8k", "pass@1", 0.5, 0.25, NAN, 10));
+        OK(record_evaluation(r, &(record_evaluation_row){"validation", "gsm8k", "q1", 0, &o, &v}));
+        OK(record_evaluation_summary(r, "validation", "gsm8k", "pass@1", 0.5, 0.25, NAN, 10));
+        OK(record_evaluation_summary(r, "pass@k", "gsm8k", "pass@1", 0.75, NAN, 1, 11)); // another pass of the same step
     }
     OK(record_commit_step(r));
 }
@@ -77,7 +78,7 @@ static char *dump(const char *path) {
         "SELECT 'rollouts', rowid, * FROM rollouts ORDER BY rowid",
         "SELECT 'formulas', rowid, * FROM formulas ORDER BY rowid",
         "SELECT 'evaluations', rowid, * FROM evaluations ORDER BY rowid",
-        "SELECT 'summary', * FROM evaluation_summary ORDER BY step, source, metric",
+        "SELECT 'summary', * FROM evaluation_summary ORDER BY step, pass, source, metric",
     };
     sqlite3 *db;
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
@@ -124,8 +125,9 @@ static void rows_come_back_as_they_were_given(void **state) {
         strstr(text, "rollouts|1|2|p1|0|step 2 sample 0|NULL|NULL|timeout|NULL|NULL|NULL|NULL|NULL|NULL|5|stop|7|\n"));
     assert_non_null(strstr(text, "rollouts|2|2|p1|1|step 2 sample 1|42|1|correct|0.25|0.5|0.375|1.000375|0.2|0.5|6|length|7|\n"));
     assert_non_null(strstr(text, "formulas|2|2|7|1|1|1+1|\n"));
-    assert_non_null(strstr(text, "evaluations|1|2|gsm8k|q1|0|eval|1|0|wrong|3|stop|\n"));
-    assert_non_null(strstr(text, "summary|2|gsm8k|pass@1|0.5|0.25|NULL|10|\n"));
+    assert_non_null(strstr(text, "evaluations|1|2|validation|gsm8k|q1|0|eval|1|0|wrong|3|stop|\n"));
+    assert_non_null(strstr(text, "summary|2|pass@k|gsm8k|pass@1|0.75|NULL|1.0|11|\n"));
+    assert_non_null(strstr(text, "summary|2|validation|gsm8k|pass@1|0.5|0.25|NULL|10|\n"));
     free(text);
 }
 
@@ -264,6 +266,11 @@ static void wrong_files_are_refused(void **state) {
     sqlite3_close(other);
     assert_int_equal(record_open(&r, database("other.db"), false), STATUS_INVALID);
     assert_non_null(strstr(status_message(), "other.db is no run record"));
+    assert_int_equal(sqlite3_open(database("old.db"), &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    assert_int_equal(record_open(&r, database("old.db"), false), STATUS_INVALID);
+    assert_non_null(strstr(status_message(), "old.db was written by an older dsdr (record version 1; this one works with"));
 }
 
 static void a_reader_sees_the_record_while_it_is_written(void **state) {

@@ -256,7 +256,8 @@ static status measure_diversity(work *w, const group *one, source_tally *sum) {
 
 static status hand_out(const work *w, size_t index, const group *one, size_t r, const verdict *v) {
     if (w->o->record) {
-        record_evaluation_row row = {.source = one->problem->source,
+        record_evaluation_row row = {.pass = w->o->pass,
+                                     .source = one->problem->source,
                                      .problem_id = one->problem->id,
                                      .sample = r,
                                      .rollout = &one->rollouts[r],
@@ -312,7 +313,7 @@ static status run(evaluation *e, const evaluation_options *o, const prompt_set *
     for (size_t first = 0; first < e->problems && code == STATUS_OK; first += w.chunk)
         code = evaluate_chunk(&w, first, e->problems - first < w.chunk ? e->problems - first : w.chunk);
     if (code == STATUS_OK) code = evaluation_summarize(&w.tally, (uint64_t)o->settings->trainer.seed);
-    if (code == STATUS_OK && o->record) code = evaluation_write_summary(e, o->record);
+    if (code == STATUS_OK && o->record) code = evaluation_write_summary(e, o->record, o->pass);
     e->seconds = seconds_now() - w.started;
     give_back(&w);
     return code;

@@ -41,6 +41,7 @@ typedef struct evaluation_options {
     const prompt_set *prompts; // of these problems; NULL: made for this call
     generator *generator;      // planned for data.max_prompt_length and data.max_response_length; NULL: made for this call
     int64_t step;              // training steps done: key of the draws
+    const char *pass;          // of the record's rows
     record *record; // inside a step (record_begin_step): receives the rows of `evaluations` and `evaluation_summary`; or NULL
     const volatile sig_atomic_t *stop; // nonzero: give up with STATUS_INTERRUPTED; NULL: never
     progress_sink progress;

@@ -27,6 +27,6 @@ size_t evaluation_ks(size_t n, size_t *ks);
 status evaluation_summarize(const tally *t, uint64_t seed);
 
 // Writes the rows of `evaluation_summary`.
-status evaluation_write_summary(const evaluation *e, record *r);
+status evaluation_write_summary(const evaluation *e, record *r, const char *pass);
 
 #endif

@@ -204,33 +204,33 @@ status evaluation_summarize(const tally *t, uint64_t seed) {
     return code;
 }
 
-static status write_estimates(record *r, const evaluation *e, const evaluation_summary *s) {
+static status write_estimates(record *r, const char *pass, const evaluation *e, const evaluation_summary *s) {
     char name[64];
     snprintf(name, sizeof name, "acc/mean@%zu", e->n);
-    TRY(record_evaluation_summary(r, s->source, name, s->accuracy.value, s->accuracy.interval.low, s->accuracy.interval.high,
-                                  s->problems));
+    TRY(record_evaluation_summary(r, pass, s->source, name, s->accuracy.value, s->accuracy.interval.low,
+                                  s->accuracy.interval.high, s->problems));
     for (size_t i = 0; i < e->k_count; i++) {
         const evaluation_estimate *both[] = {&s->pass[i], &s->majority[i]};
         for (int which = 0; which < 2; which++) {
             snprintf(name, sizeof name, "acc/%s@%zu", which ? "maj" : "pass", both[which]->k);
-            TRY(record_evaluation_summary(r, s->source, name, both[which]->value, both[which]->interval.low,
+            TRY(record_evaluation_summary(r, pass, s->source, name, both[which]->value, both[which]->interval.low,
                                           both[which]->interval.high, s->problems));
         }
     }
-    TRY(record_evaluation_summary(r, s->source, "response_length/mean", s->mean_length, NAN, NAN, s->problems));
-    TRY(record_evaluation_summary(r, s->source, "response_length/clip_ratio", s->cut_share, NAN, NAN, s->problems));
+    TRY(record_evaluation_summary(r, pass, s->source, "response_length/mean", s->mean_length, NAN, NAN, s->problems));
+    TRY(record_evaluation_summary(r, pass, s->source, "response_length/clip_ratio", s->cut_share, NAN, NAN, s->problems));
     for (size_t v = 0; v < VERDICT_STATUS_COUNT; v++) {
         snprintf(name, sizeof name, "verify/%s", verdict_name((verdict_status)v));
-        TRY(record_evaluation_summary(r, s->source, name, (double)s->verdicts[v], NAN, NAN, s->problems));
+        TRY(record_evaluation_summary(r, pass, s->source, name, (double)s->verdicts[v], NAN, NAN, s->problems));
     }
     if (!s->has_diversity) return STATUS_OK;
-    TRY(record_evaluation_summary(r, s->source, "semantic_similarity", s->semantic_similarity, NAN, NAN, s->problems));
-    TRY(record_evaluation_summary(r, s->source, "formula_similarity", s->formula_similarity, NAN, NAN, s->problems));
-    return record_evaluation_summary(r, s->source, "distinct_equation_share", s->distinct_share, NAN, NAN, s->problems);
+    TRY(record_evaluation_summary(r, pass, s->source, "semantic_similarity", s->semantic_similarity, NAN, NAN, s->problems));
+    TRY(record_evaluation_summary(r, pass, s->source, "formula_similarity", s->formula_similarity, NAN, NAN, s->problems));
+    return record_evaluation_summary(r, pass, s->source, "distinct_equation_share", s->distinct_share, NAN, NAN, s->problems);
 }
 
-status evaluation_write_summary(const evaluation *e, record *r) {
-    for (size_t s = 0; s < e->source_count; s++) TRY(write_estimates(r, e, &e->sources[s]));
-    TRY(write_estimates(r, e, &e->overall));
-    return e->source_count > 1 ? write_estimates(r, e, &e->pooled) : STATUS_OK;
+status evaluation_write_summary(const evaluation *e, record *r, const char *pass) {
+    for (size_t s = 0; s < e->source_count; s++) TRY(write_estimates(r, pass, e, &e->sources[s]));
+    TRY(write_estimates(r, pass, e, &e->overall));
+    return e->source_count > 1 ? write_estimates(r, pass, e, &e->pooled) : STATUS_OK;
 }

@@ -11,6 +11,8 @@
 #include "base/buffer.h"
 #include "base/file.h"
 
+enum { RECORD_VERSION = 2 }; // the database's user_version
+
 // Rows are only appended and dropped by step, so the order of rowids is the order of the run, resumed or not.
 static const char schema[] =
     "CREATE TABLE run(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"
@@ -21,12 +23,12 @@ static const char schema[] =
     "CREATE INDEX rollouts_step ON rollouts(step);"
     "CREATE TABLE formulas(step INTEGER NOT NULL, serial INTEGER, sample INTEGER, position INTEGER, formula TEXT);"
     "CREATE INDEX formulas_step ON formulas(step);"
-    "CREATE TABLE evaluations(step INTEGER NOT NULL, source TEXT, problem_id TEXT, sample INTEGER, response TEXT, answer TEXT,"
-    " correct INTEGER, status TEXT, length INTEGER, finish TEXT);"
+    "CREATE TABLE evaluations(step INTEGER NOT NULL, pass TEXT NOT NULL, source TEXT, problem_id TEXT, sample INTEGER,"
+    " response TEXT, answer TEXT, correct INTEGER, status TEXT, length INTEGER, finish TEXT);"
     "CREATE INDEX evaluations_step ON evaluations(step);"
-    "CREATE TABLE evaluation_summary(step INTEGER NOT NULL, source TEXT NOT NULL, metric TEXT NOT NULL, value REAL, low REAL,"
-    " high REAL, n INTEGER, PRIMARY KEY(step, source, metric)) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;";
+    "CREATE TABLE evaluation_summary(step INTEGER NOT NULL, pass TEXT NOT NULL, source TEXT NOT NULL, metric TEXT NOT NULL,"
+    " value REAL, low REAL, high REAL, n INTEGER, PRIMARY KEY(step, pass, source, metric)) WITHOUT ROWID;"
+    "PRAGMA user_version = 2;";
 
 // Tables whose rows belong to a step.
 static const char *const step_tables[] = {"metrics", "rollouts", "formulas", "evaluations", "evaluation_summary"};
@@ -38,9 +40,10 @@ static const char *const step_tables[] = {"metrics", "rollouts", "formulas", "ev
     S(METRIC, "INSERT INTO metrics VALUES(?1, ?2, ?3) ON CONFLICT(step, name) DO UPDATE SET value = excluded.value")             \
     S(ROLLOUT, "INSERT INTO rollouts VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)")             \
     S(FORMULA, "INSERT INTO formulas VALUES(?1, ?2, ?3, ?4, ?5)")                                                                \
-    S(EVALUATION, "INSERT INTO evaluations VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                                     \
-    S(SUMMARY, "INSERT INTO evaluation_summary VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(step, source, metric) DO UPDATE "  \
-               "SET value = excluded.value, low = excluded.low, high = excluded.high, n = excluded.n")                           \
+    S(EVALUATION, "INSERT INTO evaluations VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                                \
+    S(SUMMARY,                                                                                                                   \
+      "INSERT INTO evaluation_summary VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(step, pass, source, metric) DO UPDATE " \
+      "SET value = excluded.value, low = excluded.low, high = excluded.high, n = excluded.n")                                    \
     S(LAST, "SELECT max(step) FROM metrics")                                                                                     \
     S(EVALUATED, "SELECT 1 FROM evaluation_summary WHERE step = ?1 LIMIT 1")
 
@@ -147,6 +150,14 @@ status record_create(record **result, const char *path) {
     return code == STATUS_OK ? record_open(result, path, true) : code;
 }
 
+static status check_version(const char *path, int version) {
+    if (version == RECORD_VERSION) return STATUS_OK;
+    if (version > 0 && version < RECORD_VERSION)
+        return status_set(STATUS_INVALID, "%s was written by an older dsdr (record version %d; this one works with version %d)",
+                          path, version, RECORD_VERSION);
+    return status_set(STATUS_INVALID, "%s is no run record of this program (version %d, not %d)", path, version, RECORD_VERSION);
+}
+
 status record_open(record **result, const char *path, bool writable) {
     *result = NULL;
     if (!file_exists(path)) return status_set(STATUS_INVALID, "there is no run record %s", path);
@@ -157,9 +168,8 @@ status record_open(record **result, const char *path, bool writable) {
     if (sqlite3_prepare_v2(r->database, "PRAGMA user_version", -1, &version, NULL) != SQLITE_OK ||
         sqlite3_step(version) != SQLITE_ROW)
         code = refuse(r, "read the record");
-    else if (sqlite3_column_int(version, 0) != 1)
-        code = status_set(STATUS_INVALID, "%s is no run record of this program (version %d, not 1)", path,
-                          sqlite3_column_int(version, 0));
+    else
+        code = check_version(path, sqlite3_column_int(version, 0));
     sqlite3_finalize(version);
     if (code == STATUS_OK && writable)
         code = execute(r, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", "set up the record");
@@ -323,6 +333,7 @@ status record_evaluation(record *r, const record_evaluation_row *row) {
     TRY(in_step(r));
     binding b = bind_start(r, STATEMENT_EVALUATION);
     bind_int(&b, r->step);
+    bind_word(&b, row->pass);
     bind_word(&b, row->source);
     bind_word(&b, row->problem_id);
     bind_int(&b, (int64_t)row->sample);
@@ -335,11 +346,12 @@ status record_evaluation(record *r, const record_evaluation_row *row) {
     return bind_run(&b, "record an evaluation");
 }
 
-status record_evaluation_summary(record *r, const char *source, const char *metric, double value, double low, double high,
-                                 size_t n) {
+status record_evaluation_summary(record *r, const char *pass, const char *source, const char *metric, double value, double low,
+                                 double high, size_t n) {
     TRY(in_step(r));
     binding b = bind_start(r, STATEMENT_SUMMARY);
     bind_int(&b, r->step);
+    bind_word(&b, pass);
     bind_word(&b, source);
     bind_word(&b, metric);
     bind_real(&b, value);

@@ -8,11 +8,13 @@
 //   rollouts(step, problem_id, sample, response, answer, correct, status, d_emb, d_eq, dbar, reward, advantage, coupling, length,
 //            finish, serial)            serial: number of the group in the run
 //   formulas(step, serial, sample, position, formula)      the set S(o) that D_eq used
-//   evaluations(step, source, problem_id, sample, response, answer, correct, status, length, finish)
-//   evaluation_summary(step, source, metric, value, low, high, n)
+//   evaluations(step, pass, source, problem_id, sample, response, answer, correct, status, length, finish)
+//   evaluation_summary(step, pass, source, metric, value, low, high, n)
 //
-// `correct` is 1, 0, or NULL where it is unknown; a number that is not finite is NULL. Rows other than those named as depending
-// on the clock are the same, and in the same order, in every run of the same settings, interrupted or not.
+// `pass` tells evaluations at one step apart: "validation" is a training run's own; `dsdr eval` writes "pass@1" and "pass@k", the
+// two passes of its protocol, or "custom". `correct` is 1, 0, or NULL where it is unknown; a number that is not finite is NULL.
+// Rows other than those named as depending on the clock are the same, and in the same order, in every run of the same settings,
+// interrupted or not.
 #ifndef DSDR_RUN_RECORD_H
 #define DSDR_RUN_RECORD_H
 
@@ -26,8 +28,8 @@
 typedef struct record record;
 
 // Creates `path` (STATUS_INVALID if it exists; complete as soon as it has this name), or opens it (STATUS_INVALID if it does not
-// exist or is no run record; `writable` false: for reading only). On failure *r is NULL. record_close ends an open step without
-// keeping it; harmless for NULL.
+// exist, is no run record or one of an older version; `writable` false: for reading only). On failure *r is NULL. record_close
+// ends an open step without keeping it; harmless for NULL.
 status record_create(record **r, const char *path);
 status record_open(record **r, const char *path, bool writable);
 void record_close(record *r);
@@ -63,7 +65,7 @@ status record_rollout(record *r, const record_rollout_row *row);
 status record_formulas(record *r, const char *const *formulas, size_t count);
 
 typedef struct record_evaluation_row {
-    const char *source, *problem_id;
+    const char *pass, *source, *problem_id;
     size_t sample;
     const rollout *rollout;
     const verdict *verdict;
@@ -71,8 +73,8 @@ typedef struct record_evaluation_row {
 status record_evaluation(record *r, const record_evaluation_row *row);
 
 // An aggregate with its interval (NAN, NAN for none) over n problems; `source` is "overall" for the mean over sources.
-status record_evaluation_summary(record *r, const char *source, const char *metric, double value, double low, double high,
-                                 size_t n);
+status record_evaluation_summary(record *r, const char *pass, const char *source, const char *metric, double value, double low,
+                                 double high, size_t n);
 
 // The greatest step with a metric row, -1 if there is none.
 status record_last_step(record *r, int64_t *step);

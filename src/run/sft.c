@@ -295,7 +295,7 @@ static status evaluate(training *run, double *value) {
     TRY(code);
     TRY(record_metric(run->record, "val/loss", *value));
     TRY(record_metric(run->record, "timing_s/testing", training_clock() - start));
-    TRY(record_evaluation_summary(run->record, "overall", "loss", *value, interval.low, interval.high, count));
+    TRY(record_evaluation_summary(run->record, "validation", "overall", "loss", *value, interval.low, interval.high, count));
     return training_say(run, "step %lld: loss %.4f [%.4f, %.4f] on %zu held-out responses (%.0f s)", (long long)run->state.step,
                         *value, interval.low, interval.high, count, training_clock() - start);
 }

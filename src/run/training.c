@@ -139,7 +139,7 @@ static status note_run(training *t) {
     machine_cpu(cpu, sizeof cpu);
     TRY(record_set(t->record, "cpu", cpu));
     if (t->encoder_products) TRY(record_set(t->record, "encoder_products", matmul_description(t->encoder_products)));
-    TRY(record_set(t->record, "command", t->kind->command));
+    TRY(record_set(t->record, "kind", t->kind->command));
     TRY(record_set(t->record, "products", matmul_description(t->products)));
     TRY(record_set(t->record, "precision", precision_name(matmul_precision(t->products))));
     TRY(record_set(t->record, "threads", number));
@@ -236,19 +236,18 @@ static status check_saved_settings(training *t) {
 // A run goes on as what it was begun. The record is opened for writing, because only such a connection takes its journal along
 // when it closes.
 static status check_command(const training *t) {
-    char *path = run_folder_file(t->options->folder, "run.db"), *command = NULL;
+    char *path = run_folder_file(t->options->folder, "run.db"), *kind = NULL;
     if (!path) return status_set(STATUS_NO_MEMORY, "out of memory");
     record *r = NULL;
     status code = STATUS_OK;
     if (file_exists(path)) {
         code = record_open(&r, path, true);
-        if (code == STATUS_OK) code = record_get(r, "command", &command);
-        if (code == STATUS_OK && command && strcmp(command, t->kind->command) != 0)
-            code =
-                status_set(STATUS_INVALID, "%s was begun by dsdr %s; continue it with that command", t->options->folder, command);
+        if (code == STATUS_OK) code = record_get(r, "kind", &kind);
+        if (code == STATUS_OK && kind && strcmp(kind, t->kind->command) != 0)
+            code = status_set(STATUS_INVALID, "%s was begun by dsdr %s; continue it with that command", t->options->folder, kind);
     }
     record_close(r);
-    free(command), free(path);
+    free(kind), free(path);
     return code;
 }
 

@@ -16,6 +16,7 @@ status trainer_evaluate(training *run, double *accuracy) {
                                   .generator = t->generator,
                                   .stop = run->options->stop,
                                   .step = run->state.step,
+                                  .pass = "validation",
                                   .record = run->record,
                                   .progress = run->options->progress};
     TRY(evaluation_run(&e, &options));
