@@ -327,6 +327,10 @@ def existing_cases(whole):
         broken = pathlib.Path(shutil.copytree(folder, ROOT / name.replace(" ", "_")))
         damage(broken)
         resume_refused(f"resume with {name}", broken, [resume, f"trainer.default_local_dir={broken}"], *words)
+    # The limit counts the steps before the resume.
+    late = pathlib.Path(shutil.copytree(folder, ROOT / "late"))
+    done = run("train", resume, f"trainer.default_local_dir={late}", "trainer.total_training_steps=3", "trainer.max_seconds=1e-9")
+    check("no step after trainer.max_seconds", done.returncode == 0 and contents(late)[0] == "global_step_2", done.stdout + done.stderr)
     other = pathlib.Path(shutil.copytree(folder, ROOT / "other_products"))
     done = run("train", resume, f"trainer.default_local_dir={other}", "trainer.total_training_steps=3", env={**os.environ, "ONEDNN_MAX_CPU_ISA": "SSE41"})
     check("another instruction set is told", done.returncode == 0 and "warning: " in done.stdout and "its bits will not be those" in done.stdout, done.stdout + done.stderr)
@@ -351,7 +355,7 @@ def truncated_in_place(path):
 
 
 def signal_cases(whole):
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         folder = ROOT / number.name
         process = start("train", *long_run(folder))
         wait_for(process.stdout, "step 4/")

@@ -12,10 +12,9 @@ static const char detail[] =
     "data.answer_key name others). The default method, dsdr, needs the sentence encoder of algorithm.dsdr.encoder, which\n"
     "scripts/fetch_models.sh brings to models/; algorithm.method=grpo and dapo need none.\n"
     "\n"
-    "The run's folder (trainer.default_local_dir, else runs/CONFIG-TIME) receives run.db, config.yaml and global_step_N/, each "
-    "a\n"
-    "complete Hugging Face folder. SIGINT and SIGTERM finish the step, save and exit with 3; a second one leaves at once. To go\n"
-    "on, with the run's own settings and what is said beside them:\n"
+    "The run's folder (trainer.default_local_dir, else runs/CONFIG-TIME) receives run.db, config.yaml and global_step_N/, each\n"
+    "a complete Hugging Face folder. SIGINT, SIGTERM and SIGHUP finish the step, save and exit with 3; a second one leaves at\n"
+    "once. To go on, with the run's own settings and what is said beside them:\n"
     "    dsdr train --resume trainer.default_local_dir=RUN\n";
 
 int command_train(int argc, char **argv) {

@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM. See signals.h.
+// SIGINT, SIGTERM and SIGHUP. See signals.h.
 #include "cli/signals.h"
 
 #include <string.h>
@@ -28,4 +28,7 @@ void signals_catch(const char *message) {
     action.sa_flags = SA_RESTART; // library calls go on; the flag is looked at between steps
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    // A terminal that closes; a program under nohup goes on.
+    struct sigaction before;
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
 }

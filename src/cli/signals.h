@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM: the first asks the work to finish its step and save, a second one leaves at once.
+// SIGINT, SIGTERM and SIGHUP: the first asks the work to finish its step and save, a second one leaves at once.
 #ifndef DSDR_CLI_SIGNALS_H
 #define DSDR_CLI_SIGNALS_H
 

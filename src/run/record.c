@@ -44,6 +44,7 @@ static const char *const step_tables[] = {"metrics", "rollouts", "formulas", "ev
     S(SUMMARY,                                                                                                                   \
       "INSERT INTO evaluation_summary VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(step, pass, source, metric) DO UPDATE " \
       "SET value = excluded.value, low = excluded.low, high = excluded.high, n = excluded.n")                                    \
+    S(SUM, "SELECT total(value) FROM metrics WHERE name = ?1")                                                                   \
     S(LAST, "SELECT max(step) FROM metrics")                                                                                     \
     S(EVALUATED, "SELECT 1 FROM evaluation_summary WHERE step = ?1 LIMIT 1")
 
@@ -370,6 +371,18 @@ status record_last_step(record *r, int64_t *step) {
     else if (sqlite3_column_type(statement, 0) != SQLITE_NULL)
         *step = sqlite3_column_int64(statement, 0);
     sqlite3_reset(statement);
+    return code;
+}
+
+status record_metric_sum(record *r, const char *name, double *sum) {
+    binding b = bind_start(r, STATEMENT_SUM);
+    bind_text(&b, name, strlen(name));
+    status code = STATUS_OK;
+    if (sqlite3_step(b.statement) == SQLITE_ROW)
+        *sum = sqlite3_column_double(b.statement, 0);
+    else
+        code = refuse(r, "add up a metric");
+    sqlite3_reset(b.statement);
     return code;
 }
 

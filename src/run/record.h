@@ -79,6 +79,9 @@ status record_evaluation_summary(record *r, const char *pass, const char *source
 // The greatest step with a metric row, -1 if there is none.
 status record_last_step(record *r, int64_t *step);
 
+// The sum of a metric over all steps, 0 where it is nowhere.
+status record_metric_sum(record *r, const char *name, double *sum);
+
 // Whether an evaluation at that step is recorded: aggregates of one.
 status record_has_evaluation(record *r, int64_t step, bool *has);
 

@@ -208,7 +208,7 @@
 #define SETTINGS_TRAINER(X, M) \
     X(M, INT, total_training_steps, "trainer.total_training_steps", "null", "[1, 1000000000]", NULL, ALTERS, "Training steps; null: trainer.total_epochs decides.") \
     X(M, INT, total_epochs, "trainer.total_epochs", "30", "[1, 1000000000]", NULL, ALTERS, "Passes over the training problems, where the number of steps is not given.") \
-    X(M, REAL, max_seconds, "trainer.max_seconds", "0", "[0, 1e9]", OWN, FREE, "Save and stop after the step in which so many seconds of training are over; 0: no limit.") \
+    X(M, REAL, max_seconds, "trainer.max_seconds", "0", "[0, 1e9]", OWN, FREE, "Save and stop after the step in which all steps so far, those before a resume included, have taken so many seconds; 0: no limit.") \
     X(M, INT, test_freq, "trainer.test_freq", "-1", "[-1, 1000000000]", NULL, FREE, "Evaluate every so many steps; 0 or less: only after the last.") \
     X(M, BOOL, val_before_train, "trainer.val_before_train", "true", NULL, NULL, FREE, "Evaluate before the first step, where there are data.val_files.") \
     X(M, INT, save_freq, "trainer.save_freq", "20", "[-1, 1000000000]", "-1", FREE, "Save every so many steps; 0 or less: only after the last.") \

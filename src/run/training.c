@@ -214,6 +214,7 @@ static status continue_folder(training *t) {
     char when[64];
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
     TRY(record_resume(t->record, step, when));
+    TRY(record_metric_sum(t->record, "timing_s/step", &t->seconds));
     TRY(run_folder_clean(folder, step));
     TRY(warn_of_other_products(t));
     TRY(note_run(t));
@@ -281,7 +282,9 @@ static status train_step(training *t) {
     TRY(t->kind->step(t));
     t->state.step++;
     TRY(training_add(t, "training/global_step", (double)t->state.step));
-    TRY(add_performance(t, training_clock() - start));
+    const double seconds = training_clock() - start;
+    t->seconds += seconds;
+    TRY(add_performance(t, seconds));
     TRY(record_step(t));
     return run_logger_step(t->logger, t->state.step, t->total_steps, &t->metrics);
 }
@@ -322,19 +325,22 @@ static status interrupted(const training *t) {
     return status_set(STATUS_INTERRUPTED, "interrupted; saved step %lld, continue with --resume", (long long)t->state.step);
 }
 
+static bool is_finished(const training *t) {
+    const double limit = t->s->trainer.max_seconds;
+    return t->state.step >= t->total_steps || (limit > 0 && t->seconds >= limit);
+}
+
 static status train(training *t, training_result *result) {
     const settings *s = t->s;
     double start = training_clock();
     status code = catch_up(t, result);
     if (code == STATUS_INTERRUPTED) return interrupted(t);
     TRY(code);
-    double training_start = training_clock();
-    bool finished = t->state.step >= t->total_steps;
+    bool finished = is_finished(t);
     while (!finished) {
         TRY(train_step(t));
-        bool out_of_time = s->trainer.max_seconds > 0 && training_clock() - training_start >= s->trainer.max_seconds;
         bool stop = asked_to_stop(t);
-        finished = out_of_time || t->state.step >= t->total_steps;
+        finished = is_finished(t);
         if (!stop && (every(s->trainer.test_freq, t->state.step) || finished)) {
             code = validate(t, &result->after);
             if (code == STATUS_INTERRUPTED) stop = true;

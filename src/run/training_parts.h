@@ -54,6 +54,7 @@ struct training {
     int64_t accounted;              // nanoseconds of this step that metrics name, by kernel or by stage of the reward
     checkpoint_state state;
     int64_t total_steps;
+    double seconds; // of all steps so far, those before a resume included
     bool evaluates; // there are held-out problems
 };
 
