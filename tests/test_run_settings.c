@@ -204,6 +204,7 @@ static const struct {
     {NULL, "data.prompt_template=Question:", STATUS_INVALID, "{problem}"},
     {NULL, "actor_rollout_ref.rollout.stop=['']", STATUS_INVALID, "empty text"},
     {NULL, "trainer.logger=[consol]", STATUS_INVALID, "did you mean console?"},
+    {NULL, "trainer.logger=[tensorbord]", STATUS_INVALID, "did you mean tensorboard?"},
     {NULL, "trainer.resume_mode=resume_path", STATUS_INVALID, "disable, auto"},
 };
 

@@ -3,6 +3,7 @@
 //   run.db                               the record (record.h)
 //   config.yaml                          the resolved settings
 //   metrics.jsonl                        with trainer.logger = file
+//   events.out.tfevents.*                with trainer.logger = tensorboard
 //   lock                                 (lock.h)
 //   global_step_N/                       a checkpoint, complete as soon as it has this name
 //   latest_checkpointed_iteration.txt    N of the checkpoint to continue from

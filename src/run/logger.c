@@ -1,4 +1,4 @@
-// Loggers of a training step: console lines and metrics.jsonl. See logger.h.
+// Loggers of a training step: console lines, metrics.jsonl, and TensorBoard's event files (tensorboard.c). See logger.h.
 #include "run/logger.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/jsonl.h"
 #include "base/progress.h"
+#include "run/tensorboard.h"
 
 status run_metrics_add(run_metrics *metrics, const char *name, double value) {
     for (size_t i = 0; i < metrics->count; i++)
@@ -47,6 +48,7 @@ struct run_logger {
     void *context;
     FILE *file; // NULL: no file logger
     char *path;
+    tensorboard *events; // NULL: no TensorBoard logger
     buffer text;
 };
 
@@ -102,7 +104,8 @@ status run_logger_open(run_logger **result, const text_list *loggers, const char
     status code = STATUS_OK;
     for (size_t i = 0; i < loggers->count && code == STATUS_OK; i++) {
         if (!strcmp(loggers->items[i], "console")) logger->line = line, logger->context = context;
-        if (strcmp(loggers->items[i], "file") || logger->file) continue;
+        if (!strcmp(loggers->items[i], "tensorboard") && !logger->events) code = tensorboard_open(&logger->events, folder, step);
+        if (strcmp(loggers->items[i], "file") || logger->file || code != STATUS_OK) continue;
         logger->path = path_join(folder, "metrics.jsonl");
         if (!logger->path) code = status_set(STATUS_NO_MEMORY, "out of memory while opening loggers");
         if (code == STATUS_OK) code = keep_rows(logger->path, step);
@@ -119,6 +122,7 @@ status run_logger_open(run_logger **result, const text_list *loggers, const char
 void run_logger_close(run_logger *logger) {
     if (!logger) return;
     if (logger->file) fclose(logger->file);
+    tensorboard_close(logger->events);
     free(logger->path);
     buffer_free(&logger->text);
     free(logger);
@@ -163,5 +167,6 @@ static status log_to_file(run_logger *logger, int64_t step, const run_metrics *m
 status run_logger_step(run_logger *logger, int64_t step, int64_t total_steps, const run_metrics *metrics) {
     if (logger->line) TRY(log_to_console(logger, step, total_steps, metrics));
     if (logger->file) TRY(log_to_file(logger, step, metrics));
+    if (logger->events) TRY(tensorboard_step(logger->events, step, metrics));
     return STATUS_OK;
 }

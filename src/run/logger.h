@@ -1,4 +1,5 @@
-// Where a training step's metrics go beside run.db: lines for a person, and metrics.jsonl in the run's folder.
+// Where a training step's metrics go beside run.db: lines for a person, and in the run's folder metrics.jsonl and
+// TensorBoard's event files.
 #ifndef DSDR_RUN_LOGGER_H
 #define DSDR_RUN_LOGGER_H
 
@@ -29,9 +30,9 @@ typedef void (*run_line)(void *context, const char *line);
 
 typedef struct run_logger run_logger;
 
-// Opens the loggers that `loggers` names (console: through `line`; file: FOLDER/metrics.jsonl, in which rows of steps greater
-// than `step` are dropped first; -1 for a new run). Names of loggers that this program lacks are skipped: settings_load has noted
-// them.
+// Opens the loggers that `loggers` names (console: through `line`; file: FOLDER/metrics.jsonl; tensorboard: an event file, see
+// run/tensorboard.h). What the files hold of steps greater than `step` is dropped first; -1 for a new run. Names of loggers that
+// this program lacks are skipped: settings_load has noted them.
 status run_logger_open(run_logger **logger, const text_list *loggers, const char *folder, int64_t step, run_line line,
                        void *context);
 status run_logger_step(run_logger *logger, int64_t step, int64_t total_steps, const run_metrics *metrics);

@@ -5,8 +5,8 @@
 #include "run/settings_internal.h"
 
 // Loggers of trainer.logger: those that exist here, and verl's others.
-static const char *const loggers_here[] = {"console", "file", NULL};
-static const char *const loggers_verl[] = {"wandb",   "mlflow",  "swanlab",          "vemlp_wandb", "tensorboard",
+static const char *const loggers_here[] = {"console", "file", "tensorboard", NULL};
+static const char *const loggers_verl[] = {"wandb",   "mlflow",  "swanlab",          "vemlp_wandb",
                                            "clearml", "trackio", "rl_logging_board", NULL};
 
 static bool listed(const char *const *words, const char *text) {
@@ -25,7 +25,7 @@ static status check_loggers(settings *s) {
             continue;
         }
         for (const char *const *word = loggers_here; *word; word++) text_consider(name, *word, &best, &distance);
-        return status_set(STATUS_INVALID, "trainer.logger holds %s; %s%s%sit has to be console or file", name,
+        return status_set(STATUS_INVALID, "trainer.logger holds %s; %s%s%sit has to be console, file or tensorboard", name,
                           best ? "did you mean " : "", best ? best : "", best ? "? " : "");
     }
     return STATUS_OK;

@@ -215,7 +215,7 @@
     X(M, INT, max_actor_ckpt_to_keep, "trainer.max_actor_ckpt_to_keep", "2", "[0, 1000000000]", "null", FREE, "Checkpoints kept; 0 or null: all.") \
     X(M, WORD, resume_mode, "trainer.resume_mode", "disable", words_resume, "auto", FREE, "auto: continue the run in trainer.default_local_dir if there is one, as --resume does.") \
     X(M, TEXT, default_local_dir, "trainer.default_local_dir", "", NULL, "checkpoints/PROJECT/EXPERIMENT", FREE, "Folder of the run; empty: runs/CONFIG-TIME.") \
-    X(M, LIST, logger, "trainer.logger", "[console]", NULL, "[console, wandb]", FREE, "Where metrics go beside run.db: console, file (metrics.jsonl in the run's folder).") \
+    X(M, LIST, logger, "trainer.logger", "[console]", NULL, "[console, wandb]", FREE, "Where metrics go beside run.db: console, file (metrics.jsonl in the run's folder), tensorboard (event files there).") \
     X(M, INT, seed, "trainer.seed", "1", "[0, 9007199254740991]", OWN, ALTERS, "Seed of sampling.") \
     X(M, INT, probe_freq, "trainer.probe_freq", "10", "[0, 1000000000]", OWN, FREE, "Every so many steps also compare sampled and training log-probs of groups without gradient; 0: never.") \
     X(M, INT, threads, "trainer.threads", "0", "[0, 1024]", OWN, FREE, "Threads; 0: one a core. Changes no result.") \
