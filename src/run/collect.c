@@ -281,6 +281,7 @@ status trainer_collect(trainer *t) {
     size_t decode_steps = after->decode_steps - before.decode_steps;
     TRY(add(t, "perf/half_empty_share/gen",
             decode_steps ? (double)(after->half_empty_steps - before.half_empty_steps) / (double)decode_steps : NAN));
+    TRY(add(t, "rollout/tokens_generated", (double)(after->response_tokens - before.response_tokens)));
     TRY(add(t, "timing_s/gen", generating));
     TRY(training_add_kernels(&t->run, TRAINING_GEN));
     t->run.accounted += (int64_t)(1e9 * scoring);

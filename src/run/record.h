@@ -3,7 +3,9 @@
 // One transaction a step, written when the step is complete, in WAL mode with synchronous = FULL: a commit is on disk before the
 // next step starts, so a checkpoint can never be newer than the rows that lead to it. The cost is one fsync a step.
 //
-//   run(key, value)                     what is true of the whole run: versions, CPU, settings; "time/..." depends on the clock
+//   run(key, value)                     what is true of the whole run: versions, CPU, settings; "time/..." depends on the clock;
+//                                       kind: the command that made it; state: begun, or finished when that command came to its
+//                                       end
 //   metrics(step, name, value)          "timing_s/...", "timing_per_token_ms/..." and "perf/..." depend on the clock
 //   rollouts(step, problem_id, sample, response, answer, correct, status, d_emb, d_eq, dbar, reward, advantage, coupling, length,
 //            finish, serial)            serial: number of the group in the run

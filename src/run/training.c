@@ -144,6 +144,7 @@ static status note_run(training *t) {
     TRY(record_set(t->record, "precision", precision_name(matmul_precision(t->products))));
     TRY(record_set(t->record, "threads", number));
     TRY(record_set(t->record, "model", t->s->model.path));
+    TRY(record_set(t->record, "state", "begun"));
     return record_set(t->record, "method", t->kind->method ? t->kind->method : options_method(t->s));
 }
 
@@ -379,6 +380,7 @@ static status run(training *t, bool resume, training_result *result) {
                                t->options->line_context);
     result->total_steps = t->total_steps, result->steps = t->state.step;
     if (code == STATUS_OK) code = train(t, result);
+    if (code == STATUS_OK) code = record_set(t->record, "state", "finished");
     run_lock_release(&lock);
     if (code == STATUS_OK) training_say(t, "run folder: %s", t->options->folder);
     return code;
