@@ -291,10 +291,11 @@ static bool is_region(const math_node *n) {
     }
 }
 
-// x in {1, 2}
+// x in {1, 2}, n in Z
 static bool names_members(const math_node *n) {
-    return n->kind == MATH_RELATION && n->count == 2 && n->operators[0] == MATH_IN && node_is_name(n->children[0]) &&
-           n->children[1]->kind == MATH_SET;
+    if (n->kind != MATH_RELATION || n->count != 2 || n->operators[0] != MATH_IN || !node_is_name(n->children[0])) return false;
+    const math_node *set = n->children[1];
+    return set->kind == MATH_SET || (set->kind == MATH_SYMBOL && strncmp(set->name, "mathbb ", 7) == 0 && !is_region(set));
 }
 
 // A sum or product in which matrices or vectors stand.
@@ -315,6 +316,21 @@ static bool is_residue(const math_node *n) {
     return n->kind == MATH_FUNCTION && n->count == 2 && strcmp(n->name, "pmod") == 0 && n->children[0]->kind == MATH_NUMBER;
 }
 
+static bool has_term(const math_node *n, const char *symbol) {
+    if (n->kind != MATH_SUM) return node_is_symbol(n, symbol);
+    for (uint32_t i = 0; i < n->count; i++)
+        if (has_term(n->children[i], symbol)) return true;
+    return false;
+}
+
+// A constant of integration has any letter: + c for + C. Renames it in the answer.
+static void rename_constant(const math_node *gold, math_node *answer) {
+    static const char *const letters[] = {"c", "K", "k"};
+    if (gold->kind != MATH_SUM || answer->kind != MATH_SUM || !has_term(gold, "C") || node_mentions(answer, "C")) return;
+    for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
+        if (has_term(answer, letters[i]) && !node_mentions(gold, letters[i])) node_rename(answer, letters[i], "C");
+}
+
 math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
     if (j->steps == 0) return judge_says(j, MATH_OVER_LIMIT, "structure", "too much work");
     j->steps--;
@@ -329,6 +345,7 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
         return outcome == MATH_EQUAL || !rounded ? outcome : accept_answer(j, rounded, answer);
     }
     if (gold->kind == MATH_WHERE || answer->kind == MATH_WHERE) return accept_where(j, gold, answer);
+    if (!node_has_variables(gold)) answer = node_with_unit(j, answer, true);
     if (gold->kind == MATH_WITH_UNIT || answer->kind == MATH_WITH_UNIT) return accept_unit(j, gold, answer);
     if (folds_to_matrix(gold) || folds_to_matrix(answer)) {
         math_node *g = matrix_fold(j, gold), *a = matrix_fold(j, answer);
@@ -367,5 +384,6 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
     if (gold->kind == MATH_RATIO || answer->kind == MATH_RATIO) return accept_ratio(j, gold, answer);
     if (gold->kind == MATH_BASED || answer->kind == MATH_BASED) return accept_based(j, gold, answer);
     if (gold->kind == MATH_TEXT || answer->kind == MATH_TEXT) return refuse(j, "the words differ");
+    rename_constant(gold, answer);
     return value_compare(j, gold, answer);
 }

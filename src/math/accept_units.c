@@ -27,9 +27,9 @@ static bool letter_unit(const math_node *n, char *out, size_t size) {
     return true;
 }
 
-// 5 m, 5 m^2 and 5 m/s as a value with unit; `answer` itself where it is nothing of the kind.
-static math_node *lettered(judge *j, math_node *answer) {
+math_node *node_with_unit(judge *j, math_node *answer, bool spaced) {
     math_node *product = answer->kind == MATH_QUOTIENT ? answer->children[0] : answer;
+    if (spaced && !product->ambiguous) return answer;
     char name[16] = "", below[8];
     if (product->kind != MATH_PRODUCT || product->count != 2 || !letter_unit(product->children[1], name, sizeof name))
         return answer;
@@ -59,7 +59,7 @@ static bool sign_is_other_unit(judge *j, math_node *n, const unit *u, math_node 
 }
 
 math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
-    if (gold->kind == MATH_WITH_UNIT) answer = lettered(j, answer);
+    if (gold->kind == MATH_WITH_UNIT) answer = node_with_unit(j, answer, false);
     bool gold_unit = gold->kind == MATH_WITH_UNIT, answer_unit = answer->kind == MATH_WITH_UNIT;
     math_outcome outcome;
     unit g, a;
@@ -92,11 +92,20 @@ math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
     return outcome;
 }
 
+static bool below_one(judge *j, math_node *n) {
+    math_node *size = tree_unary(j->memory, MATH_ABSOLUTE, n), *one = tree_integer(j->memory, 1);
+    return size && one && value_order(j, size, one) == -1;
+}
+
 // Percent and degrees: what was meant is the number, the quantity, or the unit left out.
 math_outcome accept_marked(judge *j, math_node *gold, math_node *answer, math_kind kind) {
     math_node *g = node_marked(j, gold, kind), *a = node_marked(j, answer, kind);
     if (g && a) return accept_answer(j, g, a);
+    math_kind other_sign = kind == MATH_PERCENT ? MATH_DEGREE : MATH_PERCENT;
+    if (node_marked(j, g ? answer : gold, other_sign)) return refuse(j, "percent and degrees");
     math_node *plain = g ? g : gold, *other = a ? a : answer;
+    if (!g && kind == MATH_PERCENT && below_one(j, gold)) // 50% for 50 leaves the sign out; 0.5% for 0.5 is another value
+        return value_compare(j, gold, answer);
     math_outcome as_number = accept_answer(j, plain, other);
     if (as_number == MATH_EQUAL) return as_number;
     math_node *scaled = tree_unary(j->memory, kind, g ? g : a); // 50% as 1/2, 90 degrees as pi/2

@@ -12,10 +12,32 @@ static const char *letter_of(const math_node *condition) {
     return domain && condition->children[0]->kind == MATH_SYMBOL ? condition->children[0]->name : NULL;
 }
 
+// The only letter of n that other does not mention; NULL where there are none or several.
+static const char *own_letter(const math_node *n, const math_node *other, const char *found, bool *several) {
+    if (n->kind == MATH_SYMBOL && !name_is_constant(n->name) && !node_mentions(other, n->name)) {
+        *several |= found && strcmp(found, n->name) != 0;
+        return n->name;
+    }
+    for (uint32_t i = 0; i < n->count; i++) found = own_letter(n->children[i], other, found, several);
+    return found;
+}
+
+// \pi/4 + n\pi and \pi/4 + k\pi with k in Z: the letter that runs through the integers may be any.
+static void unify_letter(math_node *stated, math_node *plain) {
+    const char *letter = letter_of(stated->children[1]);
+    bool several = false;
+    if (!letter || node_mentions(plain, letter)) return;
+    const char *its = own_letter(plain, stated->children[0], NULL, &several);
+    if (its && !several && strchr("kmn", its[0]) && !its[1]) node_rename(stated, letter, its);
+}
+
 math_outcome accept_where(judge *j, math_node *gold, math_node *answer) {
     math_node *wanted = gold->kind == MATH_WHERE ? gold->children[0] : gold;
     math_node *value = answer->kind == MATH_WHERE ? answer->children[0] : answer;
-    if (gold->kind != MATH_WHERE || answer->kind != MATH_WHERE) return accept_answer(j, wanted, value);
+    if (gold->kind != MATH_WHERE || answer->kind != MATH_WHERE) {
+        unify_letter(gold->kind == MATH_WHERE ? gold : answer, gold->kind == MATH_WHERE ? answer : gold);
+        return accept_answer(j, wanted, value);
+    }
     math_node *condition = gold->children[1], *other = answer->children[1];
     const char *letter = letter_of(condition), *its = letter_of(other);
     if (letter && its && strcmp(letter, its) != 0 && !node_mentions(answer, letter)) // n pi with n in Z for k pi with k in Z

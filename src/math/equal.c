@@ -228,12 +228,11 @@ static math_outcome judge_readings(const math_options *options, const reading *g
             math_free(fresh);
         }
         math_free(other), other = NULL;
-        ambiguous = gold_list ? gold : answer;
-        if (out->outcome != MATH_EQUAL && parse_comma(ambiguous, &options->limits, false, &other) == STATUS_OK) {
+        // A gold with a comma is a list; only of an answer it may be a decimal comma.
+        if (out->outcome != MATH_EQUAL && answer_list && parse_comma(answer, &options->limits, false, &other) == STATUS_OK) {
             math_expression *fresh = NULL;
-            if (parse_reading(gold_list ? answer : gold, &options->limits, &fresh) == STATUS_OK)
-                if (judge_trees(options, pair, gold_list ? other : fresh, gold_list ? fresh : other, &second) == MATH_EQUAL)
-                    *out = second;
+            if (parse_reading(gold, &options->limits, &fresh) == STATUS_OK)
+                if (judge_trees(options, pair, fresh, other, &second) == MATH_EQUAL) *out = second;
             math_free(fresh);
         }
         math_free(other);
@@ -261,6 +260,29 @@ static status judge_said(const math_options *options, const reading *gold, const
     return code;
 }
 
+// A gold that is a choice and its text, (D) \frac12: the answer is the letter, the text, or both.
+static status judge_choice(const math_options *options, char letter, const char *gold, size_t gold_length, const char *answer,
+                           size_t length, math_verdict *out) {
+    buffer plain = {0};
+    bool fonts;
+    size_t open = 0, begin, end, lead = phrase_lead(answer, length, &open);
+    if (open == 0) answer += lead, length -= lead;
+    while (length && is_blank(*answer)) answer++, length--;
+    status code = phrase_plain(answer, length, &plain, &fonts);
+    char chosen = code == STATUS_OK ? phrase_choice_answer(buffer_text(&plain), plain.length) : 0;
+    buffer_free(&plain);
+    TRY(code);
+    if (!chosen) return math_accepts(gold, gold_length, answer, length, options, out);
+    if (chosen != letter) {
+        say(out, MATH_DIFFERENT, "choice", "another choice");
+    } else {
+        bool both = phrase_choice_text(answer, length, &begin, &end) == letter;
+        if (both) TRY(math_accepts(gold, gold_length, answer + begin, end - begin, options, out));
+        if (!both || out->outcome != MATH_DIFFERENT) say(out, MATH_EQUAL, "choice", "");
+    }
+    return STATUS_OK;
+}
+
 status math_accepts(const char *gold, size_t gold_length, const char *answer, size_t answer_length, const math_options *options,
                     math_verdict *out) {
     math_options defaults = MATH_OPTIONS_DEFAULT;
@@ -283,6 +305,9 @@ status math_accepts(const char *gold, size_t gold_length, const char *answer, si
         say(out, MATH_OVER_LIMIT, "parse", why);
         return STATUS_OK;
     }
+    size_t begin, end;
+    char letter = phrase_choice_text(g, gn, &begin, &end);
+    if (letter) return judge_choice(options, letter, g + begin, end - begin, a, an, out);
     reading x = {0}, y = {0};
     status code =
         gn > 16 * options->limits.bytes ? status_set(STATUS_LIMIT, "the gold has %zu bytes", gn) : read_answer(&x, g, gn, false);

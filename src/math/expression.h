@@ -90,7 +90,7 @@ typedef struct math_node {
     int digits;            // number: digits as written; of a decimal literal the significant ones
     bool decimal;          // a number written with a point or an exponent of ten, not repeating
     bool open_left, open_right;
-    bool ambiguous; // read in one of two usual ways (a/bc as a/(bc)); says so to the comparison
+    bool ambiguous; // read in one of two usual ways (a/bc as a/(bc), the m of 5 m as a factor); says so to the comparison
     bool grouped;   // stood in its own parentheses or braces
 } math_node;
 

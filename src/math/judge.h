@@ -55,6 +55,8 @@ bool node_is_assignment(const math_node *n); // an equation whose first side is 
 
 // accept_units.c: at least one of the two has a unit; or a percent or degree sign (`kind`).
 math_outcome accept_unit(judge *j, math_node *gold, math_node *answer);
+math_node *node_with_unit(judge *j, math_node *n, bool spaced); // 5 m, 5 m^2, 5 m/s; with `spaced` only where a space stands
+                                                                // before the letter; `n` itself where it is nothing of the kind
 math_outcome accept_marked(judge *j, math_node *gold, math_node *answer, math_kind kind);
 math_node *node_marked(judge *j, math_node *n, math_kind kind); // what stands under the sign, minus signs included; NULL: no sign
 

@@ -156,13 +156,15 @@ static token letters_token(lexer *lx, token t) {
     return t;
 }
 
-// "C and D", "(A), (B)": single capital letters, to be read as if they stood outside.
+// "C and D", "(A), (B)", "I and III": single capital letters or Roman numbers, to be read as if they stood outside.
 static bool is_letter_list(const char *text, size_t length) {
     size_t letters = 0;
     for (size_t i = 0; i < length;) {
         size_t end = i;
         while (end < length && lexer_is_letter(text[end])) end++;
-        bool single = end == i + 1 && text[i] >= 'A' && text[i] <= 'Z';
+        bool single = end == i + 1 && text[i] >= 'A' && text[i] <= 'Z', roman = end > i && end - i <= 4;
+        for (size_t k = i; k < end && roman; k++) roman = memchr("IVX", text[k], 3) != NULL;
+        single |= roman;
         bool joint = (end == i + 3 && memcmp(text + i, "and", 3) == 0) || (end == i + 2 && memcmp(text + i, "or", 2) == 0);
         if (end > i && !single && !joint) return false;
         if (end == i && !memchr(" ,()", text[i], 4)) return false;

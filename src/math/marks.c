@@ -52,22 +52,23 @@ int parser_base_of_words(const token *t) {
     return text[end] == 0 || strcmp(text + end, ")") == 0 ? value : 0;
 }
 
-// \$5, \$5 million; stands on the sign.
+// \$5, \$5 million, \$5 per hour, \$5 in total; stands on the sign.
 math_node *parser_price(parser *p) {
     token *sign = here(p);
     p->at++;
     math_node *n = tree_unary(p->e, MATH_WITH_UNIT, parser_expression(p, POWER_IMPLICIT));
     if (!n) return NULL;
-    token *word = here(p);
-    if (word->kind != TOKEN_WORD || !unit_is_number_word(word->text, word->length)) {
-        n->name = parser_keep(p, sign);
-        return n->name ? n : NULL;
-    }
-    p->at++;
-    char *name = tree_take(p->e, word->length + sign->length + 2);
+    const char *words = at_kind(p, TOKEN_WORD) && !parser_at_condition(p) ? parser_words(p, true) : "";
+    if (!words) return NULL;
+    size_t length = strlen(words), first = strcspn(words, " ");
+    bool number = unit_is_number_word(words, first);
+    // Of other words only those that change the value are part of the unit.
+    if (!number && !word_in((const char *const[]){"per", "a", "an", NULL}, words, first) && !unit_is_hedge(words)) length = 0;
+    char *name = tree_take(p->e, length + sign->length + 2);
     if (!name) return NULL;
-    memcpy(name, word->text, word->length), name[word->length] = ' ';
-    memcpy(name + word->length + 1, sign->text, sign->length);
+    if (number) memcpy(name, words, length), name[length++] = ' ';
+    memcpy(name + (number ? length : 0), sign->text, sign->length);
+    if (!number && length) name[sign->length] = ' ', memcpy(name + sign->length + 1, words, length);
     n->name = name;
     return n;
 }

@@ -74,6 +74,32 @@ math_node *parser_mixed_number(parser *p, math_node *whole) {
     return n;
 }
 
+// The number in front of C or P: _8C_3, {}_{8}C_{3}, {}^8P_3. Stands on the empty braces or the mark; NULL, and nothing read,
+// where it is something else.
+math_node *parser_selections(parser *p) {
+    size_t mark = p->at;
+    if (at_open(p, '{') && is_close(ahead(p, 1), '{')) p->at += 2;
+    if (at_kind(p, TOKEN_UNDERSCORE) || at_kind(p, TOKEN_CARET)) {
+        p->at++;
+        math_node *n = at_kind(p, TOKEN_NUMBER) || at_kind(p, TOKEN_NAME) || at_open(p, '{') ? parser_argument(p, false) : NULL;
+        const token *letter = here(p);
+        bool chosen = n && letter->kind == TOKEN_NAME && (token_is(letter, "C") || token_is(letter, "P"));
+        if (chosen && ahead(p, 1)->kind == TOKEN_UNDERSCORE) {
+            p->at += 2;
+            math_node *k = parser_argument(p, false);
+            if (!k) return NULL;
+            if (token_is(letter, "C")) return tree_binary(p->e, MATH_BINOMIAL, n, k);
+            math_node *rest = tree_unary(p->e, MATH_FACTORIAL, tree_binary(p->e, MATH_SUM, n, tree_unary(p->e, MATH_NEGATE, k)));
+            math_node *all = tree_unary(p->e, MATH_FACTORIAL, n);
+            if (!rest || !all) return NULL;
+            rest->integer = all->integer = 1;
+            return tree_binary(p->e, MATH_QUOTIENT, all, rest);
+        }
+    }
+    if (!p->failed && p->e->failure == STATUS_OK) p->at = mark;
+    return NULL;
+}
+
 static bool sign_begins(const token *t) {
     return t->kind == TOKEN_RELATION || t->kind == TOKEN_PLUS || t->kind == TOKEN_TIMES || t->kind == TOKEN_STAR;
 }
@@ -340,7 +366,7 @@ const char *parser_words(parser *p, bool unit) {
         bool inch = unit && t->kind == TOKEN_RELATION && t->code == MATH_IN && text.length &&
                     (next == TOKEN_END || next == TOKEN_COMMA || next == TOKEN_CLOSE || next == TOKEN_CARET); // sq in
         bool word = t->kind == TOKEN_WORD || behind_slash || inch ||
-                    (t->kind == TOKEN_NAME && t->length == 1 && text.length && !unit && t->space) ||
+                    (t->kind == TOKEN_NAME && t->length == 1 && text.length && !unit && t->space && next != TOKEN_RELATION) ||
                     (t->kind == TOKEN_RELATION && t->code == MATH_IN && t->space && !unit && text.length);
         if (!word) break;
         if (text.length && text.data[text.length - 1] != '/') code = buffer_append_byte(&text, ' ');

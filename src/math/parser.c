@@ -76,7 +76,15 @@ math_node *parser_prefix(parser *p) {
         return parser_name(p);
     case TOKEN_FUNCTION:
         return parser_function(p);
+    case TOKEN_UNDERSCORE:
+    case TOKEN_CARET:
+        a = parser_selections(p);
+        return a || p->failed ? a : parser_refuse(p, "an unexpected sign");
     case TOKEN_OPEN: {
+        if (t->code == '{' && is_close(ahead(p, 1), '{')) {
+            a = parser_selections(p);
+            if (a || p->failed || p->e->failure != STATUS_OK) return a;
+        }
         a = parser_group(p);
         if (a && a->grouped && at_kind(p, TOKEN_UNDERSCORE) && t->code == '(' && parser_integer_literal(a)) {
             p->at++;
@@ -159,6 +167,11 @@ math_node *parser_prefix(parser *p) {
             b = parser_list(p);
             if (b && b->kind == MATH_LIST) b->kind = MATH_SET;
             if (b && b->kind != MATH_SET) b = tree_unary(p->e, MATH_SET, b);
+            for (uint32_t i = 0; b && i < b->count; i++) { // except x = 2
+                const math_node *one = b->children[i];
+                bool named = one->kind == MATH_RELATION && one->count == 2 && one->operators[0] == MATH_EQ;
+                if (named && one->children[0]->kind == MATH_SYMBOL) b->children[i] = one->children[1];
+            }
             return tree_binary(p->e, MATH_DIFFERENCE, a, b);
         }
         if (at_open(p, '(')) return parser_call(p, text);
@@ -323,7 +336,8 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         if (n) n->name = t->code == 'p' ? "pmod" : "mod";
         return n;
     case TOKEN_COLON:
-        if (power >= POWER_RATIO || p->in_set) break;
+        if (power >= POWER_RATIO) break;
+        if (p->in_set && !(left->kind == MATH_NUMBER && ahead(p, 1)->kind == TOKEN_NUMBER)) break; // {10:30} is no set
         return ratio(p, left);
     case TOKEN_CUP:
     case TOKEN_CAP:
@@ -478,7 +492,9 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
             break;
         if (t->kind == TOKEN_NUMBER && left->kind == MATH_NUMBER && !left->grouped)
             return parser_refuse(p, "two numbers next to each other");
-        return tree_binary(p->e, MATH_PRODUCT, left, parser_expression(p, POWER_IMPLICIT));
+        n = tree_binary(p->e, MATH_PRODUCT, left, parser_expression(p, POWER_IMPLICIT));
+        if (n) n->ambiguous = t->kind == TOKEN_NAME && t->space && !holds_letters(left); // 5 m: a factor, or a unit
+        return n;
     }
     *done = true;
     return left;

@@ -58,6 +58,11 @@ static bool is_word(const char *run, size_t length) {
 // Phrases for one thing.
 static const char *canonical_phrase(const char *words) {
     static const char *const absent[] = {"dne", "does not exist", "undefined", "not exist", "doesnt exist", NULL};
+    static const char *const endless[] = {
+        "infinitely many",    "infinitely many solutions",    "there are infinitely many solutions",
+        "infinite solutions", "infinite number of solutions", NULL};
+    for (size_t i = 0; endless[i]; i++)
+        if (strcmp(words, endless[i]) == 0) return endless[0];
     size_t length = strlen(words);
     for (size_t i = 0; absent[i]; i++) {
         size_t n = strlen(absent[i]);
@@ -133,6 +138,39 @@ static bool is_heading(const char *word, size_t length) {
     return false;
 }
 
+// "The walk takes 204 minutes": the length of two words or more in front of the first number, unless they say more than that it
+// follows ("at least 5", "not 5", "step 5").
+static size_t number_lead(const char *text, size_t length) {
+    static const char *const more[] = {
+        "not",           "no",      "never",    "neither", "nor",     "least", "most",     "than",  "about",
+        "approximately", "around",  "nearly",   "almost",  "roughly", "over",  "under",    "below", "above",
+        "between",       "minus",   "negative", "except",  "without", "or",    "and",      "half",  "twice",
+        "double",        "triple",  "per",      "every",   "each",    "base",  "step",     "case",  "option",
+        "choice",        "problem", "question", "part",    "figure",  "table", "equation", "of",    "by",
+        "into",          "plus",    "times",    "from",    "if",      "when",  "up",       "root",  "square",
+        "mod",           "times",   "divided",  "number",  "percent", "until", "where",    "for",   NULL};
+    size_t words = 0, i = 0;
+    while (i < length) {
+        char c = text[i];
+        if (is_letter(c)) {
+            size_t end = i;
+            while (end < length && is_letter(text[end])) end++;
+            char small[16] = "";
+            for (size_t k = i; k < end && k - i < sizeof small - 1; k++) small[k - i] = lower(text[k]);
+            if (end - i == 1 && small[0] != 'a' && small[0] != 'i') return 0;
+            if (word_in(more, small, strlen(small))) return 0;
+            words++, i = end;
+            continue;
+        }
+        char d = i + 1 < length ? text[i + 1] : 0;
+        bool price = (c == '$' || (c == '\\' && d == '$')) && i + 2 < length;
+        if ((c >= '0' && c <= '9') || price || (c == '\\' && length - i > 5 && memcmp(text + i, "\\frac", 5) == 0)) break;
+        if (!c || !strchr(" \t\n\r',", c)) return 0;
+        i++;
+    }
+    return words >= 2 && i < length ? i : 0;
+}
+
 size_t phrase_lead(const char *text, size_t length, size_t *open) {
     static const char *const verbs[] = {"is", "are", "equals", "be", NULL};
     size_t words = 0, depth = 0, behind = 0;
@@ -156,11 +194,11 @@ size_t phrase_lead(const char *text, size_t length, size_t *open) {
             while (end < length && is_letter(text[end])) end++;
             bool words_only = end == i + 1 ? end < length && strchr(" ,;:!()", text[end]) && text[end]
                                            : word_font(text + i + 1, end - i - 1) != FONT_NONE;
-            if (!words_only) return 0;
+            if (!words_only) break;
             i = end + (end == i + 1);
             continue;
         }
-        if (!behind && (!c || !strchr(" \t\n\r~,'{}$-()*:", c))) return 0;
+        if (!behind && (!c || !strchr(" \t\n\r~,'{}$-()*:", c))) break;
         depth += c == '{';
         if (c == '}' && depth) depth--;
         i++;
@@ -170,7 +208,8 @@ size_t phrase_lead(const char *text, size_t length, size_t *open) {
         if (*open == 0) return 0;
         --*open;
     }
-    return behind < length ? behind : 0;
+    if (!behind) *open = 0;
+    return !behind ? number_lead(text, length) : behind < length ? behind : 0;
 }
 
 char phrase_choice_gold(const char *plain, size_t length) {
@@ -183,6 +222,38 @@ char phrase_choice_gold(const char *plain, size_t length) {
             return 0;
     }
     return letter >= 'A' && letter <= 'J' ? letter : 0;
+}
+
+char phrase_choice_text(const char *text, size_t length, size_t *begin, size_t *end) {
+    static const char *const fonts[] = {"\\textbf{", "\\text{", "\\mathbf{", "\\mathrm{", "\\textrm{", "\\mbox{"};
+    size_t at = 0;
+    bool group = false;
+    while (at < length && (text[at] == ' ' || text[at] == '$')) at++;
+    for (size_t i = 0; i < sizeof fonts / sizeof *fonts && !group; i++) {
+        size_t n = strlen(fonts[i]);
+        group = length - at > n && memcmp(text + at, fonts[i], n) == 0;
+        if (group) at += n;
+    }
+    bool round = at < length && text[at] == '(';
+    at += round;
+    char letter = at < length ? text[at] : 0;
+    if (letter < 'A' || letter > 'J' || ++at >= length) return 0;
+    if (round ? text[at] != ')' : !(text[at] == '.' || text[at] == ')' || text[at] == ':')) return 0;
+    size_t mark = ++at;
+    *end = length;
+    for (;; at++) { // a space, or the end of the font, stands behind the letter
+        if (at < length && group && text[at] == '}')
+            group = false;
+        else if (length - at >= 2 && text[at] == '\\' && memchr(" ,;:", text[at + 1], 4))
+            at++;
+        else if (at >= length || !memchr(" ~$", text[at], 3))
+            break;
+    }
+    if (group && text[length - 1] == '}') --*end; // \text{(D) five}
+    if (at == mark || at >= *end || memchr("+*/^=_(|!<>&.,;:)", text[at], 17)) return 0;
+    if (text[at] == '-' && at + 1 < *end && text[at + 1] == ' ') return 0; // (A) - 1
+    *begin = at;
+    return letter;
 }
 
 // Whether the text behind a chosen letter names another one: "(A), (B)", "A. or B.", "C. 5 or D. 6".
@@ -271,27 +342,46 @@ int phrase_yes_answer(const char *plain, size_t length) {
     return (n == 2 && strncasecmp(plain + at, "no", n) == 0) || (n == 5 && strncasecmp(plain + at, "false", n) == 0) ? -1 : 0;
 }
 
-// The number that the words begin with, and the length of the words that say it; 0 where they say none. "forty two" is 42.
+// The number that one word says: 0 to 19, the tens, hundred, thousand, million. -1: none.
+static long number_word(const char *word, size_t length) {
+    static const struct {
+        const char *word;
+        long value;
+    } words[] = {{"zero", 0},         {"one", 1},       {"two", 2},       {"three", 3},    {"four", 4},      {"five", 5},
+                 {"six", 6},          {"seven", 7},     {"eight", 8},     {"nine", 9},     {"ten", 10},      {"eleven", 11},
+                 {"twelve", 12},      {"thirteen", 13}, {"fourteen", 14}, {"fifteen", 15}, {"sixteen", 16},  {"seventeen", 17},
+                 {"eighteen", 18},    {"nineteen", 19}, {"twenty", 20},   {"thirty", 30},  {"forty", 40},    {"fifty", 50},
+                 {"sixty", 60},       {"seventy", 70},  {"eighty", 80},   {"ninety", 90},  {"hundred", 100}, {"thousand", 1000},
+                 {"million", 1000000}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strlen(words[i].word) == length && memcmp(words[i].word, word, length) == 0) return words[i].value;
+    return -1;
+}
+
+// The number that the words begin with, and the length of the words that say it; 0 where they say none. "two hundred and forty
+// two" is 242.
 static size_t spelled_number(const char *words, long *value) {
-    static const char *const small[] = {"zero",     "one",     "two",     "three",     "four",     "five",    "six",
-                                        "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",  "thirteen",
-                                        "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
-    static const char *const tens[] = {"twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"};
-    size_t length = strcspn(words, " ");
-    for (long i = 0; i < 20; i++) {
-        if (strlen(small[i]) != length || memcmp(words, small[i], length) != 0) continue;
-        *value = i;
-        return length;
+    long total = 0, part = 0, last = 1000000000; // `last`: what was said before; smaller things may follow
+    size_t used = 0;
+    for (size_t at = 0; words[at];) {
+        size_t length = strcspn(words + at, " ");
+        bool joint = used && last >= 100 && length == 3 && memcmp(words + at, "and", 3) == 0 && words[at + 3];
+        if (joint) at += 4, length = strcspn(words + at, " ");
+        long said = number_word(words + at, length);
+        bool scale = said >= 100,
+             fits = said >= 0 && (scale ? part > 0 && part < said : last >= 100 || (last >= 20 && said < 10));
+        if (scale && said > 100 && total && total % (1000 * said) != 0) fits = false; // two thousand three thousand
+        if (!fits || (used && said == 0) || (used && number_word(words, strcspn(words, " ")) == 0)) break;
+        if (said == 100)
+            part *= 100;
+        else if (scale)
+            total += part * said, part = 0;
+        else
+            part += said;
+        last = said, used = at + length, at = used + (words[used] == ' ');
     }
-    for (long i = 0; i < 8; i++) {
-        if (strlen(tens[i]) != length || memcmp(words, tens[i], length) != 0) continue;
-        long unit = 0;
-        size_t more = words[length] ? spelled_number(words + length + 1, &unit) : 0;
-        bool joined = more > 0 && unit > 0 && unit < 10;
-        *value = 20 + 10 * i + (joined ? unit : 0);
-        return joined ? length + 1 + more : length;
-    }
-    return 0;
+    *value = total + part;
+    return used;
 }
 
 status phrase_mathematics(const char *words, buffer *out) {
@@ -302,6 +392,9 @@ status phrase_mathematics(const char *words, buffer *out) {
         {"set of all real numbers", "\\mathbb{R}"},
         {"set of real numbers", "\\mathbb{R}"},
         {"all real values", "\\mathbb{R}"},
+        {"all integers", "\\mathbb{Z}"},
+        {"set of integers", "\\mathbb{Z}"},
+        {"set of all integers", "\\mathbb{Z}"},
         {"empty set", "\\emptyset"},
         {"no real solution", "\\emptyset"},
         {"no real solutions", "\\emptyset"},
@@ -320,6 +413,10 @@ status phrase_mathematics(const char *words, buffer *out) {
         {"one quarter", "1/4"},
         {"three fourths", "3/4"},
         {"three quarters", "3/4"},
+        {"dozen", "12"},
+        {"hundred", "100"},
+        {"thousand", "1000"},
+        {"million", "1000000"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i][0], words) == 0) return buffer_append_text(out, table[i][1]);

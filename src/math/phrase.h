@@ -19,12 +19,16 @@ status phrase_words(const char *text, size_t length, buffer *out, bool *words, b
 // Whether a run of at least four letters is a word of language.
 bool phrase_holds_word(const char *plain, size_t length);
 
-// The length of the words in front of what a sentence says: "The answer is 5" and "\text{The area is } 5" say 5. 0 where there
-// are none, or more than one thing is said. *open is the number of braces that the words open and do not close.
+// The length of the words in front of what a sentence says: "The answer is 5", "\text{The area is } 5" and "It takes 5 minutes"
+// say 5. 0 where there are none, or more than one thing is said. *open is the number of braces that the words open and do not
+// close.
 size_t phrase_lead(const char *text, size_t length, size_t *open);
 
 // The letter of a multiple-choice gold: a single capital A-J, in parentheses or not. 0: it is none.
 char phrase_choice_gold(const char *plain, size_t length);
+
+// The letter of a choice that is written with its text, "(D) \frac12", "C. 42", and where the text stands. 0: it is none.
+char phrase_choice_text(const char *text, size_t length, size_t *begin, size_t *end);
 
 // The letter that an answer chooses: C, (C), c, "C. text", "(C) text", "option C". 0: it chooses none.
 char phrase_choice_answer(const char *plain, size_t length);

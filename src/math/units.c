@@ -56,6 +56,17 @@ static const measure measures[] = {
     {"billion", "", 0, 1000000000, 1},
     {"trillion", "", 0, 1000000000000, 1},
     {"dozen", "", 0, 12, 1},
+    {"half halve", "", 0, 1, 2},
+    {"third", "", 0, 1, 3},
+    {"quarter fourth", "", 0, 1, 4},
+    {"fifth", "", 0, 1, 5},
+    {"sixth", "", 0, 1, 6},
+    {"seventh", "", 0, 1, 7},
+    {"eighth", "", 0, 1, 8},
+    {"ninth", "", 0, 1, 9},
+    {"tenth", "", 0, 1, 10},
+    {"hundredth", "", 0, 1, 100},
+    {"thousandth", "", 0, 1, 1000},
 };
 
 static bool has_word(const char *words, const char *word, size_t length) {
@@ -193,7 +204,8 @@ bool unit_is_number_word(const char *text, size_t length) {
 bool unit_is_hedge(const char *text) {
     for (const char *at = text; *at;) {
         size_t length = strcspn(at, " ,;()/-");
-        if (has_word("or nor not either maybe", at, length)) return true;
+        if (has_word("or nor not either maybe than least most below under remainder factorial", at, length)) return true;
+        if (at == text && has_word("squared cubed", at, length)) return true; // 5 squared
         bool exponent = at > text && (at[-1] == '^' || (at[-1] == '-' && at > text + 1 && at[-2] == '^'));
         if (length && at[0] >= '0' && at[0] <= '9' && !exponent) return true; // a second number
         at += length + (at[length] != 0);

@@ -20,7 +20,7 @@ void unit_clear(unit *u);
 bool unit_is_radian(const char *text);
 bool unit_is_number_word(const char *text, size_t length); // hundred, million, dozen, ...
 
-// Whether the words behind a number say more than a unit does: "or 6", "not 5".
+// Whether the words behind a number say more than a unit does: "or 6", "not 5", "at least", "below zero", "squared".
 bool unit_is_hedge(const char *text);
 
 #endif
