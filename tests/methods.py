@@ -174,6 +174,39 @@ def examples():
     check("quickstart is dsdr", a == b, (a, b))
 
 
+def tokens():
+    """Of the first groups of a step, what each token got: the derivative of the objective by its logit, as it follows from the rows."""
+    common = [*TINY, "trainer.probe_freq=2", "trainer.record_tokens=3"]
+    for name, local, arguments in (("grpo", 0, ["algorithm.method=grpo"]), ("dsdr", 0.5, ["algorithm.dsdr.lambda_l=0.5"]), ("exact entropy", 0.5, ["algorithm.dsdr.lambda_l=0.5", "algorithm.dsdr.entropy=exact"])):
+        run = train(f"tokens of {name}", *common, *arguments)
+        if not run:
+            continue
+        with sqlite3.connect(run.folder / "run.db") as db:
+            recorded = {(step, serial, sample): json.loads(text) for step, serial, sample, text in db.execute("select * from tokens")}
+            problems = db.execute("select step, serial, problem_id from groups").fetchall()
+        rows = {(row["step"], row["serial"], row["sample"]): row for row in run.rows()}
+        run.check("every group has its problem", sorted(problems) == sorted({(s, n, row["problem_id"]) for (s, n, _), row in rows.items()}))
+        run.check("three groups of the second step", list(recorded) == [(2, PROMPTS + g, i) for g in range(3) for i in range(SIZE)], list(recorded))
+        wrong = []
+        for key, row in rows.items():
+            if key not in recorded:
+                continue
+            length, text = row["length"], "".join(token[0] for token in recorded[key])
+            if len(recorded[key]) != length or not text.startswith(row["response"]):
+                wrong.append((key, text, row["response"]))
+            for _, logp, entropy, gradient in recorded[key]:
+                p, weight = math.exp(logp), local * row["coupling"] / (PROMPTS * length)
+                by_logp = row["advantage"] / (PROMPTS * SIZE * length) - (weight * (logp + 1) if name == "dsdr" else 0)
+                expected = by_logp * (1 - p) - (weight * p * (logp + entropy) if name == "exact entropy" else 0)
+                if not abs(gradient - expected) <= 1e-8 + 2e-5 * abs(expected):
+                    wrong.append((key, logp, entropy, gradient, expected))
+        run.check("the gradient of each token", not wrong and any(token[3] for row in recorded.values() for token in row), wrong[:3])
+    recorded = [train(f"record_tokens={n}", *TINY, f"trainer.record_tokens={n}", "trainer.probe_freq=1") for n in (0, 1000)]
+    if all(recorded):
+        same = [n for n in recorded[0].metrics if not n.startswith(("timing", "perf/")) and repr(recorded[0].metrics[n]) != repr(recorded[1].metrics[n])]
+        check("recording tokens changes no figure", not same and len({(run.folder / "global_step_2/model.safetensors").read_bytes() for run in recorded}) == 1, same)
+
+
 def precisions():
     for precision in ("float32", "bfloat16"):
         if (run := train(precision, *TINY, f"trainer.precision={precision}", "trainer.probe_freq=1")):
@@ -360,7 +393,7 @@ def first_day():
 
 
 def main():
-    for group in (examples, precisions, divergences, skipping, minibatches, options, plans, nothing_to_learn, random_rewards, first_day, verl):
+    for group in (examples, tokens, precisions, divergences, skipping, minibatches, options, plans, nothing_to_learn, random_rewards, first_day, verl):
         started = time.monotonic()
         group()
         print(f"{group.__name__}: {time.monotonic() - started:.1f} s", flush=True)

@@ -49,6 +49,9 @@ def rows(folder):
     return {table: db.execute(query).fetchall() for table, query in {
         "metrics": f"select step, name, value from metrics where {clock}",
         "rollouts": "select * from rollouts",
+        "formulas": "select * from formulas",
+        "groups": "select * from groups",
+        "tokens": "select * from tokens",
         "evaluations": "select * from evaluations",
         "evaluation_summary": "select * from evaluation_summary"}.items()}
 
@@ -73,7 +76,7 @@ def undisturbed(dsdr, fixtures, root, method):
     if method == "sft":
         assert expected[0] and len(metric("train/loss")) == STEPS and len(expected[1]["evaluation_summary"]) == len(metric("val/loss")) == 1 + STEPS // 4
     else:
-        assert expected[0] and len(expected[1]["rollouts"]) == STEPS * 16 and expected[1]["evaluations"]
+        assert expected[0] and len(expected[1]["rollouts"]) == STEPS * 16 and expected[1]["evaluations"] and len(expected[1]["tokens"]) == STEPS // 3 * 8
         difference = metric("training/train_rollout_logprob_abs_diff_max")
         assert len(difference) == STEPS and all(v in (0, None) for v in difference) and difference.count(0) >= STEPS // 2, difference
         batches = metric("dynamic_sampling/batches")

@@ -55,11 +55,13 @@ static void write_rollout(record *r, int64_t step, size_t sample, verdict_status
 
 static void write_step(record *r, int64_t step) {
     OK(record_begin_step(r, step));
+    OK(record_group(r, 7, &(problem){.id = "p1", .source = "sums", .text = "1+1?", .answer = "2"}));
     OK(record_metric(r, "actor/grad_norm", 1.0 / (double)(step + 3)));
     OK(record_metric(r, "timing_s/step", (double)getpid() + (double)step));
     write_rollout(r, step, 0, VERDICT_TIMEOUT);
     write_rollout(r, step, 1, VERDICT_CORRECT);
     OK(record_formulas(r, (const char *const[]){"a=b", "1+1"}, 2));
+    OK(record_tokens(r, "[[\"a\",-1,2,0]]"));
     if (step % 2 == 0) {
         rollout o = {.length = 3, .text = "eval", .text_length = 4};
         verdict v = {.status = VERDICT_WRONG, .extracted = "1"};
@@ -77,6 +79,8 @@ static char *dump(const char *path) {
         "SELECT 'metrics', * FROM metrics WHERE name NOT LIKE 'timing_s/%' AND name NOT LIKE 'perf/%' ORDER BY step, name",
         "SELECT 'rollouts', rowid, * FROM rollouts ORDER BY rowid",
         "SELECT 'formulas', rowid, * FROM formulas ORDER BY rowid",
+        "SELECT 'groups', rowid, * FROM groups ORDER BY rowid",
+        "SELECT 'tokens', rowid, * FROM tokens ORDER BY rowid",
         "SELECT 'evaluations', rowid, * FROM evaluations ORDER BY rowid",
         "SELECT 'summary', * FROM evaluation_summary ORDER BY step, pass, source, metric",
     };
@@ -125,6 +129,8 @@ static void rows_come_back_as_they_were_given(void **state) {
         strstr(text, "rollouts|1|2|p1|0|step 2 sample 0|NULL|NULL|timeout|NULL|NULL|NULL|NULL|NULL|NULL|5|stop|7|\n"));
     assert_non_null(strstr(text, "rollouts|2|2|p1|1|step 2 sample 1|42|1|correct|0.25|0.5|0.375|1.000375|0.2|0.5|6|length|7|\n"));
     assert_non_null(strstr(text, "formulas|2|2|7|1|1|1+1|\n"));
+    assert_non_null(strstr(text, "groups|1|2|7|sums|p1|1+1?|2|\n"));
+    assert_non_null(strstr(text, "tokens|1|2|7|1|[[\"a\",-1,2,0]]|\n"));
     assert_non_null(strstr(text, "evaluations|1|2|validation|gsm8k|q1|0|eval|1|0|wrong|3|stop|\n"));
     assert_non_null(strstr(text, "summary|2|pass@k|gsm8k|pass@1|0.75|NULL|1.0|11|\n"));
     assert_non_null(strstr(text, "summary|2|validation|gsm8k|pass@1|0.5|0.25|NULL|10|\n"));

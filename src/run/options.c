@@ -93,6 +93,11 @@ schedule_options options_schedule(const settings *s, int64_t total_training_step
 
 bool options_need_diversity(const settings *s) { return s->dsdr.lambda_d > 0 || (s->dsdr.lambda_l > 0 && s->dsdr.tau > 0); }
 
+size_t options_traced_groups(const settings *s) {
+    long long wanted = s->trainer.probe_freq > 0 ? s->trainer.record_tokens : 0;
+    return (size_t)(wanted < s->data.train_batch_size ? wanted : s->data.train_batch_size);
+}
+
 bool options_need_reference(const settings *s) { return s->actor.use_kl_loss && s->actor.kl_loss_coef != 0; }
 
 int options_threads(const settings *s) {

@@ -28,6 +28,8 @@ precision options_precision(const settings *s); // trainer.precision; auto is bf
 
 // Whether the sentence encoder and the formula scanner are needed for training: something in the loss depends on dbar.
 bool options_need_diversity(const settings *s);
+// Groups of a step, at most, whose tokens are recorded (run/trace.c).
+size_t options_traced_groups(const settings *s);
 // Whether a frozen copy of the starting model is needed: the loss has a KL term.
 bool options_need_reference(const settings *s);
 

@@ -56,7 +56,8 @@ static size_t rollouts_of_step(const settings *s) {
     size_t groups = (size_t)s->data.train_batch_size + (s->filter.enable ? (size_t)s->data.gen_batch_size : 0);
     size_t size = (size_t)s->rollout.n, longest = (size_t)s->data.max_response_length;
     return rollout_bytes(groups, size, (size_t)s->data.max_prompt_length, longest) +
-           (s->actor.use_kl_loss ? groups * size * longest * sizeof(float) : 0);
+           (s->actor.use_kl_loss ? groups * size * longest * sizeof(float) : 0) +
+           options_traced_groups(s) * size * longest * sizeof(float);
 }
 
 size_t memory_plan_peak(const memory_plan *p) {

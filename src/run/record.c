@@ -23,6 +23,10 @@ static const char schema[] =
     "CREATE INDEX rollouts_step ON rollouts(step);"
     "CREATE TABLE formulas(step INTEGER NOT NULL, serial INTEGER, sample INTEGER, position INTEGER, formula TEXT);"
     "CREATE INDEX formulas_step ON formulas(step);"
+    "CREATE TABLE groups(step INTEGER NOT NULL, serial INTEGER, source TEXT, problem_id TEXT, problem TEXT, answer TEXT);"
+    "CREATE INDEX groups_step ON groups(step);"
+    "CREATE TABLE tokens(step INTEGER NOT NULL, serial INTEGER, sample INTEGER, tokens TEXT);"
+    "CREATE INDEX tokens_step ON tokens(step);"
     "CREATE TABLE evaluations(step INTEGER NOT NULL, pass TEXT NOT NULL, source TEXT, problem_id TEXT, sample INTEGER,"
     " response TEXT, answer TEXT, correct INTEGER, status TEXT, length INTEGER, finish TEXT);"
     "CREATE INDEX evaluations_step ON evaluations(step);"
@@ -31,7 +35,8 @@ static const char schema[] =
     "PRAGMA user_version = 2;";
 
 // Tables whose rows belong to a step.
-static const char *const step_tables[] = {"metrics", "rollouts", "formulas", "evaluations", "evaluation_summary"};
+static const char *const step_tables[] = {"metrics", "rollouts",    "formulas",          "groups",
+                                          "tokens",  "evaluations", "evaluation_summary"};
 
 // S(name, SQL)
 #define STATEMENTS(S)                                                                                                            \
@@ -40,6 +45,8 @@ static const char *const step_tables[] = {"metrics", "rollouts", "formulas", "ev
     S(METRIC, "INSERT INTO metrics VALUES(?1, ?2, ?3) ON CONFLICT(step, name) DO UPDATE SET value = excluded.value")             \
     S(ROLLOUT, "INSERT INTO rollouts VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)")             \
     S(FORMULA, "INSERT INTO formulas VALUES(?1, ?2, ?3, ?4, ?5)")                                                                \
+    S(GROUP, "INSERT INTO groups VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                                                                \
+    S(TOKENS, "INSERT INTO tokens VALUES(?1, ?2, ?3, ?4)")                                                                       \
     S(EVALUATION, "INSERT INTO evaluations VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                                \
     S(SUMMARY,                                                                                                                   \
       "INSERT INTO evaluation_summary VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(step, pass, source, metric) DO UPDATE " \
@@ -328,6 +335,28 @@ status record_formulas(record *r, const char *const *formulas, size_t count) {
         TRY(bind_run(&b, "record a formula"));
     }
     return STATUS_OK;
+}
+
+status record_group(record *r, uint64_t serial, const problem *problem) {
+    TRY(in_step(r));
+    binding b = bind_start(r, STATEMENT_GROUP);
+    bind_int(&b, r->step);
+    bind_int(&b, (int64_t)serial);
+    bind_word(&b, problem->source);
+    bind_word(&b, problem->id);
+    bind_word(&b, problem->text);
+    bind_word(&b, problem->answer);
+    return bind_run(&b, "record a group");
+}
+
+status record_tokens(record *r, const char *tokens) {
+    TRY(in_step(r));
+    binding b = bind_start(r, STATEMENT_TOKENS);
+    bind_int(&b, r->step);
+    bind_int(&b, (int64_t)r->serial);
+    bind_int(&b, (int64_t)r->sample);
+    bind_word(&b, tokens);
+    return bind_run(&b, "record tokens");
 }
 
 status record_evaluation(record *r, const record_evaluation_row *row) {

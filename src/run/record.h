@@ -10,6 +10,8 @@
 //   rollouts(step, problem_id, sample, response, answer, correct, status, d_emb, d_eq, dbar, reward, advantage, coupling, length,
 //            finish, serial)            serial: number of the group in the run
 //   formulas(step, serial, sample, position, formula)      the set S(o) that D_eq used
+//   groups(step, serial, source, problem_id, problem, answer)        what the rollouts of a group answer; `answer` is the gold
+//   tokens(step, serial, sample, tokens)    of a few rollouts: a JSON array of [text, logp, entropy, gradient], see trace.c
 //   evaluations(step, pass, source, problem_id, sample, response, answer, correct, status, length, finish)
 //   evaluation_summary(step, pass, source, metric, value, low, high, n)
 //
@@ -62,6 +64,12 @@ typedef struct record_rollout_row {
     const credit *credit;       // NULL where none was computed
 } record_rollout_row;
 status record_rollout(record *r, const record_rollout_row *row);
+
+// The problem of a group.
+status record_group(record *r, uint64_t serial, const problem *problem);
+
+// The tokens of the rollout that was recorded last: JSON text.
+status record_tokens(record *r, const char *tokens);
 
 // The formulas of the rollout that was recorded last.
 status record_formulas(record *r, const char *const *formulas, size_t count);

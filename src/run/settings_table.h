@@ -218,6 +218,7 @@
     X(M, LIST, logger, "trainer.logger", "[console]", NULL, "[console, wandb]", FREE, "Where metrics go beside run.db: console, file (metrics.jsonl in the run's folder), tensorboard (event files there).") \
     X(M, INT, seed, "trainer.seed", "1", "[0, 9007199254740991]", OWN, ALTERS, "Seed of sampling.") \
     X(M, INT, probe_freq, "trainer.probe_freq", "10", "[0, 1000000000]", OWN, FREE, "Every so many steps also compare sampled and training log-probs of groups without gradient; 0: never.") \
+    X(M, INT, record_tokens, "trainer.record_tokens", "2", "[0, 1000000]", OWN, FREE, "Groups of every trainer.probe_freq-th step whose tokens are recorded with log-prob, entropy and gradient; 0: none.") \
     X(M, INT, threads, "trainer.threads", "0", "[0, 1024]", OWN, FREE, "Threads; 0: one a core. Changes no result.") \
     X(M, WORD, precision, "trainer.precision", "auto", words_precision, OWN, ALTERS, "Arithmetic of matrix products; auto: bfloat16 where the CPU has it. Master weights are float32.") \
     X(M, INT, leaf_rows, "trainer.leaf_rows", "1024", "[1, 1000000]", OWN, ALTERS, "Rows of a leaf: gradients are summed over leaves in a fixed order.")

@@ -119,7 +119,8 @@ static void warn_about_missing_answers(const trainer *t) {
 static status record_rollouts(training *run) {
     trainer *t = (trainer *)run;
     const step_batch *b = &t->batch;
-    for (size_t g = 0; g < b->count; g++)
+    for (size_t g = 0; g < b->count; g++) {
+        TRY(record_group(t->run.record, b->set.groups[g].serial, b->set.groups[g].problem));
         for (size_t r = 0; r < b->size; r++) {
             size_t i = g * b->size + r;
             record_rollout_row row = {.problem_id = b->set.groups[g].problem->id,
@@ -130,6 +131,7 @@ static status record_rollouts(training *run) {
                                       .diversity = t->with_diversity ? &b->scores[i] : NULL,
                                       .credit = &b->credits[i]};
             TRY(record_rollout(t->run.record, &row));
+            TRY(trace_record(t, i));
             const formula_set *set = &b->formulas[i];
             if (!t->with_diversity || set->count == 0) continue;
             const char **formulas = malloc(set->count * sizeof *formulas);
@@ -139,6 +141,7 @@ static status record_rollouts(training *run) {
             free(formulas);
             TRY(code);
         }
+    }
     return STATUS_OK;
 }
 

@@ -30,6 +30,8 @@ typedef struct step_batch {
     size_t drawn;               // groups generated for this step, dropped ones included
     size_t batches;             // generation batches
     diversity_report diversity; // of the last generation batch with diversity
+    size_t traced;              // rollouts, the first ones, whose tokens this step records; see trace.c
+    float *gradients;           // [most of these][longest response]
 } step_batch;
 
 typedef struct trainer {
@@ -58,6 +60,12 @@ void step_batch_free(step_batch *b);
 
 // validate.c: evaluates the model on data.val_files inside an open step of the record; *accuracy is the mean over sources.
 status trainer_evaluate(training *run, double *accuracy);
+
+// trace.c: tokens of the first trainer.record_tokens groups of every trainer.probe_freq-th step. trace_begin before a step learns
+// (`step` counts it), trace_add for each token of rollout i that counts in the loss, trace_record behind record_rollout.
+void trace_begin(trainer *t, int64_t step);
+void trace_add(trainer *t, size_t i, size_t position, const objective_token *token, const objective_output *output);
+status trace_record(trainer *t, size_t i);
 
 // update.c: learns from t->batch: reference log-probs, mini-batches, optimizer steps; and the metrics about them.
 status trainer_update(trainer *t);

@@ -48,6 +48,7 @@ static objective_output count_token(const pass_context *c, size_t i, const rollo
     objective_output output;
     objective_token_loss(c->objective, &c->scope, &rollout_scalars, &token, &output);
     objective_metrics_add(&c->metrics[i], &token, &output);
+    trace_add(c->t, i, position, &token, &output);
     return output;
 }
 
@@ -193,6 +194,7 @@ status trainer_update(trainer *t) {
     objective_metrics *metrics = calloc(rollouts, sizeof *metrics);
     status code = active && metrics ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory");
     double start = training_clock();
+    trace_begin(t, t->run.state.step + 1);
     if (code == STATUS_OK && t->has_reference) code = reference_pass(t);
     double referred = training_clock();
     if (code == STATUS_OK && t->has_reference) code = training_add_kernels(&t->run, TRAINING_REF);
