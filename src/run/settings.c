@@ -67,6 +67,11 @@ static status unknown_key(const written *w) {
     return status_set(STATUS_INVALID, "%s%s is not a setting; `dsdr config` lists them all", place, w->key);
 }
 
+status written_check_key(const written *w) {
+    bool known = settings_find(w->key) < SETTING_COUNT || verl_find(w->key) || verl_alias(w->key);
+    return known ? STATUS_OK : unknown_key(w);
+}
+
 static bool is_section(const char *key) {
     size_t length = strlen(key);
     for (size_t i = 0; i < SETTING_COUNT; i++)

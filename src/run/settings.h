@@ -118,6 +118,10 @@ status settings_check_sft(const settings *s);
 // a static string.
 status settings_take(settings *s, const char *key, const char *text, const char *because);
 
+// Appends "KEY was A and is B; ..." for the keys that alter results and differ between a run's saved settings and others. The
+// length of a run is one of them only where the learning rate looks at it.
+status settings_list_changes(buffer *changes, const settings *saved, const settings *now);
+
 // Refuses (STATUS_INVALID) when a key that alters results differs between a run's saved settings and those of its continuation,
 // naming each key with both values; with `allow_change` it only adds a note for each to `now`.
 status settings_check_resume(const settings *saved, settings *now, bool allow_change);

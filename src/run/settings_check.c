@@ -105,8 +105,8 @@ static bool matters(const settings *now, size_t entry) {
     return settings_table[entry].alters_results && (scheduled || !length);
 }
 
-status settings_check_resume(const settings *saved, settings *now, bool allow_change) {
-    buffer before = {0}, after = {0}, changes = {0};
+status settings_list_changes(buffer *changes, const settings *saved, const settings *now) {
+    buffer before = {0}, after = {0};
     status code = STATUS_OK;
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         if (!matters(now, i)) continue;
@@ -115,20 +115,26 @@ status settings_check_resume(const settings *saved, settings *now, bool allow_ch
         TRY_OR(code, settings_write_value(&after, now, i), cleanup);
         if (!strcmp(buffer_text(&before), buffer_text(&after))) continue;
         TRY_OR(code,
-               buffer_printf(&changes, "%s%s was %s and is %s", changes.length ? "; " : "", settings_table[i].key,
+               buffer_printf(changes, "%s%s was %s and is %s", changes->length ? "; " : "", settings_table[i].key,
                              buffer_text(&before), buffer_text(&after)),
                cleanup);
     }
-    if (changes.length && !allow_change)
+cleanup:
+    buffer_free(&before);
+    buffer_free(&after);
+    return code;
+}
+
+status settings_check_resume(const settings *saved, settings *now, bool allow_change) {
+    buffer changes = {0};
+    status code = settings_list_changes(&changes, saved, now);
+    if (code == STATUS_OK && changes.length && !allow_change)
         code = status_set(
             STATUS_INVALID,
             "a resumed run keeps the settings that alter its results: %s; pass --allow-change to go on with the new ones",
             buffer_text(&changes));
-    else if (changes.length)
+    else if (code == STATUS_OK && changes.length)
         code = settings_note(now, "Changed for the continuation: %s.", buffer_text(&changes));
-cleanup:
-    buffer_free(&before);
-    buffer_free(&after);
     buffer_free(&changes);
     return code;
 }

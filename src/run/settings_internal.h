@@ -1,4 +1,5 @@
-// Between the files that make up settings: what was written (YAML or command line), before it has a type.
+// Between the files that make up settings: what was written (YAML or command line), before it has a type. Also for others that
+// read options written in this way: new models and studies.
 #ifndef DSDR_RUN_SETTINGS_INTERNAL_H
 #define DSDR_RUN_SETTINGS_INTERNAL_H
 
@@ -43,6 +44,9 @@ written *written_add(written_list *list, const char *key, size_t length);
 
 status text_list_add(text_list *list, const char *text, size_t length);
 void text_list_free(text_list *list);
+
+// Refuses a key that is no setting, with "did you mean".
+status written_check_key(const written *w);
 
 // "FILE:LINE: " or "command line: " for messages.
 const char *written_place(const written *w, char *text, size_t size);
