@@ -19,6 +19,7 @@
     C(command_sft, "sft", "[CONFIG.yaml] [key=value ...] [--resume]", "train a model on given responses")                        \
     C(command_init, "init", "DIR [MODEL.yaml] [key=value ...]", "write a new, untrained model")                                  \
     C(command_eval, "eval", "MODEL DATA... [key=value ...]", "measure a model's accuracy on problems")                           \
+    C(command_study, "study", "STUDY.yaml [key=value ...]", "run several methods with several seeds, and compare them")          \
     C(command_generate, "generate", "MODEL [--prompt TEXT]", "chat with a model")                                                \
     C(command_score, "score", "[FILE.jsonl] [key=value ...]", "score groups of responses")                                       \
     C(command_verify, "verify", "[FILE.jsonl] [--gold G --answer A]", "decide whether answers equal their golds")                \
