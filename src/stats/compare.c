@@ -92,3 +92,61 @@ double stats_mcnemar_exact(uint64_t only_a, uint64_t only_b) {
             exp(lgamma((double)n + 1) - lgamma((double)i + 1) - lgamma((double)(n - i) + 1) - (double)n * 0.69314718055994530942);
     return fmin(1, 2 * tail);
 }
+
+// ---- several seeds ---------------------------------------------------------------------------------------------------------
+
+// Probability that |T| <= t for Student's T with a whole number of degrees: the finite sums in powers of the cosine of
+// atan(t / sqrt(degrees)) (Abramowitz and Stegun, 26.7.3 and 26.7.4).
+static double t_within(double t, uint32_t degrees) {
+    double angle = atan2(t, sqrt((double)degrees)), cosine = cos(angle), sine = sin(angle);
+    bool odd = degrees % 2;
+    double term = odd ? cosine : 1, sum = degrees > 1 ? term : 0;
+    for (uint32_t i = odd ? 3 : 2; i < degrees; i += 2) {
+        term *= cosine * cosine * ((double)(i - 1) / (double)i);
+        sum += term;
+    }
+    return odd ? 0.63661977236758134308 * (angle + sine * sum) : sine * sum;
+}
+
+double stats_t_quantile(double p, uint32_t degrees) {
+    if (!(p > 0 && p < 1) || degrees == 0) return NAN;
+    if (p < 0.5) return -stats_t_quantile(1 - p, degrees);
+    double within = 2 * p - 1, low = 0, high = 1;
+    while (t_within(high, degrees) < within && high < 1e15) high *= 2;
+    for (int i = 0; i < 200 && high - low > 1e-16 * high; i++) {
+        double middle = 0.5 * (low + high);
+        if (t_within(middle, degrees) < within)
+            low = middle;
+        else
+            high = middle;
+    }
+    return 0.5 * (low + high);
+}
+
+status stats_t_interval(const double *values, size_t count, double confidence, double *mean, stats_interval *interval) {
+    *mean = NAN, *interval = (stats_interval){NAN, NAN};
+    if (!(confidence > 0 && confidence < 1))
+        return status_set(STATUS_INVALID, "a confidence of %g; it lies between 0 and 1", confidence);
+    if (count == 0) return STATUS_OK;
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < count; i++) sum += values[i];
+    *mean = sum / (double)count;
+    if (count == 1) return STATUS_OK;
+    for (size_t i = 0; i < count; i++) squares += (values[i] - *mean) * (values[i] - *mean);
+    double error = sqrt(squares / (double)(count - 1) / (double)count);
+    double half = stats_t_quantile(0.5 + confidence / 2, (uint32_t)(count - 1)) * error;
+    *interval = (stats_interval){*mean - half, *mean + half};
+    return STATUS_OK;
+}
+
+void stats_holm(double *p_values, size_t count) {
+    double least = 0; // an adjusted value is at least those of smaller ones
+    for (size_t done = 0; done < count; done++) {
+        size_t next = count;
+        for (size_t i = 0; i < count; i++) // adjusted ones are marked by their sign
+            if (!signbit(p_values[i]) && (next == count || p_values[i] < p_values[next])) next = i;
+        least = fmax(least, fmin(1, p_values[next] * (double)(count - done)));
+        p_values[next] = -least;
+    }
+    for (size_t i = 0; i < count; i++) p_values[i] = fabs(p_values[i]);
+}

@@ -76,4 +76,17 @@ status stats_paired_permutation(const double *a, const double *b, const uint32_t
 // Exact McNemar test (two-sided binomial) on the discordant counts of one sample per problem.
 double stats_mcnemar_exact(uint64_t only_a, uint64_t only_b);
 
+// ---- several seeds ---------------------------------------------------------------------------------------------------------
+// Where the seed of a run is the unit, its exact sign-flip test is stats_paired_permutation on one number a seed: all 2^n
+// patterns up to 16 seeds that differ. The smallest p-value of n seeds is 2 / 2^n.
+
+// Quantile of Student's t distribution; NAN unless 0 < p < 1 and degrees >= 1.
+double stats_t_quantile(double p, uint32_t degrees);
+
+// Mean and its interval by Student's t: NAN bounds for one value, NAN throughout for none.
+status stats_t_interval(const double *values, size_t count, double confidence, double *mean, stats_interval *interval);
+
+// Replaces p-values of a family by those adjusted after Holm ("A simple sequentially rejective multiple test procedure", 1979).
+void stats_holm(double *p_values, size_t count);
+
 #endif
