@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/jsonl.h"
 #include "base/random.h"
+#include "base/sha256.h"
 #include "base/status.h"
 
 static void messages_carry_context(void **state) {
@@ -138,12 +139,45 @@ static void distances_between_texts(void **state) {
     assert_int_equal(text_distance("same", "same"), 0);
 }
 
+// The examples of FIPS 180-4 and lengths around a block, as sha256sum gives them.
+static void sha256_is_that_of_sha256sum(void **state) {
+    (void)state;
+    static const struct {
+        size_t count;
+        const char *text, *hash;
+    } known[] = {
+        {0, "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {3, "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {56, "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+        {55, NULL, "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318"},
+        {56, NULL, "b35439a4ac6f0948b6d6f9e3c6af0f5f590ce20f1bde7090ef7970686ec6738a"},
+        {63, NULL, "7d3e74a05d7db15bce4ad9ec0658ea98e3f06eeecf16b4c6fff2da457ddc2f34"},
+        {64, NULL, "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb"},
+        {65, NULL, "635361c48bb9eab14198e76ea8ab7f1a41685d6ad62aa9146d301d4f17eb0ae0"},
+        {119, NULL, "31eba51c313a5c08226adf18d4a359cfdfd8d2e816b13f4af952f7ea6584dcfb"},
+        {120, NULL, "2f3d335432c70b580af0e8e1b3674a7c020d683aa5f73aaaedfdc55af904c21c"},
+        {1000, NULL, "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3"},
+    };
+    char hash[SHA256_TEXT], *text = malloc(1000);
+    assert_non_null(text);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (known[i].text)
+            memcpy(text, known[i].text, known[i].count);
+        else
+            memset(text, 'a', known[i].count);
+        sha256_text(text, known[i].count, hash);
+        assert_string_equal(hash, known[i].hash);
+    }
+    free(text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_carry_context),           cmocka_unit_test(arenas_give_aligned_memory_and_refuse_more),
         cmocka_unit_test(an_arena_without_memory_counts),   cmocka_unit_test(philox_equals_published_vectors),
         cmocka_unit_test(files_appear_whole_or_not_at_all), cmocka_unit_test(json_lines_survive_bad_bytes_and_report_bad_json),
-        cmocka_unit_test(distances_between_texts),
+        cmocka_unit_test(distances_between_texts),          cmocka_unit_test(sha256_is_that_of_sha256sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
