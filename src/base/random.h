@@ -18,6 +18,7 @@ typedef enum random_purpose {
     RANDOM_TEST = 8,
     RANDOM_CONTROL = 9,   // rewards of a control experiment; keys: serial number of the group, rollout, 0
     RANDOM_SOLUTION = 10, // keys: hash of the problem's text, draw, choice
+    RANDOM_JUDGE = 11,    // keys: hash of the problem or request, evaluation or try, draw
 } random_purpose;
 
 typedef struct random_words {

@@ -223,6 +223,24 @@
     X(M, WORD, precision, "trainer.precision", "auto", words_precision, OWN, ALTERS, "Arithmetic of matrix products; auto: bfloat16 where the CPU has it. Master weights are float32.") \
     X(M, INT, leaf_rows, "trainer.leaf_rows", "1024", "[1, 1000000]", OWN, ALTERS, "Rows of a leaf: gradients are summed over leaves in a fixed order.")
 
+#define SETTINGS_JUDGE(X, M) \
+    X(M, TEXT, base_url, "judge.base_url", "", NULL, OWN, FREE, "OpenAI-compatible endpoint of the judge; /chat/completions follows. Empty: no judge is asked.") \
+    X(M, TEXT, model, "judge.model", "", NULL, OWN, FREE, "Model that the endpoint is asked for.") \
+    X(M, TEXT, api_key_env, "judge.api_key_env", "OPENAI_API_KEY", NULL, OWN, FREE, "Environment variable that holds the endpoint's key; no key is sent where it is not set.") \
+    X(M, INT, samples, "judge.samples", "32", "[0, 10000]", OWN, FREE, "Responses a problem that are compared, the first ones; 0: as many as every problem has.") \
+    X(M, INT, response_limit, "judge.response_limit", "8000", "[100, 10000000]", OWN, FREE, "Bytes of a response that the judge is shown; longer ones are cut and counted.") \
+    X(M, TEXT, prompt, "judge.prompt", "", NULL, OWN, FREE, "File of the judge's prompt, with {problem} and {responses}; empty: the one that dsdr judge --show-prompt shows.") \
+    X(M, REAL, repeat_share, "judge.repeat_share", "0.05", "[0, 1]", OWN, FREE, "Share of the judgements that are made twice, for their agreement.") \
+    X(M, INT, max_tokens, "judge.max_tokens", "256", "[1, 1000000]", OWN, FREE, "Limit of the judge's answer, in tokens.") \
+    X(M, REAL, requests_per_minute, "judge.requests_per_minute", "60", "(0, 1e9]", OWN, FREE, "Requests started a minute, at most.") \
+    X(M, INT, concurrency, "judge.concurrency", "4", "[1, 64]", OWN, FREE, "Requests under way at once, at most.") \
+    X(M, REAL, timeout_s, "judge.timeout_s", "120", "(0, 86400]", OWN, FREE, "Seconds after which a try of a request has failed.") \
+    X(M, INT, retries, "judge.retries", "6", "[0, 100]", OWN, FREE, "Further tries after 429, 5xx and failures of transport.") \
+    X(M, REAL, retry_s, "judge.retry_s", "1", "[0, 600]", OWN, FREE, "Seconds before the second try; twice as many before each further one, up to a minute.") \
+    X(M, REAL, input_price, "judge.input_price", "0", "[0, 1e9]", OWN, FREE, "Price of a million tokens that the judge reads, for the estimate.") \
+    X(M, REAL, output_price, "judge.output_price", "0", "[0, 1e9]", OWN, FREE, "Price of a million tokens that the judge writes, for the estimate.") \
+    X(M, REAL, max_cost, "judge.max_cost", "0", "[0, 1e9]", OWN, FREE, "Go on without asking where the estimate is at most this and a price is given; 0: ask.")
+
 // S(member of settings, table). The order is that of printing; a prefix never comes back once left.
 #define SETTINGS_SECTIONS(S) \
     S(data, SETTINGS_DATA) \
@@ -237,7 +255,8 @@
     S(reward, SETTINGS_REWARD) \
     S(overlong, SETTINGS_OVERLONG) \
     S(verify, SETTINGS_VERIFY) \
-    S(trainer, SETTINGS_TRAINER)
+    S(trainer, SETTINGS_TRAINER) \
+    S(judge, SETTINGS_JUDGE)
 
 // What a method presets: P(key, grpo, dapo, dsdr).
 #define SETTINGS_PRESETS(P) \
