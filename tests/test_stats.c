@@ -1,5 +1,6 @@
 // stats/: estimators against enumeration of every subset, intervals and tests against SciPy
-// (scripts/fixtures/stats_reference.py), and simulations of coverage.
+// (scripts/fixtures/stats_reference.py). How often intervals cover is simulated by
+// tests/check_stats_coverage.c.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -163,6 +164,25 @@ static void proportions_equal_scipy(void **state) {
     assert_int_equal(stats_wilson(1, 2, NAN, &none), STATUS_INVALID);
 }
 
+// The share of outcomes whose interval covers, added up over the binomial distribution.
+static void wilson_covers_as_often_as_it_says(void **state) {
+    (void)state;
+    static const unsigned trials[] = {30, 100, 500};
+    static const double accuracies[] = {0.02, 0.1, 0.5, 0.9};
+    for (size_t i = 0; i < 3; i++)
+        for (size_t j = 0; j < 4; j++) {
+            double n = trials[i], p = accuracies[j], covered = 0;
+            for (unsigned x = 0; x <= trials[i]; x++) {
+                stats_interval w;
+                assert_int_equal(stats_wilson(x, trials[i], 0.95, &w), STATUS_OK);
+                if (w.low <= p && p <= w.high)
+                    covered += exp(lgamma(n + 1) - lgamma(x + 1) - lgamma(n - x + 1) + x * log(p) + (n - x) * log1p(-p));
+            }
+            if (!(covered >= 0.92 && covered <= 1 + 1e-9))
+                fail_msg("%u problems, accuracy %g: covered %g", trials[i], p, covered);
+        }
+}
+
 static void mcnemar_equals_scipy(void **state) {
     (void)state;
     NEAR(stats_mcnemar_exact(9, 1), 0.021484375, 1e-14);
@@ -172,7 +192,7 @@ static void mcnemar_equals_scipy(void **state) {
     NEAR(stats_mcnemar_exact(0, 0), 1, 0);
 }
 
-static void bootstrap_is_near_scipy_bca_and_repeats(void **state) {
+static void bootstrap_is_near_its_definition_in_numpy_and_repeats(void **state) {
     (void)state;
     double scores[60], mean;
     for (int i = 0; i < 60; i++) scores[i] = (i * 7919 % 17) * (i * 7919 % 17) / 256.0;
@@ -181,8 +201,8 @@ static void bootstrap_is_near_scipy_bca_and_repeats(void **state) {
     stats_interval interval, again;
     assert_int_equal(stats_bootstrap(scores, NULL, 60, &options, &mean, &interval), STATUS_OK);
     NEAR(mean, 0.35305989583333336, 1e-14);
-    NEAR(interval.low, 0.27630208333333334, 2e-3); // both sides carry the noise of their resamples
-    NEAR(interval.high, 0.43873697916666665, 2e-3);
+    NEAR(interval.low, 0.2705248154943609, 1e-3); // 100,000 resamples leave a noise of 0.0004
+    NEAR(interval.high, 0.4481678060652131, 1e-3);
     assert_int_equal(stats_bootstrap(scores, NULL, 60, &options, &mean, &again), STATUS_OK);
     assert_memory_equal(&interval, &again, sizeof interval);
     options.seed = 9;
@@ -190,6 +210,24 @@ static void bootstrap_is_near_scipy_bca_and_repeats(void **state) {
     assert_true(interval.low != again.low || interval.high != again.high);
     scores[3] = 1.5;
     assert_int_equal(stats_bootstrap(scores, NULL, 60, &options, NULL, &again), STATUS_INVALID);
+}
+
+// The bootstrap of scores 0 and 1 against SciPy's exact interval.
+static void bootstrap_of_proportions_is_the_exact_interval(void **state) {
+    (void)state;
+    const struct {
+        int x, n;
+        double low, high;
+    } rows[] = {{7, 20, 0.1539092047845412, 0.5921885345328283}, {81, 263, 0.25273674558504267, 0.36762192260134746}};
+    for (size_t i = 0; i < 2; i++) {
+        double scores[263];
+        for (int j = 0; j < rows[i].n; j++) scores[j] = j < rows[i].x;
+        stats_options options = STATS_OPTIONS_DEFAULT;
+        options.resamples = 100000;
+        stats_interval interval;
+        assert_int_equal(stats_bootstrap(scores, NULL, (size_t)rows[i].n, &options, NULL, &interval), STATUS_OK);
+        NEAR(interval.low, rows[i].low, 2e-3), NEAR(interval.high, rows[i].high, 2e-3);
+    }
 }
 
 static void alike_scores_get_the_exact_bound(void **state) {
@@ -208,12 +246,12 @@ static void alike_scores_get_the_exact_bound(void **state) {
     assert_int_equal(stats_paired_bootstrap(ones, ones, NULL, 30, &options, &mean, &interval), STATUS_OK);
     NEAR(mean, 0, 0);
     NEAR(interval.high, -expm1(log(0.025) / 30), 1e-14), NEAR(interval.low, -interval.high, 1e-14);
-    // Alike within each benchmark: the error is shared.
+    // Alike within each benchmark: each has its unseen problem (SciPy, NumPy: half the sum of two Beta(1, 15)).
     uint32_t strata[30];
-    for (int i = 0; i < 30; i++) strata[i] = i % 2, ones[i] = i % 2;
+    for (int i = 0; i < 30; i++) strata[i] = i % 2, ones[i] = 0;
+    options.resamples = 100000;
     assert_int_equal(stats_bootstrap(ones, strata, 30, &options, &mean, &interval), STATUS_OK);
-    double q = 1 - pow(0.0125, 1.0 / 15);
-    NEAR(mean, 0.5, 1e-15), NEAR(interval.low, 0.5 - q / 2, 1e-12), NEAR(interval.high, 0.5 + q / 2, 1e-12);
+    NEAR(mean, 0, 0), NEAR(interval.low, 0, 0), NEAR(interval.high, 0.16465559450916745, 3e-3);
 }
 
 static void strata_are_resampled_apart(void **state) {
@@ -230,35 +268,52 @@ static void strata_are_resampled_apart(void **state) {
     assert_int_equal(stats_bootstrap(alone, NULL, 40, &options, NULL, &one), STATUS_OK);
     assert_int_equal(stats_bootstrap(both, strata, 80, &options, &mean, &two), STATUS_OK);
     NEAR(mean, 0.5 + 14 / 80.0, 1e-14);
-    NEAR(two.low, 0.5 + one.low / 2, 0.013), NEAR(two.high, 0.5 + one.high / 2, 0.013); // one step of the discrete mean
+    // The upper end knows that benchmark 0 cannot score more; the lower that one problem of it may not have been seen.
+    NEAR(two.high, 0.5 + one.high / 2, 2e-3);
+    assert_true(two.low < 0.5 + one.low / 2 && two.low > 0.5 * pow(0.025, 1.0 / 40) + one.low / 2);
 }
 
-static void intervals_cover_as_often_as_they_say(void **state) {
+// Two problems with 4 responses: all 6 x 6 halves, and four falls of the coins.
+static void response_intervals_are_those_of_all_halves(void **state) {
     (void)state;
-    // Problems of varying difficulty, 4 samples each; truth 0.3. 95% nominal: 475 expected, standard deviation 4.9.
-    enum { EXPERIMENTS = 500, PROBLEMS = 50 };
-    int covered = 0, covered_paired = 0;
-    for (uint32_t e = 0; e < EXPERIMENTS; e++) {
-        double scores[PROBLEMS], other[PROBLEMS];
-        for (uint32_t i = 0; i < PROBLEMS; i++) {
-            double p = 0.6 * random_uniform(1, RANDOM_TEST, e, i, 0);
-            scores[i] = other[i] = 0;
-            for (uint32_t s = 0; s < 4; s++) {
-                scores[i] += 0.25 * (random_uniform(1, RANDOM_TEST, e, i, 1 + s) < p);
-                other[i] += 0.25 * (random_uniform(1, RANDOM_TEST, e, i, 10 + s) < p + 0.2);
-            }
+    const uint32_t correct[] = {1, 3};
+    for (uint32_t k = 1; k <= 2; k++) {
+        double all[144], score[3];
+        size_t count = 0;
+        for (uint32_t j = 0; j < 3; j++) assert_int_equal(stats_pass_at_k(2, j, k, &score[j]), STATUS_OK);
+        for (int a = 0; a < 16; a++)
+            for (int b = 0; b < 16; b++)
+                for (int coins = 0; coins < 4 && __builtin_popcount(a) == 2 && __builtin_popcount(b) == 2; coins++)
+                    all[count++] = (score[__builtin_popcount(a & 1)] + score[__builtin_popcount(b & 7)]) / 2 +
+                                   __builtin_popcount(coins) * score[1] / 2;
+        assert_int_equal(count, 144);
+        double top = 0; // the value that at most 3 of 144 (2.1%) exceed, and 4 (2.8%) or more reach
+        for (size_t i = 0; i < count; i++) {
+            size_t beyond = 0, reached = 0;
+            for (size_t j = 0; j < count; j++) beyond += all[j] > all[i] + 1e-9, reached += all[j] > all[i] - 1e-9;
+            if (beyond <= 3 && reached >= 4) top = all[i];
         }
         stats_options options = STATS_OPTIONS_DEFAULT;
-        options.resamples = 1000, options.seed = e;
         stats_interval interval;
-        double mean;
-        assert_int_equal(stats_bootstrap(scores, NULL, PROBLEMS, &options, &mean, &interval), STATUS_OK);
-        covered += interval.low <= 0.3 && 0.3 <= interval.high;
-        assert_int_equal(stats_paired_bootstrap(scores, other, NULL, PROBLEMS, &options, &mean, &interval), STATUS_OK);
-        covered_paired += interval.low <= 0.2 && 0.2 <= interval.high;
+        assert_int_equal(stats_response_interval(correct, NULL, 2, 4, k, &options, &interval), STATUS_OK);
+        NEAR(interval.high, fmin(1, top), 1e-12);
+        assert_true(interval.low >= 0 && interval.low <= 0.5);
     }
-    assert_in_range(covered, 457, 491);
-    assert_in_range(covered_paired, 457, 491);
+    // With many samples the interval is that of the binomial distribution; strata weigh alike.
+    uint32_t many[200], strata[200];
+    for (uint32_t i = 0; i < 200; i++) many[i] = 500, strata[i] = i % 2;
+    stats_options options = STATS_OPTIONS_DEFAULT;
+    stats_interval interval, two;
+    double half = 1.959963984540054 * sqrt(0.25 / (200 * 1000.0));
+    assert_int_equal(stats_response_interval(many, NULL, 200, 1000, 1, &options, &interval), STATUS_OK);
+    NEAR(interval.high, 0.5 + half, 1e-4), NEAR(interval.low, 0.5 - half, 1e-4);
+    assert_int_equal(stats_response_interval(many, strata, 200, 1000, 1, &options, &two), STATUS_OK);
+    NEAR(two.high, interval.high, 1e-12), NEAR(two.low, interval.low, 1e-12);
+    // What cannot be known is not said.
+    assert_int_equal(stats_response_interval(many, NULL, 200, 1000, 501, &options, &interval), STATUS_OK);
+    assert_true(isnan(interval.low) && isnan(interval.high));
+    assert_int_equal(stats_response_interval(many, NULL, 200, 499, 1, &options, &interval), STATUS_INVALID);
+    assert_int_equal(stats_response_interval(many, NULL, 200, 1000, 1001, &options, &interval), STATUS_INVALID);
 }
 
 static void permutation_equals_scipy_and_enumeration(void **state) {
@@ -302,11 +357,13 @@ int main(void) {
         cmocka_unit_test(majority_at_k_of_many_samples),
         cmocka_unit_test(means_are_unweighted_over_strata),
         cmocka_unit_test(proportions_equal_scipy),
+        cmocka_unit_test(wilson_covers_as_often_as_it_says),
         cmocka_unit_test(mcnemar_equals_scipy),
-        cmocka_unit_test(bootstrap_is_near_scipy_bca_and_repeats),
+        cmocka_unit_test(bootstrap_is_near_its_definition_in_numpy_and_repeats),
+        cmocka_unit_test(bootstrap_of_proportions_is_the_exact_interval),
         cmocka_unit_test(alike_scores_get_the_exact_bound),
         cmocka_unit_test(strata_are_resampled_apart),
-        cmocka_unit_test(intervals_cover_as_often_as_they_say),
+        cmocka_unit_test(response_intervals_are_those_of_all_halves),
         cmocka_unit_test(permutation_equals_scipy_and_enumeration),
         cmocka_unit_test(ten_thousand_resamples_of_500_problems_are_quick),
     };

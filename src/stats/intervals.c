@@ -1,4 +1,5 @@
-// Confidence intervals of a mean over problems: Wilson, Clopper-Pearson, and the BCa bootstrap with its exact fallback.
+// Confidence intervals of a mean over problems: Wilson, Clopper-Pearson, and the bootstrap that extends the latter to scores in a
+// range. Called by run/ and study/.
 #include "stats/stats.h"
 
 #include <math.h>
@@ -140,15 +141,47 @@ static status layout_build(strata_layout *layout, const double *scores, const ui
     return STATUS_OK;
 }
 
-// The exact bound for scores that are all alike within each stratum. Several strata share the error equally.
-static void bound_alike(const strata_layout *layout, const stats_options *options, stats_interval *interval) {
-    double tail = (1 - options->confidence) / 2 / layout->count;
-    *interval = (stats_interval){0, 0};
+static status check_bootstrap(const double *scores, size_t count, const stats_options *options) {
+    if (!(options->confidence > 0 && options->confidence < 1))
+        return status_set(STATUS_INVALID, "a confidence of %g; it lies between 0 and 1", options->confidence);
+    if (options->resamples < 1) return status_set(STATUS_INVALID, "a bootstrap needs at least one resample");
+    for (size_t i = 0; i < count; i++)
+        if (!(scores[i] >= options->low && scores[i] <= options->high))
+            return status_set(STATUS_INVALID, "the score %g of problem %zu is not in [%g, %g]", scores[i], i, options->low,
+                              options->high);
+    return STATUS_OK;
+}
+
+// One stratum whose scores are all alike: a share of q = 1 - tail^(1/count) of problems may score otherwise.
+static bool bound_alike(const strata_layout *layout, size_t count, const stats_options *options, stats_interval *interval) {
+    double v = layout->values[0], q = -expm1(log((1 - options->confidence) / 2) / (double)count);
+    for (size_t i = 0; i < count; i++)
+        if (layout->count > 1 || layout->values[i] != v) return false;
+    *interval = (stats_interval){v - q * (v - options->low), v + q * (options->high - v)};
+    return true;
+}
+
+// The four exponentials of a draw.
+static void exponentials(random_words w, double out[4]) {
+    for (int j = 0; j < 4; j++) out[j] = -log(((double)w.word[j] + 0.5) * 0x1p-32);
+}
+
+// The mean of one resample, with the unseen problem of each stratum at the low and at the high end of the range.
+static void resample(const strata_layout *layout, const stats_options *options, uint32_t r, double *low, double *high) {
+    uint32_t draw = 0;
+    *low = *high = 0;
     for (uint32_t h = 0; h < layout->count; h++) {
-        double n = (double)(layout->start[h + 1] - layout->start[h]), v = layout->values[layout->start[h]];
-        double q = -expm1(log(tail) / n); // 1 - tail^(1/n)
-        interval->low += (v - q * (v - options->low)) / layout->count;
-        interval->high += (v + q * (options->high - v)) / layout->count;
+        const double *values = layout->values + layout->start[h];
+        size_t size = layout->start[h + 1] - layout->start[h];
+        double sum = 0, total = 0, weight[4] = {0};
+        for (size_t i = 0; i <= size; i++) {
+            if (i % 4 == 0) exponentials(random_draw(options->seed, RANDOM_BOOTSTRAP, options->statistic, r, draw++), weight);
+            total += weight[i % 4];
+            if (i < size) sum += weight[i % 4] * values[i];
+        }
+        double unseen = weight[size % 4];
+        *low += (sum + unseen * options->low) / total / layout->count;
+        *high += (sum + unseen * options->high) / total / layout->count;
     }
 }
 
@@ -158,74 +191,21 @@ status stats_bootstrap(const double *scores, const uint32_t *strata, size_t coun
     double estimate;
     TRY(stats_mean(scores, strata, count, &estimate));
     if (mean) *mean = estimate;
-    if (!(options->confidence > 0 && options->confidence < 1))
-        return status_set(STATUS_INVALID, "a confidence of %g; it lies between 0 and 1", options->confidence);
-    if (options->resamples < 1) return status_set(STATUS_INVALID, "a bootstrap needs at least one resample");
-    for (size_t i = 0; i < count; i++)
-        if (!(scores[i] >= options->low && scores[i] <= options->high))
-            return status_set(STATUS_INVALID, "the score %g of problem %zu is not in [%g, %g]", scores[i], i, options->low,
-                              options->high);
+    TRY(check_bootstrap(scores, count, options));
     strata_layout layout;
     TRY(layout_build(&layout, scores, strata, count));
-
-    // Moments of the influence of one problem on the mean: (x - mean of its stratum) / (strata * problems of its stratum).
-    double square = 0, cube = 0;
-    for (uint32_t h = 0; h < layout.count; h++) {
-        size_t from = layout.start[h], to = layout.start[h + 1];
-        double middle = 0, weight = 1.0 / ((double)layout.count * (double)(to - from));
-        bool alike = true;
-        for (size_t i = from; i < to; i++) {
-            middle += layout.values[i] / (double)(to - from);
-            alike = alike && layout.values[i] == layout.values[from];
-        }
-        for (size_t i = from; !alike && i < to; i++) {
-            double influence = weight * (layout.values[i] - middle);
-            square += influence * influence, cube += influence * influence * influence;
-        }
+    status code = STATUS_OK;
+    double *lows = malloc(2 * sizeof *lows * options->resamples), *highs = lows ? lows + options->resamples : NULL;
+    if (!lows) {
+        code = status_set(STATUS_NO_MEMORY, "cannot keep %u resamples", options->resamples);
+    } else if (!bound_alike(&layout, count, options, interval)) {
+        for (uint32_t r = 0; r < options->resamples; r++) resample(&layout, options, r, &lows[r], &highs[r]);
+        qsort(lows, options->resamples, sizeof *lows, compare_doubles);
+        qsort(highs, options->resamples, sizeof *highs, compare_doubles);
+        interval->low = fmax(options->low, quantile_of_sorted(lows, options->resamples, (1 - options->confidence) / 2));
+        interval->high = fmin(options->high, quantile_of_sorted(highs, options->resamples, (1 + options->confidence) / 2));
     }
-    if (square == 0) {
-        bound_alike(&layout, options, interval);
-        layout_free(&layout);
-        return STATUS_OK;
-    }
-
-    double *means = malloc(options->resamples * sizeof *means);
-    if (!means) {
-        layout_free(&layout);
-        return status_set(STATUS_NO_MEMORY, "cannot keep %u resamples", options->resamples);
-    }
-    // A resample that repeats the original in another order must count as equal to it, so sums are compared within rounding.
-    double slack = 1e-12 * fmax(fabs(options->low), fabs(options->high)), below = 0;
-    for (uint32_t r = 0; r < options->resamples; r++) {
-        double sum = 0;
-        uint32_t draw = 0;
-        for (uint32_t h = 0; h < layout.count; h++) {
-            const double *values = layout.values + layout.start[h];
-            uint64_t size = layout.start[h + 1] - layout.start[h];
-            double part = 0;
-            for (uint64_t i = 0; i < size; i += 4) { // one index from each word of a draw
-                random_words w = random_draw(options->seed, RANDOM_BOOTSTRAP, options->statistic, r, draw++);
-                for (uint64_t j = 0; j < 4 && i + j < size; j++) part += values[(w.word[j] * size) >> 32];
-            }
-            sum += part / (double)size;
-        }
-        means[r] = sum / layout.count;
-        double difference = means[r] - estimate;
-        below += difference < -slack ? 1 : difference <= slack ? 0.5 : 0;
-    }
+    free(lows);
     layout_free(&layout);
-    qsort(means, options->resamples, sizeof *means, compare_doubles);
-
-    // The share of resamples below the estimate is kept off 0 and 1, where its normal quantile would be infinite.
-    double share = fmin(fmax(below / options->resamples, 0.5 / options->resamples), 1 - 0.5 / options->resamples);
-    double bias = stats_normal_quantile(share), acceleration = cube / (6 * square * sqrt(square)), ends[2];
-    for (int side = 0; side < 2; side++) {
-        double z = bias + stats_normal_quantile(side ? (1 + options->confidence) / 2 : (1 - options->confidence) / 2);
-        double stretch = 1 - acceleration * z;
-        double level = stretch > 0 ? normal_cdf(bias + z / stretch) : side;
-        ends[side] = quantile_of_sorted(means, options->resamples, level);
-    }
-    free(means);
-    *interval = (stats_interval){ends[0], ends[1]};
-    return STATUS_OK;
+    return code;
 }

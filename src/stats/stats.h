@@ -1,7 +1,8 @@
 // Numbers that a user sees about accuracy, and how sure they are: estimators, intervals, and tests between two evaluations.
 //
 // Pure functions of counts and scores. Randomness is keyed (base/random.h, RANDOM_BOOTSTRAP), so equal input gives equal bits.
-// estimators.c: pass@k, maj@k, avg@n. intervals.c: Wilson, Clopper-Pearson, bootstrap over problems. compare.c: paired tests.
+// estimators.c: pass@k, maj@k, avg@n. intervals.c: Wilson, Clopper-Pearson, bootstrap over problems.
+// responses.c: resampled responses. compare.c: paired tests.
 //
 // "Scores" are one number a problem in [low, high] (usually [0, 1]): c/n, pass@k or maj@k of that problem. `strata` says which
 // benchmark a problem belongs to (0, 1, ..., every number up to the largest used at least once); NULL means one benchmark. The
@@ -52,12 +53,26 @@ status stats_wilson(uint64_t successes, uint64_t trials, double confidence, stat
 // The exact (Clopper-Pearson) interval of a proportion.
 status stats_binomial_exact(uint64_t successes, uint64_t trials, double confidence, stats_interval *interval);
 
-// Interval of the mean by bootstrap over problems (within strata): bias-corrected and accelerated (Efron, "Better bootstrap
-// confidence intervals", 1987). Where all problems of a stratum score alike in every stratum, resampling shows no spread; then
-// the bound is the exact binomial one on the share of problems that would score otherwise: with q = 1 - (alpha/2)^(1/count) the
-// mean lies within [v - q(v - low), v + q(high - v)], which for v = 0 or 1 is Clopper-Pearson. *mean may be NULL.
+// Interval of the mean by bootstrap over problems (within strata). In each resample the problems of a stratum, and one more that
+// was not seen, get random weights (Dirichlet, all parameters 1: exponentials over their sum). The unseen problem scores
+// options->high for the upper end, of which the (1 + confidence)/2 quantile over resamples is taken, and options->low for the
+// lower (Gaffke, "Three test statistics for a nonparametric one-sided hypothesis on the mean of a nonnegative variable", 2005;
+// Learned-Miller and Thomas, "A new confidence interval for the mean of a bounded random variable", 2019). Of scores 0 and 1 in
+// one stratum this is the exact binomial (Clopper-Pearson) interval, and it keeps its promise where few problems score
+// differently from the rest, which a resampling of the seen problems alone does not. Where all score v, in one stratum, no draws
+// are needed: with q = 1 - (alpha/2)^(1/count) the interval is [v - q(v - low), v + q(high - v)]. *mean may be NULL.
 status stats_bootstrap(const double *scores, const uint32_t *strata, size_t count, const stats_options *options, double *mean,
                        stats_interval *interval);
+
+// Interval of the mean pass@k where the problems are given and only their responses are random: the mean over problems of pass@k,
+// for `correct[i]` of n samples, would lie within it in another evaluation of the same problems. In each resample a random half
+// of the responses of each problem is taken, without replacement (the number of correct ones is hypergeometric), and pass@k of
+// the halves is averaged; and two responses that were not seen fall into the resample or not, by a coin each, and add (for the
+// upper end) or take away (for the lower) what one correct response does to a problem that has none. So the interval keeps its
+// promise where few responses are correct, or few wrong. *interval is NAN, NAN where k > n/2: fewer than 2k samples do not show
+// how much pass@k varies.
+status stats_response_interval(const uint32_t *correct, const uint32_t *strata, size_t count, uint32_t n, uint32_t k,
+                               const stats_options *options, stats_interval *interval);
 
 // Quantile of the standard normal distribution, p in (0, 1).
 double stats_normal_quantile(double p);
