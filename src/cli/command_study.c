@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/signals.h"
+#include "study/compare.h"
 #include "study/runner.h"
 
 static const char detail[] =
@@ -40,8 +41,24 @@ static void show_progress(void *context, const progress_event *event) {
     if (view->terminal) progress_view_report(view, event);
 }
 
+static status print_comparison(const study_definition *d) {
+    study_collection found;
+    study_table table = {0};
+    buffer text = {0};
+    const char *folder = d->folder;
+    TRY(study_collect(&found, &folder, 1));
+    status code = study_compare(&table, &found, d);
+    if (code == STATUS_OK) code = study_write_text(&text, &table);
+    if (code == STATUS_OK) printf("\n%s\n", buffer_text(&text));
+    buffer_free(&text);
+    study_table_free(&table);
+    study_collection_free(&found);
+    return code == STATUS_INVALID ? STATUS_OK : code; // the runner has said that there is nothing to compare
+}
+
 static status finish(const study_definition *d, const study_result *result) {
     char text[24];
+    TRY(print_comparison(d));
     printf("%s: %zu runs, %zu failed, %zu diverged, in %s\n", d->folder, result->runs, result->failed, result->diverged,
            progress_duration(text, result->seconds));
     if (result->failed == 0) return STATUS_OK;

@@ -14,6 +14,7 @@
 #include "run/lock.h"
 #include "run/settings_internal.h"
 #include "study/collection.h"
+#include "study/compare.h"
 #include "study/definition_parts.h"
 #include "study/jobs.h"
 #include "study/outcome.h"
@@ -316,7 +317,32 @@ static status run_jobs(runner *r) {
     return STATUS_OK;
 }
 
-static status count_runs(const runner *r, study_result *result) {
+static status write_file(const runner *r, const char *name, const buffer *text) {
+    char *path = study_file(r->d, name);
+    status code = path ? file_replace(path, text->data, text->length) : no_memory();
+    free(path);
+    return code;
+}
+
+static status write_results(const runner *r, const study_collection *found) {
+    study_table table;
+    buffer json = {0}, csv = {0};
+    status code = study_compare(&table, found, r->d);
+    if (code == STATUS_INVALID) { // nothing to compare is no reason to fail: what happened to each run has been said
+        say(r, "no comparison: %s", status_message());
+        return STATUS_OK;
+    }
+    TRY(code);
+    code = study_write_json(&json, &table);
+    if (code == STATUS_OK) code = study_write_csv(&csv, &table);
+    if (code == STATUS_OK) code = write_file(r, "compare.json", &json);
+    if (code == STATUS_OK) code = write_file(r, "compare.csv", &csv);
+    buffer_free(&json), buffer_free(&csv);
+    study_table_free(&table);
+    return code;
+}
+
+static status conclude(const runner *r, study_result *result) {
     study_collection found;
     const char *folder = r->d->folder;
     TRY(study_collect(&found, &folder, 1));
@@ -326,8 +352,9 @@ static status count_runs(const runner *r, study_result *result) {
         result->failed += found.runs[i].state == STUDY_FAILED;
         result->diverged += found.runs[i].state == STUDY_DIVERGED;
     }
+    status code = write_results(r, &found);
     study_collection_free(&found);
-    return STATUS_OK;
+    return code;
 }
 
 static status run_locked(runner *r, study_result *result) {
@@ -340,7 +367,7 @@ static status run_locked(runner *r, study_result *result) {
     say(r, "study folder: %s", r->d->folder);
     say(r, "%zu arms, %zu seeds: %zu commands, %zu of them done", r->d->arm_count, r->d->seed_count, r->jobs.count, done);
     TRY(run_jobs(r));
-    return count_runs(r, result);
+    return conclude(r, result);
 }
 
 status study_run_all(const study_definition *d, const study_options *o, study_result *result) {
