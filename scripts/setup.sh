@@ -7,7 +7,7 @@
 set -euo pipefail
 
 packages="gcc libc6-dev cmake ninja-build pkg-config make git ca-certificates python3 python3-pip
-  libdnnl-dev libflint-dev libflint-arb-dev libjansson-dev libyaml-dev libsqlite3-dev libpcre2-dev libutf8proc-dev libcurl4-openssl-dev libcmocka-dev"
+  libdnnl-dev libflint-dev libflint-arb-dev libantic-dev libcalcium-dev libjansson-dev libyaml-dev libsqlite3-dev libpcre2-dev libutf8proc-dev libcurl4-openssl-dev libcmocka-dev"
 if [ "${1:-}" = --developer ]; then packages="$packages clang libomp-dev clang-format"; fi
 if [ "${1:-}" = --peers ]; then packages="$packages g++"; fi
 

@@ -26,4 +26,7 @@ typedef struct zero_bound {
 } zero_bound;
 zero_bound zero_bound_of(const math_node *a, const math_node *b, size_t *steps);
 
+// Whether the tree is a rational multiple of pi (degrees are): the multiple in *out.
+bool rational_angle(const math_node *n, size_t *steps, fmpq_t out);
+
 #endif

@@ -18,6 +18,7 @@ typedef struct judge {
     int nesting;        // members of how many collections around are being compared
     bool exact;         // no rounding here: a decimal inside a larger expression is what it says
     size_t steps;
+    size_t fields; // pairs of constants that were given to field.c
     uint64_t pair; // hash of the two texts: chooses points and primes
 } judge;
 

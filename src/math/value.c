@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "math/ball.h"
+#include "math/field.h"
 #include "math/judge.h"
 #include "math/number.h"
 #include "math/polynomial.h"
@@ -133,6 +134,18 @@ static math_outcome not_computed(judge *j, value_state gold, value_state answer)
     return judge_says(j, MATH_UNDECIDED, "ball", "a part of it cannot be computed");
 }
 
+// What balls cannot settle, the field that both numbers belong to may. `otherwise` is what holds where it does not.
+static math_outcome in_field(judge *j, const math_node *gold, const math_node *answer, math_outcome otherwise) {
+    char reason[sizeof j->reason];
+    memcpy(reason, j->reason, sizeof reason);
+    const char *tier = j->tier;
+    int equal = field_compare(j, gold, answer);
+    if (equal == 1) return judge_says(j, MATH_EQUAL, "field", "%s", "");
+    if (equal == 0) return judge_says(j, MATH_DIFFERENT, "field", "the values differ");
+    j->probabilistic |= otherwise == MATH_EQUAL;
+    return judge_says(j, otherwise, tier, "%s", reason);
+}
+
 static math_outcome compare_constants(judge *j, math_node *gold, math_node *answer) {
     acb_t g, a, d;
     acb_init(g), acb_init(a), acb_init(d);
@@ -176,10 +189,12 @@ static math_outcome compare_constants(judge *j, math_node *gold, math_node *answ
             break;
         }
         if (asked && (bound.algebraic || target <= BALL_PRECISION_MAX) && ball_below(d, target)) {
-            j->probabilistic |= !bound.algebraic;
-            outcome = bound.algebraic ? judge_says(j, MATH_EQUAL, "algebraic",
-                                                   "two algebraic numbers that differ would differ by 2^-%.0f", target)
-                                      : judge_says(j, MATH_EQUAL, "probabilistic", "the values agree to %.0f bits", target);
+            if (bound.algebraic)
+                outcome =
+                    judge_says(j, MATH_EQUAL, "algebraic", "two algebraic numbers that differ would differ by 2^-%.0f", target);
+            else
+                outcome = in_field(j, gold, answer,
+                                   judge_says(j, MATH_EQUAL, "probabilistic", "the values agree to %.0f bits", target));
             break;
         }
         // What agrees this far is nearly always equal: on to the precision that settles it.
@@ -187,6 +202,7 @@ static math_outcome compare_constants(judge *j, math_node *gold, math_node *answ
         precision = jump ? ((long)target + 127) / 64 * 64 : 2 * precision;
     }
     acb_clear(g), acb_clear(a), acb_clear(d);
+    if (outcome == MATH_UNDECIDED && asked) outcome = in_field(j, gold, answer, outcome);
     return outcome;
 }
 

@@ -43,8 +43,7 @@ static size_pair root_size(size_pair x, double k) { // Burnikel et al., the rule
     return (size_pair){x.u, ((k - 1) * x.u + x.l) / k};
 }
 
-// A rational multiple p/q of pi with small q: the argument of an algebraic sine.
-static bool rational_angle(const math_node *n, size_t *steps, long *denominator) {
+bool rational_angle(const math_node *n, size_t *steps, fmpq_t out) {
     bindings one = {.count = 1};
     one.items[0].name = "pi";
     fmpq_t at_one, at_zero, at_two;
@@ -64,10 +63,7 @@ static bool rational_angle(const math_node *n, size_t *steps, long *denominator)
         fmpq_mul(one.items[0].value, one.items[0].value, at_one);
         found = known && fmpq_equal(at_two, one.items[0].value);
     }
-    if (found) {
-        found = fmpz_cmp_si(fmpq_denref(at_one), 60) <= 0;
-        if (found) *denominator = fmpz_get_si(fmpq_denref(at_one));
-    }
+    if (found) fmpq_set(out, at_one);
     fmpq_clear(one.items[0].value), fmpq_clear(at_one), fmpq_clear(at_zero), fmpq_clear(at_two);
     return found;
 }
@@ -162,10 +158,16 @@ static size_pair sizes(tally *t, const math_node *n, size_t *steps) {
         return (size_pair){s.u * p, s.l * p};
     }
     case MATH_FUNCTION: {
-        long q_angle = 0;
+        long q_angle = 0; // of a rational multiple p/q of pi with small q: the argument of an algebraic sine
+        fmpq_t angle;
+        fmpq_init(angle);
         bool sine = is_name(n, "sin") || is_name(n, "cos"), tangent = is_name(n, "tan") || is_name(n, "cot"),
              inverse = is_name(n, "sec") || is_name(n, "csc");
-        if (n->count == 1 && (sine || tangent || inverse) && rational_angle(n->children[0], steps, &q_angle)) {
+        if (n->count == 1 && (sine || tangent || inverse) && rational_angle(n->children[0], steps, angle) &&
+            fmpz_cmp_si(fmpq_denref(angle), 60) <= 0)
+            q_angle = fmpz_get_si(fmpq_denref(angle));
+        fmpq_clear(angle);
+        if (q_angle > 0) {
             // 2 sin and 2 cos of p pi / q are algebraic integers of degree at most 2q with conjugates within 2.
             count_radical(t, n, 2.0 * (double)q_angle);
             return tangent ? (size_pair){2, 2} : inverse ? (size_pair){1, 1} : (size_pair){1, 1};

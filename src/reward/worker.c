@@ -118,7 +118,7 @@ static bool reply(int descriptor, const verdict *v) {
 static const char *known_tier(const char *name, size_t length) {
     static const char *const tiers[] = {"",          "extract",       "text", "words",     "choice",     "rational",
                                         "structure", "normal",        "ball", "algebraic", "polynomial", "modular",
-                                        "sampled",   "probabilistic", "gold", "parse",     "memory"};
+                                        "sampled",   "probabilistic", "gold", "parse",     "memory", "field"};
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++)
         if (strlen(tiers[i]) == length && memcmp(tiers[i], name, length) == 0) return tiers[i];
     return "other";
