@@ -6,7 +6,7 @@ GOLDEN is tests/golden, for its tiny sentence encoder. Evaluations are made here
 Python's http.server in this process, told for each test how to answer. What is looked at: output, exit codes, messages, judge.db,
 and every request that the endpoint saw.
 """
-import contextlib, csv, hashlib, http.server, io, json, math, os, pathlib, re, signal, socket, sqlite3, subprocess, sys, tempfile, threading, time
+import contextlib, csv, hashlib, http.server, io, json, math, os, pathlib, pty, re, resource, signal, socket, sqlite3, subprocess, sys, tempfile, threading, time
 
 DSDR, ENCODER = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve() / "model/tiny_bert"
 ROOT = pathlib.Path(tempfile.mkdtemp(prefix="dsdr-judge-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
@@ -247,7 +247,7 @@ def test_good():
         third = evaluation("study/third/seed-1/eval", 2)
         more = run(out, server.url, "--yes", evaluations=(GRPO, DSDR_EVAL, third), judge__repeat_share=0)
         check("another method asks for itself alone", more.returncode == 0 and len(server.seen) == ALL + TWICE + 6, show(more))
-        check("both analyses are there", len(rows(out)) == ALL + TWICE + 18 and "third - grpoarm" in more.stdout, more.stdout)
+        check("both analyses are there", len(rows(out)) == ALL + TWICE + 18 and more.stdout.count("minus grpoarm") == 4 and "6 problems of 2 sources" in more.stdout, more.stdout)
         other = run(out, server.url, "--yes", judge__model="another", judge__repeat_share=0)
         check("another model is asked anew", len(server.seen) == ALL + TWICE + 6 + 12, show(other))
 
@@ -279,12 +279,13 @@ def test_passing_trouble():
                                                              lambda h, n, p: h.reply(200, '{"choices": []}')), 3, {}),
             ("a dropped connection passes", sequence(drop), 1, {}),
             ("a reply cut short passes", sequence(cut_short), 1, {}),
-            ("a connection that hangs is given up", sequence(lambda h, n, p: time.sleep(1.5)), 1, {"judge__timeout_s": 0.4}),
-            ("a reply that trickles is given up", sequence(trickle), 1, {"judge__timeout_s": 0.4})):
+            ("a connection that hangs is given up", sequence(lambda h, n, p: time.sleep(4)), 1, {"judge__timeout_s": 1.2}),
+            ("a reply that trickles is given up", sequence(trickle), 1, {"judge__timeout_s": 1.2})):
         out = fresh()
         with endpoint(answer) as server:
             done = run(out, server.url, "--yes", **more)
-            check(name, done.returncode == 0 and len(server.seen) == ALL + TWICE + requests and cached(out) == ALL + TWICE,
+            late = len(server.seen) - (ALL + TWICE + requests)  # on a machine that stands still, more than was meant runs out of time
+            check(name, done.returncode == 0 and (late >= 0 if more else late == 0) and cached(out) == ALL + TWICE,
                   f"{len(server.seen)} requests, {show(done)}")
     out = fresh()
     with endpoint(sequence(error(429, Retry_After="1"))) as server:
@@ -314,7 +315,7 @@ def trickle(h, n, p):
     h.send_response(200)
     h.send_header("Content-Length", "5000")
     h.end_headers()
-    for _ in range(30):
+    for _ in range(80):
         h.wfile.write(b" ")
         h.wfile.flush()
         time.sleep(0.05)
@@ -418,7 +419,8 @@ def test_contents():
         report = json.loads(done.stdout)
         logic = report["methods"][0]["measures"]["logic"]
         check("the mean is over what was scored", logic["problems"] == 2 and abs(logic["value"] - 1.5) < 1e-12, logic)
-        check("differences are over problems scored for both", report["methods"][1]["difference_to_first"]["logic"]["problems"] == 2, report)
+        difference = report["methods"][1]["difference_to_first"]["logic"]
+        check("differences are over problems scored for both", difference["problems"] == 2 and difference["p"] == 0.5, difference)
         check("unscored is counted", report["judge"]["statuses"]["unparsed"] == 6 and report["judge"]["statuses"]["out_of_range"] == 2, report["judge"])
         again = run(out, server.url, "--json", judge__repeat_share=0)
         check("and paid for once", again.returncode == 0 and len(server.seen) == ALL and again.stdout == done.stdout, show(again))
@@ -480,6 +482,19 @@ def test_interruptions():
         process.wait()
 
 
+def test_full_disk():
+    """Files may not grow beyond a size: what was answered before is kept, and asked for no more."""
+    out = fresh()
+    with endpoint(good) as server:
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        done = subprocess.run(command(out, server.url, "--yes", judge__concurrency=1), capture_output=True, text=True, env=ENVIRONMENT, cwd=ROOT,
+                              stdin=subprocess.DEVNULL, preexec_fn=limit)
+        kept, before = cached(out), len(server.seen)
+        check("a full disk", done.returncode == 1 and "judge.db" in done.stderr and 0 < kept < before < ALL, f"{kept} of {before}, {show(done)}")
+        done = run(out, server.url, "--yes")
+        check("and on when there is room", done.returncode == 0 and len(server.seen) - before == ALL + TWICE - kept, show(done))
+
+
 # ---- before anything is asked -----------------------------------------------------------------------------------------------
 
 def refused(name, done, *words, code=2):
@@ -535,6 +550,30 @@ def test_before():
         keyless = subprocess.run(command(fresh(), u, "--yes", judge__api_key_env="NO_SUCH_KEY"), capture_output=True, text=True, env=ENVIRONMENT, cwd=ROOT)
         check("no key, no header", keyless.returncode == 0 and "Authorization" not in server.seen[-1]["headers"] and "NO_SUCH_KEY" in keyless.stderr,
               show(keyless))
+
+
+def on_a_terminal(answer, *arguments, **settings):
+    """The exit code and what the terminal shows, for someone who types `answer`."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(command(*arguments, **settings), stdin=theirs, stderr=theirs, stdout=subprocess.DEVNULL, env=ENVIRONMENT, cwd=ROOT)
+    os.close(theirs)
+    os.write(ours, answer)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal ends with the process
+        while piece := os.read(ours, 4096):
+            shown += piece
+    os.close(ours)
+    return process.wait(), shown.decode()
+
+
+def test_terminal():
+    out = fresh()
+    with endpoint(good) as server:
+        for answer in (b"n\n", b"\n", b"\x04"):
+            code, shown = on_a_terminal(answer, out, server.url)
+            check(f"asked on a terminal: {answer}", code == 2 and not server.seen and "go on? [y/N]" in shown and "nothing was asked" in shown, shown)
+        code, shown = on_a_terminal(b"y\n", out, server.url)
+        check("asked on a terminal: yes", code == 0 and len(server.seen) == ALL + TWICE and "the cost is unknown" in shown, shown)
 
 
 def test_without_endpoint():

@@ -12,20 +12,18 @@
 #include "study/judge.h"
 
 static const char detail[] =
-    "EVAL is the folder of an evaluation by dsdr eval with several samples a problem, one for each method; they are compared on "
-    "the\n"
-    "problems that all of them have. Semantic similarity, formula similarity and the share of distinct equations are computed "
-    "here.\n"
-    "With judge.base_url and judge.model a language model at any OpenAI-compatible endpoint scores the diversity of logic, "
-    "formulas\n"
-    "and meaning from 0 to 10. What it will take is told first. Every answer is kept in FOLDER/judge.db, and never asked for "
-    "again.\n"
+    "EVAL is the folder of an evaluation by dsdr eval with several samples a problem, one for each method; compared\n"
+    "are the problems that all of them have. Semantic similarity, formula similarity and the share of distinct\n"
+    "equations are computed here. With judge.base_url and judge.model a language model at any OpenAI-compatible\n"
+    "endpoint scores the diversity of logic, formulas and meaning from 0 to 10; its key is taken from the environment\n"
+    "variable that judge.api_key_env names, OPENAI_API_KEY. What it will take is told first. Every answer is kept in\n"
+    "FOLDER/judge.db and never asked for again.\n"
     "\n"
     "  dsdr judge runs/grpo-eval runs/dsdr-eval judge.base_url=https://api.openai.com/v1 judge.model=gpt-4o-mini\n";
 
 // ---- what is printed -----------------------------------------------------------------------------------------------------
 
-enum { LABEL_WIDTH = 28, CELL_WIDTH = 26 };
+enum { CELL_WIDTH = 28 };
 
 static void print_cell(const judge_estimate *x, bool is_difference, int digits) {
     char cell[64] = "-";
@@ -35,22 +33,32 @@ static void print_cell(const judge_estimate *x, bool is_difference, int digits) 
     printf("%-*s", CELL_WIDTH, cell);
 }
 
+static void print_p(double p) {
+    char cell[32] = "-";
+    if (!isnan(p)) snprintf(cell, sizeof cell, "%.4f", p);
+    printf("%-*s", CELL_WIDTH, cell);
+}
+
+// Measures [first, end) of all methods, and of each the difference to the first.
 static void print_rows(const judge_report *r, int first, int end, int digits) {
-    printf("\n%-*s", LABEL_WIDTH, "");
-    for (int m = first; m < end; m++) printf("%-*s", CELL_WIDTH, judge_measure_names[m]);
-    printf("\n");
+    int width = 0;
     for (size_t i = 0; i < r->count; i++) {
-        printf("%-*s", LABEL_WIDTH, r->methods[i].label);
+        int length = (int)strlen(r->methods[i].label);
+        if (length > width) width = length;
+    }
+    width += (int)strlen("minus ") + 2;
+    printf("\n%-*s", width, "");
+    for (int m = first; m < end; m++) printf("%-*s", CELL_WIDTH, judge_measure_names[m]);
+    for (size_t i = 0; i < r->count; i++) {
+        printf("\n%-*s", width, r->methods[i].label);
         for (int m = first; m < end; m++) print_cell(&r->methods[i].measures[m], false, digits);
-        printf("\n");
-    }
-    for (size_t i = 1; i < r->count; i++) {
-        char label[256];
-        snprintf(label, sizeof label, "%s - %s", r->methods[i].label, r->methods[0].label);
-        printf("%-*s", LABEL_WIDTH, label);
+        if (i == 0) continue;
+        printf("\nminus %-*s", width - (int)strlen("minus "), r->methods[0].label);
         for (int m = first; m < end; m++) print_cell(&r->methods[i].difference[m], true, digits);
-        printf("\n");
+        printf("\n%-*s", width, "    p");
+        for (int m = first; m < end; m++) print_p(r->methods[i].difference[m].p);
     }
+    printf("\n");
 }
 
 static void print_statuses(const char *label, const size_t *statuses) {
@@ -80,8 +88,9 @@ static void print_judge(const judge_report *r, const settings *s) {
 }
 
 static void print_table(const judge_report *r, const judge_plan *p, const settings *s) {
-    printf("%zu evaluation%s, %zu problem%s, %zu responses each", p->methods, p->methods == 1 ? "" : "s", p->problems,
-           p->problems == 1 ? "" : "s", p->n);
+    printf("%zu evaluation%s, %zu problem%s", p->methods, p->methods == 1 ? "" : "s", p->problems, p->problems == 1 ? "" : "s");
+    if (p->sources > 1) printf(" of %zu sources, which weigh alike", p->sources);
+    printf(", %zu responses each", p->n);
     if (p->left_out)
         printf("; %zu problem%s left out, with too few responses somewhere", p->left_out, p->left_out == 1 ? "" : "s");
     printf("\n");
@@ -97,13 +106,17 @@ static json_t *json_text(const char *text) {
     return value ? value : json_null();
 }
 
+static json_t *json_estimate(const judge_estimate *x) {
+    json_t *object = json_pack("{s:o, s:o, s:o, s:I}", "value", json_number(x->value), "low", json_number(x->interval.low),
+                               "high", json_number(x->interval.high), "problems", (json_int_t)x->problems);
+    if (!isnan(x->p)) json_object_set_new(object, "p", json_number(x->p));
+    return object;
+}
+
 static json_t *json_estimates(const judge_report *r, const judge_estimate *all) {
     json_t *object = json_object();
     for (int m = r->judged ? 0 : JUDGE_SIMILARITY; m < JUDGE_MEASURES; m++)
-        json_object_set_new(object, judge_measure_names[m],
-                            json_pack("{s:o, s:o, s:o, s:I}", "value", json_number(all[m].value), "low",
-                                      json_number(all[m].interval.low), "high", json_number(all[m].interval.high), "problems",
-                                      (json_int_t)all[m].problems));
+        json_object_set_new(object, judge_measure_names[m], json_estimate(&all[m]));
     return object;
 }
 
@@ -166,12 +179,13 @@ static void print_csv_rows(const judge_report *r, const judge_method *one, const
         for (const char *c = one->label; *c; c++) printf(*c == '"' ? "\"\"" : "%c", *c);
         printf("\",%s,%s", kind, judge_measure_names[m]);
         print_number(all[m].value), print_number(all[m].interval.low), print_number(all[m].interval.high);
+        print_number(all[m].p);
         printf(",%zu\n", all[m].problems);
     }
 }
 
 static void print_csv(const judge_report *r) {
-    printf("method,kind,measure,value,low,high,problems\n");
+    printf("method,kind,measure,value,low,high,p,problems\n");
     for (size_t i = 0; i < r->count; i++) {
         print_csv_rows(r, &r->methods[i], r->methods[i].measures, "mean");
         if (i > 0) print_csv_rows(r, &r->methods[i], r->methods[i].difference, "difference_to_first");

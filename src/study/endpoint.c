@@ -175,12 +175,12 @@ static void error_words(const line *l, const slot *s, char *words, size_t size) 
         const char *said = json_string_value(json_is_string(error) ? error : message);
         if (said) text = said;
     }
-    snprintf(words, size, "%.200s", text);
+    const char *key = l->options->api_key;
+    bool secret = key && *key && strstr(text, key); // in all of it: a cut might leave a part
+    snprintf(words, size, "%.200s", secret ? "(its words hold the key)" : text);
     json_decref(root);
     for (char *c = words; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
-    const char *key = l->options->api_key;
-    if (key && *key && (strstr(text, key) || strstr(words, key))) snprintf(words, size, "(its words hold the key)");
 }
 
 static status finish(line *l, slot *s, endpoint_end end, const char *text, size_t length) {

@@ -87,7 +87,9 @@ static status list_requests(judge *j) {
         return no_memory();
     }
     for (size_t i = 0; i < first; i++) {
-        j->requests[i] = (judge_request){.evaluation = (uint32_t)(i / problems), .problem = (uint32_t)(i % problems)};
+        j->requests[i] = (judge_request){.evaluation = (uint32_t)(i / problems),
+                                         .problem = (uint32_t)(i % problems),
+                                         .reply = judge_no_reply(JUDGE_UNANSWERED)};
         draws[i] = (drawn){random_draw((uint64_t)s->trainer.seed, RANDOM_JUDGE, i, DRAW_REPEAT, 0), i};
     }
     qsort(draws, first, sizeof *draws, compare_drawn);
@@ -150,7 +152,7 @@ static status open_all(judge *j, judge_plan *plan) {
     TRY(judge_samples_open(&j->samples, j->options.folders, j->options.count, (size_t)j->options.settings->judge.samples));
     TRY(find_texts(j, &plan->texts));
     plan->methods = j->samples.count, plan->problems = j->samples.problem_count;
-    plan->left_out = j->samples.left_out, plan->n = j->samples.n;
+    plan->sources = j->samples.source_count, plan->left_out = j->samples.left_out, plan->n = j->samples.n;
     size_t cells = j->samples.count * j->samples.problem_count * JUDGE_MEASURES;
     j->measures = malloc(cells * sizeof *j->measures);
     j->shuffled = malloc(j->samples.n * sizeof *j->shuffled);
@@ -250,10 +252,7 @@ static status take_answer(void *context, size_t i, endpoint_end end, const char 
         return judge_read_reply(text, length, &r->reply);
     }
     snprintf(j->trouble, sizeof j->trouble, "%s", text);
-    r->reply = (judge_reply){.status = end == ENDPOINT_REFUSED ? JUDGE_REFUSED : JUDGE_UNANSWERED,
-                             .scores = {NAN, NAN, NAN, NAN},
-                             .input_tokens = -1,
-                             .output_tokens = -1};
+    r->reply = judge_no_reply(end == ENDPOINT_REFUSED ? JUDGE_REFUSED : JUDGE_UNANSWERED);
     return STATUS_OK;
 }
 

@@ -32,13 +32,13 @@ typedef struct judge_options {
 
 // What asking would take, known before the first request.
 typedef struct judge_plan {
-    size_t methods, problems, left_out, n; // n responses a problem
-    size_t texts;                          // problems whose text is known
-    size_t judgements, repeats;            // repeats are among the judgements
-    size_t cached, requests;               // answered before; left to ask
-    size_t shown, cut;                     // responses in all prompts, and those of them cut to judge.response_limit
-    double input_tokens, output_tokens;    // of the requests: a token for every 4 bytes; judge.max_tokens each
-    double cost;                           // by judge.input_price and judge.output_price; NAN where neither is given
+    size_t methods, problems, sources, left_out, n; // n responses a problem
+    size_t texts;                                   // problems whose text is known
+    size_t judgements, repeats;                     // repeats are among the judgements
+    size_t cached, requests;                        // answered before; left to ask
+    size_t shown, cut;                              // responses in all prompts, and those of them cut to judge.response_limit
+    double input_tokens, output_tokens;             // of the requests: a token for every 4 bytes; judge.max_tokens each
+    double cost;                                    // by judge.input_price and judge.output_price; NAN where neither is given
 } judge_plan;
 
 // The measures: the four scores, and three that are computed here.
@@ -49,6 +49,7 @@ typedef struct judge_estimate {
     double value;            // mean over problems, NAN for none; over several sources the unweighted mean of their means
     stats_interval interval; // 95%, bootstrap over problems
     size_t problems;         // that have a value
+    double p;                // of a difference: two-sided paired permutation over problems; NAN otherwise
 } judge_estimate;
 
 typedef struct judge_method {

@@ -18,6 +18,10 @@ const char *judge_status_name(judge_status which) {
     return names[which];
 }
 
+judge_reply judge_no_reply(judge_status why) {
+    return (judge_reply){.status = why, .scores = {NAN, NAN, NAN, NAN}, .input_tokens = -1, .output_tokens = -1};
+}
+
 static const json_t *first_choice(const json_t *root) { return json_array_get(json_object_get(root, "choices"), 0); }
 
 bool judge_is_completion(const char *body, size_t length) {
@@ -64,7 +68,7 @@ static int64_t count_of(const json_t *usage, const char *key) {
 }
 
 status judge_read_reply(const char *body, size_t length, judge_reply *out) {
-    *out = (judge_reply){.status = JUDGE_UNPARSED, .scores = {NAN, NAN, NAN, NAN}, .input_tokens = -1, .output_tokens = -1};
+    *out = judge_no_reply(JUDGE_UNPARSED);
     json_t *root = NULL;
     status code = json_parse(body, length, "reply", &root);
     if (code != STATUS_OK) return code == STATUS_NO_MEMORY ? code : STATUS_OK;

@@ -37,6 +37,9 @@ typedef struct judge_reply {
     char model[128];                     // as the endpoint names it, cut to fit; "" where it does not say
 } judge_reply;
 
+// A judgement without scores.
+judge_reply judge_no_reply(judge_status why);
+
 // Whether a body is a chat completion: a JSON object with choices[0].message.
 bool judge_is_completion(const char *body, size_t length);
 

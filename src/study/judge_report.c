@@ -39,22 +39,24 @@ static void gather(const judge *j, size_t evaluation, int measure, bool paired, 
 
 static status estimate(const judge *j, size_t evaluation, int measure, bool paired, column *c, judge_estimate *out) {
     gather(j, evaluation, measure, paired, c);
-    *out = (judge_estimate){.value = NAN, .interval = {NAN, NAN}, .problems = c->count};
+    *out = (judge_estimate){.value = NAN, .interval = {NAN, NAN}, .problems = c->count, .p = NAN};
     if (c->count == 0) return STATUS_OK;
     stats_options options = STATS_OPTIONS_DEFAULT;
     options.seed = (uint64_t)j->options.settings->trainer.seed, options.statistic = (uint64_t)measure + 1;
-    options.low = measure == JUDGE_SIMILARITY ? -1 : 0;
-    options.high = measure < JUDGE_SCORES ? 10 : 1;
+    if (measure < JUDGE_SCORES) options.high = 10;
+    // A sum of n unit vectors is no shorter than 0, which bounds the mean of their cosines.
+    if (measure == JUDGE_SIMILARITY) options.low = -1.0 / (double)(j->samples.n - 1);
     const uint32_t *strata = c->several ? c->strata : NULL;
-    return paired ? stats_paired_bootstrap(c->base, c->values, strata, c->count, &options, &out->value, &out->interval)
-                  : stats_bootstrap(c->values, strata, c->count, &options, &out->value, &out->interval);
+    if (!paired) return stats_bootstrap(c->values, strata, c->count, &options, &out->value, &out->interval);
+    TRY(stats_paired_bootstrap(c->base, c->values, strata, c->count, &options, &out->value, &out->interval));
+    return stats_paired_permutation(c->base, c->values, strata, c->count, &options, &out->p);
 }
 
 static status estimate_all(const judge *j, judge_report *report, column *c) {
     for (size_t e = 0; e < report->count; e++)
         for (int m = 0; m < JUDGE_MEASURES; m++) {
             TRY(estimate(j, e, m, false, c, &report->methods[e].measures[m]));
-            report->methods[e].difference[m] = (judge_estimate){NAN, {NAN, NAN}, 0};
+            report->methods[e].difference[m] = (judge_estimate){NAN, {NAN, NAN}, 0, NAN};
             if (e > 0) TRY(estimate(j, e, m, true, c, &report->methods[e].difference[m]));
         }
     return STATUS_OK;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "run/options.h"
-#include "run/settings.h"
 #include "tasks/tasks.h"
 
 static status no_memory(void) { return status_set(STATUS_NO_MEMORY, "out of memory while reading evaluations"); }
@@ -19,29 +18,27 @@ static size_t path_length(const char *path) {
     return length;
 }
 
-// Bytes of whole components, with their slash, that all paths have in common at their beginning or at their end; what is left of
-// each has at least one component.
-static size_t common_part(const judge_evaluation *e, size_t count, bool at_end, size_t taken) {
-    size_t common = 0;
-    for (size_t size = 1;; size++) {
-        for (size_t i = 0; i < count; i++) {
-            size_t length = path_length(e[i].folder), first = path_length(e[0].folder);
-            if (size + taken >= length) return common;
-            const char *a = at_end ? e[0].folder + first - size : e[0].folder + taken + size - 1;
-            const char *b = at_end ? e[i].folder + length - size : e[i].folder + taken + size - 1;
-            if (*a != *b) return common;
-        }
-        size_t first = path_length(e[0].folder);
-        if (e[0].folder[at_end ? first - size : taken + size - 1] == '/') common = size;
+// Bytes that all paths share at their beginning, or at their end, in whole components with their slash. At least one byte of each
+// is left beside these and `taken` others.
+static size_t shared_bytes(const judge_evaluation *e, size_t count, bool at_end, size_t taken) {
+    const char *first = e[0].folder;
+    size_t first_length = path_length(first), shared = first_length;
+    for (size_t i = 0; i < count; i++) {
+        const char *path = e[i].folder;
+        size_t length = path_length(path), same = 0;
+        while (same < shared && same + taken + 1 < length &&
+               (at_end ? path[length - 1 - same] == first[first_length - 1 - same] : path[same] == first[same]))
+            same++;
+        shared = same;
     }
+    while (shared > 0 && first[at_end ? first_length - shared : shared - 1] != '/') shared--;
+    return shared;
 }
 
 static status make_labels(judge_samples *s) {
     size_t front = 0, back = 0;
-    if (s->count > 1) {
-        front = common_part(s->evaluations, s->count, false, 0);
-        back = common_part(s->evaluations, s->count, true, front);
-    }
+    if (s->count > 1) front = shared_bytes(s->evaluations, s->count, false, 0);
+    if (s->count > 1) back = shared_bytes(s->evaluations, s->count, true, front);
     for (size_t i = 0; i < s->count; i++) {
         judge_evaluation *e = &s->evaluations[i];
         e->label = text_copy(e->folder + front, path_length(e->folder) - front - back);
@@ -198,6 +195,7 @@ static status match(judge_samples *s, const listing *l, size_t wanted) {
             memcpy(s->rows + (e * kept + s->problem_count) * s->n, l[e].rows + find(&l[e], one)->first, s->n * sizeof *s->rows);
         s->problem_count++;
         if (!p->source || !p->id) return no_memory();
+        s->source_count += s->problem_count == 1 || strcmp(p->source, p[-1].source) != 0;
     }
     return STATUS_OK;
 }

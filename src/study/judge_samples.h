@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/status.h"
+#include "run/settings.h"
 #include "study/collection_parts.h"
 
 typedef struct judge_evaluation {
@@ -29,8 +30,9 @@ typedef struct judge_samples {
     size_t count;
     judge_problem *problems; // [problem_count] with enough responses in every evaluation, by source and id
     size_t problem_count, n; // n responses each
-    size_t left_out;         // problems of some evaluation that are not among these
-    int64_t *rows;           // [count][problem_count][n]
+    size_t source_count;
+    size_t left_out; // problems of some evaluation that are not among these
+    int64_t *rows;   // [count][problem_count][n]
 } judge_samples;
 
 // Finds the first `n` responses (by number of the sample; 0: as many as every problem has) of each problem that all evaluations
@@ -43,7 +45,6 @@ void judge_samples_close(judge_samples *s);
 status judge_samples_read(judge_samples *s, size_t evaluation, size_t problem, size_t i, buffer *out);
 
 // Looks up the texts of the problems in files (data.val_files). *found = how many are known.
-typedef struct settings settings;
 status judge_samples_find_texts(judge_samples *s, const settings *with_files, size_t *found);
 
 #endif
