@@ -69,6 +69,134 @@ static void level_1_joins_spellings_and_keeps_order(void **state) {
     check_one("$\\triangle ABC \\sim$", FORMULA_L2, "\\triangle A B C\\sim"); // does not parse
 }
 
+// What the scanner finds, level 1, joined by " ; ".
+static void check_found(const char *text, const char *expected) {
+    formula_set set = {0};
+    buffer found = {0};
+    assert_int_equal(formula_set_scan(text, strlen(text), FORMULA_L1, &set), STATUS_OK);
+    for (size_t i = 0; i < set.count; i++)
+        assert_int_equal(buffer_printf(&found, "%s%s", i ? " ; " : "", formula_text(&set, i)), STATUS_OK);
+    if (strcmp(buffer_text(&found), expected) != 0) fail_msg("%s\nexpected %s\nfound %s", text, expected, buffer_text(&found));
+    buffer_free(&found);
+    formula_set_free(&set);
+}
+
+static void every_kind_of_place_is_scanned(void **state) {
+    (void)state;
+    const char *cases[][2] = {
+        // delimiters
+        {"$a+1$ \\(a+2\\) \\[a+3\\] $$a+4$$", "a+1 ; a+2 ; a+3 ; a+4"},
+        {"\\(f(x) + (1)\\) and then", "f(x)+(1)"}, // parentheses inside end nothing
+        {"$$x=1$$ is set", "x=1"},
+        {"```\nx = 1 + 2\n```\n$a+b$", "a+b"},
+        {"~~~python\ny = 2 + 2 = 4\n~~~\n1 + 1 = 2", "1+1=2"},
+        // environments, rows, column marks
+        {"\\begin{align} a &= b + c \\\\ &= d + e \\\\[2pt] f &= g \\end{align}", "a=b+c ; d+e ; f=g"},
+        {"\\begin{aligned} a &= b + c \\\\ d &= e+1 \\end{aligned}", "a=b+c ; d=e+1"},
+        {"\\begin{gather} a = b + c \\\\ d = e+1 \\end{gather}", "a=b+c ; d=e+1"},
+        {"\\begin{equation} a = b + c \\end{equation}", "a=b+c"},
+        {"\\begin{cases} x + y = 3 \\\\ x - y = 1 \\end{cases}", "x+y=3 ; x-y=1"},
+        {"\\begin{dcases} x + y = 3 \\\\ x - y = 1 \\end{dcases}", "x+y=3 ; x-y=1"},
+        {"\\begin{alignat*}{2} a &= b + c \\\\ d &= e+1 \\end{alignat*}", "a=b+c ; d=e+1"},
+        {"\\begin{eqnarray} a &=& b + c \\\\ d &=& e+1 \\end{eqnarray}", "a=b+c ; d=e+1"},
+        {"\\[\n\\begin{aligned}\nx &= 1+2 \\\\\n&\\Rightarrow x = 3\n\\end{aligned}\n\\]", "x=1+2 ; x=3"},
+        {"$A = \\begin{pmatrix} 1 & 2 \\\\ 3 & 4 \\end{pmatrix}$",
+         "A=\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}"}, // no rows of its own
+        {"$$x^2+1=0 \\tag{1}$$", "x^2+1=0"},
+        // boxes
+        {"$\\boxed{x = 3}$, $y = \\boxed{3+4}$, \\boxed{5+6}", "x=3 ; y=3+4 ; 5+6"},
+        // chains stay whole, single atoms are dropped
+        {"$a=b=c+1$ and 3 + 4 = 7 = 5 + 2", "a=b=c+1 ; 3+4=7=5+2"},
+        {"$y$ $5$ $-5$ $x_1$ $\\pi$ $5\\text{ cm}$ $50\\%$ \\boxed{7} \\(n\\)", ""},
+        // prices
+        {"It costs $5 and $7, so $12.", ""},
+        {"The cost is $5. It is $x+5$ dollars", "x+5"},
+        {"It costs $5 + x = 7$ here.", "5+x=7"},
+        {"Costs $5 or $7 + tax, then $x + 7$ more", "x+7"},
+        {"$5$ and $7$ give $5 + 7 = 12$", "5+7=12"},
+        {"Cost: $18 * 2 = $36 per day", "18*2=36"},
+        {"We pay $3.50 * 4 = $14.00, so $20 - $14 = $6.", "3.50*4=14.00 ; 20-14=6"},
+        // annotations, and the plain copy beside them
+        {"She has <<48/2=24>>24 clips", "48/2=24"},
+        {"She sold 48/2 = <<48/2=24>>24 clips", "48/2=24"},
+        {"He has 3*4=<<3*4=12>>12 and 12+1=<<12+1=13>>13", "3*4=12 ; 12+1=13"},
+        {"24 / 2 = $<<24/2=12>>12", "24/2=12"},
+        {"3 + 4 = 7 <<3+4=7>> and", "3+4=7"},
+        {"<<7>> <<x>>", ""},
+        // plain text
+        {"10 - 3 = 7; 7 / 2 = 3.5", "10-3=7 ; 7/2=3.5"},
+        {"12 apples + 5 apples = 17 apples", "12+5=17"},
+        {"1/2 * 6 cm * 4 cm = 12 cm^2", "1/2*6*4=12"},
+        {"2 m^2 * 3 m = 6 m^3", "2*3=6"},
+        {"60 miles / 2 hours = 30 miles/hour", "60/2=30"},
+        {"- 3 + 4 = 7\n- 7 * 2 = 14", "3+4=7 ; 7*2=14"},
+        {"Then x = 5.", ""}, // no operator
+        {"3 + 4 is 7", ""},  // no relation
+        {"see https://a.b/?x=1+2=3", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_found(cases[i][0], cases[i][1]);
+}
+
+// Each row: spellings of one formula, ended by NULL, at level 1; and those that only level 2 joins.
+static void every_rule_of_the_normal_forms_holds(void **state) {
+    (void)state;
+    const char *level_1[][8] = {
+        {"$(x+1)^2$", "$\\left(x+1\\right)^2$", "$\\big( x+1 \\bigr)^2$", "$\\Bigl(x+1\\Bigr)^2$"},
+        {"$a b+1$", "$a\\,b\\;+\\:1$", "$a~b\\!+1$", "$a\\quad b + 1$", "$\\displaystyle a\\ b+1$"},
+        {"$x+1=2$", "$x+1=2.$", "$x+1=2,$", "\\[x+1=2;\\]", "$x+1=2 \\text{ cm}$", "$x+1=2\\,\\mathrm{cm}$",
+         "$x+1=2~\\mbox{cm}$"},
+        {"$\\frac{a}{b}+1$", "$\\dfrac{a}{b}+1$", "$\\tfrac{a}{b}+1$", "$\\frac ab+1$"},
+        {"$3*4$", "$3\\cdot4$", "$3\\times 4$", "$3×4$", "$3·4$", "$3 * 4$", "$3⋅4$"},
+        {"$8/2$", "$8\\div 2$", "$8÷2$"},
+        {"$a-b$", "$a−b$", "$a–b$"},
+        {"$x\\le 5$", "$x\\leq 5$", "$x ≤ 5$", "$x \\leqslant 5$", "$x<=5$"},
+        {"$x\\ge 5$", "$x\\geq 5$", "$x ≥ 5$"},
+        {"$1234+1$", "$1,234+1$", "$1{,}234+1$", "$1\\,234+1$"},
+        {"$x^2+y$", "$x^{2}+y$", "$x^{2}+{y}$"},
+    };
+    const char *level_2[][8] = {
+        {"$a/b+1$", "$\\frac{a}{b}+1$", "$1+\\dfrac ab$", "$a\\div b+1$"},
+        {"$x+1/2$", "$x+0.5$", "$\\frac12+x$", "$0.50 + x$"},
+        {"$a+b+c$", "$c+(b+a)$", "$(b+c)+a$"},
+        {"$2*3*x$", "$x\\cdot3\\cdot2$", "$(3x)\\cdot 2$", "$2(3x)$"},
+        {"$a-b$", "$-b+a$", "$a+(-b)$"},
+        {"$y+3<x$", "$x>3+y$", "$x > y + 3$"},
+        {"$y+3\\le x$", "$x\\ge 3+y$"},
+        {"$2x=6$", "$6=2x$", "$6 = x \\cdot 2$"},
+        {"$5\\text{ cm}+3\\text{ cm}=8\\text{ cm}$", "$5+3=8$"},
+        {"$(x+1)^2$", "${(1+x)}^{2}$"},
+    };
+    const char *apart[][2] = {{"$2+2$", "$1+3$"}, {"$3+4=7$", "$7=7$"}, {"$48/2=24$", "$24=24$"}, {"$x+1=2$", "$x=2-1$"},
+                              {"$a^b$", "$b^a$"},       {"$a-b$", "$b-a$"},   {"$AB+1$", "$BA+1$"},     {"$x<y$", "$x\\le y$"}};
+    formula_set set = {0};
+    for (size_t level = 0; level < 2; level++) {
+        size_t rows = level ? sizeof level_2 / sizeof *level_2 : sizeof level_1 / sizeof *level_1;
+        for (size_t i = 0; i < rows; i++) {
+            buffer text = {0};
+            size_t spellings = 0;
+            for (size_t k = 0; k < 8; k++) {
+                const char *spelling = level ? level_2[i][k] : level_1[i][k];
+                if (!spelling) break;
+                assert_int_equal(buffer_printf(&text, "so %s\n", spelling), STATUS_OK);
+                spellings++;
+            }
+            assert_int_equal(formula_set_scan(text.data, text.length, level ? FORMULA_L2 : FORMULA_L1, &set), STATUS_OK);
+            if (set.count != 1 || set.occurrences != spellings)
+                fail_msg("%s%zu formulas in %zu places, the second %s", text.data, set.count, set.occurrences,
+                         set.count > 1 ? formula_text(&set, 1) : "-");
+            buffer_free(&text);
+        }
+    }
+    for (size_t i = 0; i < sizeof apart / sizeof *apart; i++) { // what no level may join
+        buffer text = {0};
+        assert_int_equal(buffer_printf(&text, "%s and %s", apart[i][0], apart[i][1]), STATUS_OK);
+        assert_int_equal(formula_set_scan(text.data, text.length, FORMULA_L2, &set), STATUS_OK);
+        if (set.count < 2) fail_msg("%s: %zu formulas", text.data, set.count);
+        buffer_free(&text);
+    }
+    formula_set_free(&set);
+}
+
 static void occurrences_are_counted_and_sets_reused(void **state) {
     (void)state;
     formula_set set = {0};
@@ -136,6 +264,7 @@ static void hostile_texts_take_linear_time(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formulas_equal_the_labelled_ones),        cmocka_unit_test(level_1_joins_spellings_and_keeps_order),
+        cmocka_unit_test(every_kind_of_place_is_scanned),          cmocka_unit_test(every_rule_of_the_normal_forms_holds),
         cmocka_unit_test(occurrences_are_counted_and_sets_reused), cmocka_unit_test(the_number_of_formulas_is_bounded),
         cmocka_unit_test(hostile_texts_take_linear_time),
     };

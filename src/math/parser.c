@@ -488,7 +488,8 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
             n = parser_more_units(p, left);
             if (n != left) return n;
         }
-        if (power >= POWER_IMPLICIT || !parser_starts_operand(p, t) || left->kind == MATH_WITH_UNIT || left->kind == MATH_TEXT)
+        if (power >= POWER_IMPLICIT || !parser_starts_operand(p, t) || left->kind == MATH_WITH_UNIT || left->kind == MATH_TEXT ||
+            (left->kind == MATH_RELATION && !left->grouped))
             break;
         if (t->kind == TOKEN_NUMBER && left->kind == MATH_NUMBER && !left->grouped)
             return parser_refuse(p, "two numbers next to each other");

@@ -16,9 +16,9 @@
 
 // Environments whose rows are formulas, outside of other mathematics too. `cases` only where nothing stands before it in its row:
 // f(x) = \begin{cases} stays whole.
-static const char *const row_environments[] = {"align",    "align*",    "aligned",   "gather",   "gather*",
-                                               "gathered", "equation",  "equation*", "alignat*", "split",
-                                               "multline", "multline*", "cases",     "cases*"};
+static const char *const row_environments[] = {
+    "align",   "align*",   "aligned",  "gather",    "gather*", "gathered", "equation",  "equation*", "alignat", "alignat*",
+    "flalign", "flalign*", "eqnarray", "eqnarray*", "split",   "multline", "multline*", "cases",     "cases*",  "dcases"};
 #define ROW_ENVIRONMENTS (sizeof row_environments / sizeof *row_environments)
 
 typedef struct scanner {
@@ -143,6 +143,9 @@ static int environment_at(const char *text, size_t length, size_t at, const char
     const char *name = text + at + n, *close = memchr(name, '}', length - at - n < 16 ? length - at - n : 16);
     if (!close) return -1;
     *behind = (size_t)(close - text) + 1;
+    if (close - name >= 7 && memcmp(name, "alignat", 7) == 0 && length - *behind >= 3 && text[*behind] == '{' &&
+        isdigit((unsigned char)text[*behind + 1]) && text[*behind + 2] == '}') // \begin{alignat}{2}
+        *behind += 3;
     for (size_t i = 0; i < ROW_ENVIRONMENTS; i++)
         if (strlen(row_environments[i]) == (size_t)(close - name) &&
             memcmp(name, row_environments[i], (size_t)(close - name)) == 0)
@@ -150,7 +153,7 @@ static int environment_at(const char *text, size_t length, size_t at, const char
     return -1;
 }
 
-static bool is_cases(int environment) { return strncmp(row_environments[environment], "cases", 5) == 0; }
+static bool is_cases(int environment) { return strstr(row_environments[environment], "cases") != NULL; }
 
 static bool row_is_blank(const buffer *row) {
     for (size_t i = 0; i < row->length; i++)

@@ -300,6 +300,9 @@ static bool unit(run *r) {
         if (peek(&ahead, 0) == '/' && is_letter(peek(&ahead, 1))) { // km/h
             for (ahead.at++, variable_like = false; is_letter(peek(&ahead, 0));) ahead.at++;
         }
+        bool square = n > 1 || r->text[ahead.at - 1] == 'm'; // cm^2, m^3
+        static const char *const powers[] = {"^2", "^3", "^{2}", "^{3}", "\xC2\xB2", "\xC2\xB3"};
+        if (square && accept_any(&ahead, powers, COUNT(powers))) variable_like = false;
         size_t end = ahead.at;
         skip_spaces(&ahead);
         run after = ahead;
