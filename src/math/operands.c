@@ -147,6 +147,8 @@ const char *parser_subscript(parser *p, const char *base) {
         parser_refuse(p, "a subscript is missing");
         return NULL;
     }
+    sub = normal_form(p->e, sub); // a_{1+n} is a_{n+1}
+    if (!sub) return NULL;
     buffer name = {0};
     status code = buffer_printf(&name, sub->kind == MATH_NUMBER || sub->kind == MATH_SYMBOL ? "%s_" : "%s_{", base);
     if (code == STATUS_OK) code = sub->kind == MATH_SYMBOL ? buffer_append_text(&name, sub->name) : math_print_node(sub, &name);
