@@ -37,6 +37,10 @@ def main():
         if result is None:
             cut = "[==========] Running" in text
             ok = ok and not cut
+            if ok and (reason := re.search(r"^skip: (.+)$", text, re.M)):
+                skipped += 1
+                print(f"skipped {name}: {reason.group(1)}")
+                continue
             passed, failed = passed + ok, failed + (not ok)
             problems += [] if ok else [name + (": ended before its last test" if cut else "")]
             continue

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building, testing and the demo need; does nothing, quickly, when all are there.
 #
-# usage: scripts/setup.sh [--developer | --peers]   --developer adds clang, libomp-dev and clang-format (second compiler, fuzzers, make format),
+# usage: scripts/setup.sh [--developer | --peers]   --developer adds clang, libomp-dev, clang-format (second compiler, fuzzers, make format)
+#                                                   and chromium (the report's page is tested in it),
 #                                                   --peers adds g++ (llama.cpp, which make bench compares with)
 # exit:  0 everything is there; 1 apt failed; 2 something is missing and this user may not install it (the list is printed)
 set -euo pipefail
 
 packages="gcc libc6-dev cmake ninja-build pkg-config make git ca-certificates python3 python3-pip
-  libdnnl-dev libflint-dev libflint-arb-dev libantic-dev libcalcium-dev libjansson-dev libyaml-dev libsqlite3-dev libpcre2-dev libutf8proc-dev libcurl4-openssl-dev libcmocka-dev"
-if [ "${1:-}" = --developer ]; then packages="$packages clang libomp-dev clang-format"; fi
+  libdnnl-dev libflint-dev libflint-arb-dev libantic-dev libcalcium-dev libjansson-dev libyaml-dev libsqlite3-dev libpcre2-dev libutf8proc-dev libcurl4-openssl-dev libcmocka-dev
+  libjs-chart.js libjs-katex"
+if [ "${1:-}" = --developer ]; then packages="$packages clang libomp-dev clang-format chromium"; fi
 if [ "${1:-}" = --peers ]; then packages="$packages g++"; fi
 
 if ! command -v dpkg-query >/dev/null; then

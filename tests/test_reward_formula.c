@@ -24,6 +24,17 @@ static void expect(const formula_set *set, const json_t *labels, const char *tex
     fail_msg("%s\nlabels %s\nfound %s", text, json_dumps(labels, JSON_COMPACT), buffer_text(&found));
 }
 
+// As written, a formula stands where it is said to.
+static void expect_places(const formula_set *set, const char *text, size_t length) {
+    for (size_t i = 0; i < set->count; i++) {
+        const formula *one = &set->formulas[i];
+        if (one->begin < one->end && one->end <= length &&
+            memmem(text + one->begin, one->end - one->begin, formula_text(set, i), one->length))
+            continue;
+        fail_msg("%s\n[%s] does not stand at %zu to %zu", text, formula_text(set, i), one->begin, one->end);
+    }
+}
+
 static void formulas_equal_the_labelled_ones(void **state) {
     (void)state;
     jsonl_reader reader;
@@ -37,6 +48,7 @@ static void formulas_equal_the_labelled_ones(void **state) {
         const char *bytes = json_string_value(text);
         assert_int_equal(formula_set_scan(bytes, json_string_length(text), FORMULA_RAW, &set), STATUS_OK);
         expect(&set, json_object_get(row, "raw"), bytes);
+        expect_places(&set, bytes, json_string_length(text));
         none += set.count == 0;
         assert_int_equal(formula_set_scan(bytes, json_string_length(text), FORMULA_L2, &set), STATUS_OK);
         expect(&set, json_object_get(row, "formulas"), bytes);

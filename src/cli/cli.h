@@ -22,6 +22,7 @@
     C(command_study, "study", "STUDY.yaml [key=value ...]", "run several methods with several seeds, and compare them")          \
     C(command_judge, "judge", "EVAL... [key=value ...]", "compare how diverse the responses of several methods are")             \
     C(command_compare, "compare", "RUN... [--csv] [--json]", "tables of runs, and what can be claimed from them")                \
+    C(command_report, "report", "RUN... [--output FILE.html] [--rollouts N]", "write a page about runs that opens in a browser") \
     C(command_generate, "generate", "MODEL [--prompt TEXT]", "chat with a model")                                                \
     C(command_score, "score", "[FILE.jsonl] [key=value ...]", "score groups of responses")                                       \
     C(command_verify, "verify", "[FILE.jsonl] [--gold G --answer A]", "decide whether answers equal their golds")                \

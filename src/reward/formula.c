@@ -396,8 +396,15 @@ static status scan_backslash(scanner *s, bool *taken) {
     return STATUS_OK;
 }
 
+// Notes where the formulas from number `known` on, which are new, were found.
+static void note_place(scanner *s, size_t known, size_t begin, size_t end) {
+    for (size_t i = known; i < s->out->count; i++)
+        if (s->out->formulas[i].end == 0) s->out->formulas[i].begin = begin, s->out->formulas[i].end = end;
+}
+
 static status scan_plain(scanner *s) {
     plain_equation equation;
+    size_t known = s->out->count;
     plain_scan(s->text, s->length, s->at, &equation);
     if (equation.found) {
         if (s->level == FORMULA_RAW) {
@@ -418,6 +425,7 @@ static status scan_plain(scanner *s) {
             buffer_free(&edited);
             TRY(code);
         }
+        note_place(s, known, equation.begin, equation.end);
     }
     s->at = equation.resume;
     return STATUS_OK;
@@ -445,40 +453,48 @@ static bool scan_annotation(scanner *s, status *code) {
     return true;
 }
 
+// One step on: over a formula, a word, or a character.
+static status scan_next(scanner *s) {
+    size_t start = s->at, fence = start == 0 || s->text[start - 1] == '\n' ? behind_fence(s, start) : 0;
+    if (fence > start) {
+        s->at = fence;
+        return STATUS_OK;
+    }
+    if (stands(s, start, "http://") || stands(s, start, "https://") || stands(s, start, "www.")) { // x=1+2 in an address
+        while (s->at < s->length && !isspace((unsigned char)s->text[s->at])) s->at++;
+        return STATUS_OK;
+    }
+    unsigned char c = (unsigned char)s->text[start];
+    bool taken = false;
+    status code = STATUS_OK;
+    if (c == '$') code = scan_dollar(s, &taken);
+    if (c == '\\') code = scan_backslash(s, &taken);
+    if (c == '<' && stands(s, start, "<<")) taken = scan_annotation(s, &code);
+    TRY(code);
+    if (taken) return STATUS_OK;
+    if (plain_can_start(s->text, s->length, start))
+        TRY(scan_plain(s));
+    else
+        s->at++;
+    if (s->at > start + 1) return STATUS_OK;
+    // Nothing begins here.
+    size_t box = stands(s, start, "\\boxed{") ? 7 : stands(s, start, "\\fbox{") ? 6 : 0;
+    if (box) {
+        s->at = start;
+        TRY(scan_box(s, box));
+    } else if (c == '\\' && s->at < s->length && !isalnum((unsigned char)s->text[s->at])) {
+        s->at++;             // an escaped character
+    } else if (isalnum(c)) { // the rest of a word
+        while (s->at < s->length && (isalnum((unsigned char)s->text[s->at]) || s->text[s->at] == '_')) s->at++;
+    }
+    return STATUS_OK;
+}
+
 static status scan(scanner *s) {
     while (s->at < s->length && !s->out->cut) {
-        size_t start = s->at, fence = start == 0 || s->text[start - 1] == '\n' ? behind_fence(s, start) : 0;
-        if (fence > start) {
-            s->at = fence;
-            continue;
-        }
-        if (stands(s, start, "http://") || stands(s, start, "https://") || stands(s, start, "www.")) { // x=1+2 in an address
-            while (s->at < s->length && !isspace((unsigned char)s->text[s->at])) s->at++;
-            continue;
-        }
-        unsigned char c = (unsigned char)s->text[start];
-        bool taken = false;
-        status code = STATUS_OK;
-        if (c == '$') code = scan_dollar(s, &taken);
-        if (c == '\\') code = scan_backslash(s, &taken);
-        if (c == '<' && stands(s, start, "<<")) taken = scan_annotation(s, &code);
-        TRY(code);
-        if (taken) continue;
-        if (plain_can_start(s->text, s->length, start))
-            TRY(scan_plain(s));
-        else
-            s->at++;
-        if (s->at > start + 1) continue;
-        // Nothing begins here.
-        size_t box = stands(s, start, "\\boxed{") ? 7 : stands(s, start, "\\fbox{") ? 6 : 0;
-        if (box) {
-            s->at = start;
-            TRY(scan_box(s, box));
-        } else if (c == '\\' && s->at < s->length && !isalnum((unsigned char)s->text[s->at])) {
-            s->at++;             // an escaped character
-        } else if (isalnum(c)) { // the rest of a word
-            while (s->at < s->length && (isalnum((unsigned char)s->text[s->at]) || s->text[s->at] == '_')) s->at++;
-        }
+        size_t start = s->at, known = s->out->count;
+        TRY(scan_next(s));
+        note_place(s, known, start, s->at);
     }
     return STATUS_OK;
 }

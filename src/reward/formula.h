@@ -23,6 +23,7 @@ typedef enum formula_level {
 typedef struct formula {
     uint64_t hash[2];      // 128-bit FNV-1a of the canonical text
     size_t offset, length; // of the canonical text in the set's `text`
+    size_t begin, end; // where it first stands in the text that was scanned, delimiters included; 0, 0 if it was added by hand
 } formula;
 
 // Formulas without duplicates, in order of first appearance. Two formulas are the same element exactly when their canonical texts
