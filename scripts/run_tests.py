@@ -4,7 +4,7 @@
 usage: scripts/run_tests.py BUILD_FOLDER [ctest arguments, as -R text]
 The last line is "N passed, N failed" (", N skipped" when there are any). A cmocka program counts as many tests as it holds, any
 other program as one; one that crashes or runs out of time counts as a failure. A skipped test must print "skip: REASON" before it
-skips, else it counts as failed. Exit 0 when at least one test ran and none failed, else 1.
+skips, else it counts as failed; another program that prints such a line and succeeds was skipped. Exit 0 when at least one test ran and none failed, else 1.
 """
 import os, re, subprocess, sys, tempfile
 import xml.etree.ElementTree as xml

@@ -85,7 +85,7 @@ function drawCurve(curve) {
     }
     for (const run of arm.runs) {
       const own = armPoints({runs: [run]}, read);
-      datasets.push(line(colour, armDash(arm), {label: run.name, data: curve.points ? own : smooth(own, settings.width), borderWidth: 1.5, ...dots}));
+      if (own.length) datasets.push(line(colour, armDash(arm), {label: run.name, data: curve.points ? own : smooth(own, settings.width), borderWidth: 1.5, ...dots}));
     }
   }
   if (datasets.length === 0 && missing.length === arms.filter(arm => arm.kind === curve.kind).length) return null;
