@@ -196,7 +196,7 @@ static void scores_are_counted_by_problem(void **state) {
     assert_int_equal(c.steps[0], 7);
     assert_true(c.values[0] == 0.625 && c.low[0] == 0.5 && isnan(c.high[0]));
     study_curve_free(&c);
-    study_pass *passes;
+    study_recorded_pass *passes;
     size_t count;
     OK(study_read_passes(&passes, &count, in_root("scores")));
     assert_int_equal(count, 2);
@@ -276,7 +276,7 @@ static void records_of_version_1_are_read(void **state) {
     OK(study_read_summary(&curve, in_root("old"), "validation", "overall", "acc/mean@2"));
     assert_true(curve.count == 1 && curve.values[0] == 0.5);
     study_curve_free(&curve);
-    study_pass *passes;
+    study_recorded_pass *passes;
     size_t count;
     OK(study_read_passes(&passes, &count, in_root("old")));
     assert_true(count == 1 && passes[0].step == 2 && !strcmp(passes[0].pass, "validation"));

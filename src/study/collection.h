@@ -80,12 +80,12 @@ status study_read_summary(study_curve *c, const char *folder, const char *pass, 
 status study_read_tokens(study_curve *c, const char *folder, bool *exact);
 
 // What evaluations a record holds, by step and name.
-typedef struct study_pass {
+typedef struct study_recorded_pass {
     int64_t step;
     char *pass;
-} study_pass;
-status study_read_passes(study_pass **passes, size_t *count, const char *folder);
-void study_passes_free(study_pass *passes, size_t count);
+} study_recorded_pass;
+status study_read_passes(study_recorded_pass **passes, size_t *count, const char *folder);
+void study_passes_free(study_recorded_pass *passes, size_t count);
 
 // Judged samples of each problem, in order of source and problem as evaluated. `first` counts only samples of that many lowest
 // numbers (0: all). A verdict that is unknown is not correct and stays in n.

@@ -15,14 +15,15 @@ static status no_memory(void) { return status_set(STATUS_NO_MEMORY, "out of memo
 static const setting_word words_checkpoint[] = {STUDY_WORDS_CHECKPOINT(W){NULL, NULL}};
 #undef W
 
-// The last column of a WORD is its table, of others a range; both are NULL here but for checkpoint.
-#define WORDS_BOOL(r) NULL
-#define WORDS_TEXT(r) NULL
-#define WORDS_LIST(r) NULL
-#define WORDS_WORD(r) r
+// The range of a WORD is its table.
+#define RANGE_BOOL(r) NULL, NULL
+#define RANGE_INT(r) r, NULL
+#define RANGE_TEXT(r) NULL, NULL
+#define RANGE_LIST(r) NULL, NULL
+#define RANGE_WORD(r) NULL, r
 static const setting_entry keys[] = {
 #define X(kind, field, key, default_, range, help)                                                                               \
-    {SETTING_##kind, key, default_, NULL, WORDS_##kind(range), "", true, help, offsetof(study_definition, field)},
+    {SETTING_##kind, key, default_, RANGE_##kind(range), "", true, help, offsetof(study_definition, field)},
     STUDY_KEYS(X)
 #undef X
 };
@@ -366,6 +367,8 @@ static status write_key(buffer *out, const study_definition *d, const setting_en
     const void *value = (const char *)d + e->offset;
     TRY(buffer_printf(out, "%s: ", e->key));
     if (e->kind == SETTING_BOOL) return buffer_printf(out, "%s\n", *(const setting_BOOL *)value ? "true" : "false");
+    if (e->kind == SETTING_INT && *(const setting_INT *)value == 0) return buffer_append_text(out, "null\n");
+    if (e->kind == SETTING_INT) return buffer_printf(out, "%lld\n", *(const setting_INT *)value);
     if (e->kind == SETTING_WORD) return buffer_printf(out, "%s\n", e->words[*(const setting_WORD *)value].name);
     if (e->kind == SETTING_TEXT) {
         TRY(append_quoted(out, *(const setting_TEXT *)value));

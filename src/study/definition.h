@@ -39,6 +39,7 @@
     X(LIST, data, "evaluation.data", "", NULL, "Problems of the table, as for `dsdr eval`.") \
     X(WORD, checkpoint, "evaluation.checkpoint", "last", words_checkpoint, "What is evaluated of a run: last, or best on evaluation.validation.") \
     X(LIST, validation, "evaluation.validation", "", NULL, "Problems on which the best checkpoint is chosen; none may be in evaluation.data.") \
+    X(INT, samples, "evaluation.samples", "null", "[2, 65536]", "Samples of a problem in the second pass of `dsdr eval` (--samples); null: as it says.") \
     X(BOOL, start, "evaluation.start", "true", NULL, "Evaluate the model that runs start from, too.") \
     X(BOOL, diversity, "evaluation.diversity", "true", NULL, "Measure the diversity of samples, too.") \
     X(TEXT, primary, "primary", "avg@16", NULL, "The outcome that decides: pass@1, avg@N or pass@K, the unweighted mean over benchmarks.") \

@@ -274,6 +274,12 @@ static status evaluating(study_command *c, const study_definition *d, const stud
     if (code == STATUS_OK) code = word(c, "--folder");
     if (code == STATUS_OK) code = word(c, job->folder);
     if (code == STATUS_OK && d->diversity) code = word(c, "--diversity");
+    if (code == STATUS_OK && d->samples > 0) {
+        char number[32];
+        snprintf(number, sizeof number, "%lld", d->samples);
+        code = word(c, "--samples");
+        if (code == STATUS_OK) code = word(c, number);
+    }
     if (code == STATUS_OK) code = keep_settings(c, &s);
     if (code == STATUS_OK) code = words(c, &d->evaluation_settings);
     if (code == STATUS_OK && job->state == JOB_BEGUN) code = word(c, "--resume");

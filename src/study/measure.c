@@ -36,9 +36,11 @@ static const char *choose_evaluation(const study_run *run) {
     return run->evaluation_count ? run->evaluations[run->evaluation_count - 1] : NULL;
 }
 
-static bool is_pass(const study_pass *p, int64_t step, const char *name) { return p->step == step && !strcmp(p->pass, name); }
+static bool is_pass(const study_recorded_pass *p, int64_t step, const char *name) {
+    return p->step == step && !strcmp(p->pass, name);
+}
 
-static status read_passes(study_measured *m, const study_pass *passes, size_t count, uint32_t first) {
+static status read_passes(study_measured *m, const study_recorded_pass *passes, size_t count, uint32_t first) {
     static const char *const names[] = {"pass@k", "custom", "validation"}; // the first that is there
     m->step = passes[count - 1].step;
     const char *many = NULL;
@@ -56,7 +58,7 @@ static status read_passes(study_measured *m, const study_pass *passes, size_t co
 status study_measure(study_measured *m, const study_run *run, uint32_t first, bool validation) {
     *m = (study_measured){.folder = validation ? (run->steps >= 0 ? run->folder : NULL) : choose_evaluation(run), .trained = -1};
     if (!m->folder) return STATUS_OK;
-    study_pass *passes;
+    study_recorded_pass *passes;
     size_t count;
     TRY(study_read_passes(&passes, &count, m->folder));
     status code = count ? read_passes(m, passes, count, first) : STATUS_OK;

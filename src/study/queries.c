@@ -206,12 +206,12 @@ status study_read_tokens(study_curve *c, const char *folder, bool *exact) {
 
 // ---- evaluations ------------------------------------------------------------------------------------------------------------
 
-void study_passes_free(study_pass *passes, size_t count) {
+void study_passes_free(study_recorded_pass *passes, size_t count) {
     for (size_t i = 0; i < count; i++) free(passes[i].pass);
     free(passes);
 }
 
-status study_read_passes(study_pass **passes, size_t *count, const char *folder) {
+status study_read_passes(study_recorded_pass **passes, size_t *count, const char *folder) {
     *passes = NULL, *count = 0;
     query q;
     TRY(query_open(&q, folder, "SELECT DISTINCT step, pass FROM evaluation_summary ORDER BY step, pass",
@@ -220,14 +220,14 @@ status study_read_passes(study_pass **passes, size_t *count, const char *folder)
     for (bool more;;) {
         code = next_row(&q, &more);
         if (code != STATUS_OK || !more) break;
-        study_pass *grown = realloc(*passes, (*count + 1) * sizeof *grown);
+        study_recorded_pass *grown = realloc(*passes, (*count + 1) * sizeof *grown);
         char *pass = grown ? text_of(&q, 1) : NULL;
         if (grown) *passes = grown;
         if (!pass) {
             code = no_memory(folder);
             break;
         }
-        grown[(*count)++] = (study_pass){sqlite3_column_int64(q.statement, 0), pass};
+        grown[(*count)++] = (study_recorded_pass){sqlite3_column_int64(q.statement, 0), pass};
     }
     query_close(&q);
     if (code != STATUS_OK) {

@@ -108,14 +108,15 @@ static status write_list(buffer *out, const text_list *list) {
 }
 
 // The keys that decide what the study claims, each as one text.
-enum { DECLARED = 7 };
+enum { DECLARED = 8 };
 static const char *const declared_keys[DECLARED] = {"primary",
                                                     "comparisons",
                                                     "seeds",
                                                     "evaluation.data",
                                                     "evaluation.checkpoint",
                                                     "evaluation.validation",
-                                                    "evaluation.settings"};
+                                                    "evaluation.settings",
+                                                    "evaluation.samples"};
 
 static status describe_declared(buffer texts[DECLARED], const study_definition *d) {
     TRY(buffer_append_text(&texts[0], d->primary));
@@ -124,7 +125,8 @@ static status describe_declared(buffer texts[DECLARED], const study_definition *
     TRY(write_list(&texts[3], &d->data));
     TRY(buffer_append_text(&texts[4], d->checkpoint == STUDY_CHECKPOINT_BEST ? "best" : "last"));
     TRY(write_list(&texts[5], &d->validation));
-    return write_list(&texts[6], &d->evaluation_settings);
+    TRY(write_list(&texts[6], &d->evaluation_settings));
+    return buffer_printf(&texts[7], "%lld", d->samples);
 }
 
 static bool has_results(const study_jobs *jobs) {
