@@ -15,7 +15,7 @@ MEMORY = "/dev/shm"
 ROOT = pathlib.Path(tempfile.mkdtemp(prefix="dsdr-methods-", dir=MEMORY if os.path.isdir(MEMORY) and shutil.disk_usage(MEMORY).free > 300 << 20 else None))
 PROMPTS, SIZE = 8, 8
 RECOMPUTE = "actor_rollout_ref.model.enable_gradient_checkpointing=true"
-PARTS = ("weights", "packed", "optimizer", "reference", "rollouts", "activations", "encoder", "process")
+PARTS = ("weights", "packed", "optimizer", "reference", "rollouts", "activations", "encoder", "products", "process")
 passed, failed = 0, []
 
 

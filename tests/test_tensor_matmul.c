@@ -39,7 +39,7 @@ static void *take(size_t bytes) {
 
 // Room for what a product over `rows` rows may touch.
 static matrix matrix_create(size_t rows, size_t columns, precision p, uint32_t salt) {
-    size_t room = matmul_rows(rows);
+    size_t room = matmul_room(rows);
     matrix m = {.rows = rows, .columns = columns, .bytes = room * columns * precision_bytes(p)};
     m.values = take(room * columns * sizeof *m.values), m.numbers = take(m.bytes);
     for (size_t i = 0; i < rows * columns; i++)
@@ -88,7 +88,7 @@ static void check_products(engine *e, size_t rows) {
     precision p = matmul_precision(e->products);
     size_t out = e->weight.out, in = e->weight.in;
     matrix x = matrix_create(rows, in, p, 1), dy = matrix_create(rows, out, p, 2);
-    size_t room = matmul_rows(rows);
+    size_t room = matmul_room(rows);
     float *y = take(room * out * 4), *dx = take(room * in * 4), *dw = take(out * in * 4);
     spoil_padding(&x, p), spoil_padding(&dy, p);
     assert_ok(linear_forward(e->products, &e->weight, y, x.numbers, rows));
@@ -147,7 +147,7 @@ static void check_rows(precision p, bool fixed_order, int threads, size_t out, s
     assert_ok(matmul_self_test(e.products, out, in, MOST_ROWS, MATMUL_DEPTH, &invariant));
     assert_true(invariant || !matmul_is_fixed_order(e.products));
     matrix x = matrix_create(MOST_ROWS, in, p, 1), part = matrix_create(MOST_ROWS, in, p, 1);
-    size_t room = matmul_rows(MOST_ROWS), row = in * precision_bytes(p);
+    size_t room = matmul_room(MOST_ROWS), row = in * precision_bytes(p);
     float *whole = take(room * out * 4), *some = take(room * out * 4);
     assert_ok(linear_forward(e.products, &e.weight, whole, x.numbers, MOST_ROWS));
     for (size_t rows = 1; rows < MOST_ROWS && invariant; rows += rows < 130 ? 1 : 29) {
@@ -211,7 +211,7 @@ static void the_fixed_order_kernel_has_the_same_bits_on_any_number_of_threads(vo
     for (int bfloat16 = 0; bfloat16 < 2; bfloat16++)
         for (size_t s = 0; s < SHAPES; s++) {
             precision p = bfloat16 ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
-            size_t out = shapes[s][0], in = shapes[s][1], rows = 131, bytes = matmul_rows(rows) * (out + in) * 4 + out * in * 4;
+            size_t out = shapes[s][0], in = shapes[s][1], rows = 131, bytes = matmul_room(rows) * (out + in) * 4 + out * in * 4;
             matrix x = matrix_create(rows, in, p, 1), dy = matrix_create(rows, out, p, 2);
             float *expected = take(bytes), *found = take(bytes);
             for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
@@ -219,7 +219,7 @@ static void the_fixed_order_kernel_has_the_same_bits_on_any_number_of_threads(vo
                 engine_open(&e, out, in, p, threads[t], true);
                 assert_int_equal(omp_get_max_threads(), threads[t]);
                 memset(found, 0, bytes);
-                float *dw = found, *y = dw + out * in, *dx = y + matmul_rows(rows) * out;
+                float *dw = found, *y = dw + out * in, *dx = y + matmul_room(rows) * out;
                 assert_ok(linear_forward(e.products, &e.weight, y, x.numbers, rows));
                 assert_ok(linear_backward_input(e.products, &e.weight, dx, dy.numbers, rows));
                 assert_ok(linear_backward_weight(e.products, out, in, dw, dy.numbers, x.numbers, rows));
@@ -247,13 +247,13 @@ static void rounding_up_adds_few_rows_and_is_counted(void **state) {
     engine e;
     engine_open(&e, 40, 24, PRECISION_FLOAT32, 1, false);
     matrix x = matrix_create(65, 24, PRECISION_FLOAT32, 1), dy = matrix_create(65, 40, PRECISION_FLOAT32, 2);
-    float *y = take(matmul_rows(65) * 40 * 4), *dw = take(40 * 24 * 4);
+    float *y = take(matmul_room(65) * 40 * 4), *dw = take(40 * 24 * 4);
     memset(dw, 0, 40 * 24 * 4);
     assert_ok(linear_forward(e.products, &e.weight, y, x.numbers, 65));
     assert_ok(linear_backward_weight(e.products, 40, 24, dw, dy.numbers, x.numbers, 65));
     matmul_work work = matmul_totals(e.products);
     assert_int_equal(work.needed, 2 * 65 * 40 * 24);
-    assert_int_equal(work.done, 2 * 68 * 40 * 24);
+    assert_int_equal(work.done, (68 + 72) * 40 * 24); // the gradient sums over a multiple of 8 rows
     free(y), free(dw);
     matrix_free(&x), matrix_free(&dy);
     engine_close(&e);

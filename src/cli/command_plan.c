@@ -18,7 +18,7 @@ typedef struct memory_row {
     size_t bytes;
 } memory_row;
 
-enum { MEMORY_ROWS = 8 };
+enum { MEMORY_ROWS = 9 };
 
 static void memory_rows(const memory_plan *p, memory_row rows[MEMORY_ROWS]) {
     const memory_row all[MEMORY_ROWS] = {
@@ -29,6 +29,7 @@ static void memory_rows(const memory_plan *p, memory_row rows[MEMORY_ROWS]) {
         {"rollouts", "rollouts", "tokens, log-probs and texts", p->rollouts},
         {"activations", "activations", "sampling or learning, whichever is larger", memory_plan_activations(p)},
         {"beside these", "encoder", "sentence encoder", p->encoder},
+        {"beside these", "products", "code and tables of matrix products", p->products},
         {"beside these", "process", "program, libraries, tokenizer, problems", p->process},
     };
     memcpy(rows, all, sizeof all);

@@ -12,6 +12,15 @@
 
 enum { ROWS_AT_ONCE = 8 }; // rows that pass through several row kernels while they are in cache
 
+// The shapes of the encoder's matrices [out, in].
+enum { PRODUCT_SHAPES = 4 };
+static void product_shapes(size_t (*shapes)[2], const encoder_config *c) {
+    shapes[0][0] = 3 * c->hidden, shapes[0][1] = c->hidden;
+    shapes[1][0] = c->hidden, shapes[1][1] = c->hidden;
+    shapes[2][0] = c->feed_forward, shapes[2][1] = c->hidden;
+    shapes[3][0] = c->hidden, shapes[3][1] = c->feed_forward;
+}
+
 // ---- memory --------------------------------------------------------------------------------------------------------------
 
 static attention_shape tile_shape(const encoder_config *c) {
@@ -21,7 +30,7 @@ static attention_shape tile_shape(const encoder_config *c) {
 
 static void place(encoder *e, arena *memory) {
     const encoder_config *c = &e->config;
-    size_t rows = matmul_rows(e->capacity), number = precision_bytes(matmul_precision(e->products));
+    size_t rows = matmul_room(e->capacity), number = precision_bytes(matmul_precision(e->products));
     attention_shape shape = tile_shape(c);
     e->x = arena_take_array(memory, rows * c->hidden, 4);
     e->delta = arena_take_array(memory, rows * c->hidden, 4);
@@ -77,6 +86,7 @@ status encoder_measure(size_t *bytes, matmul *products, const char *folder, size
     encoder e = {.products = products};
     TRY(encoder_config_read(&e.config, folder));
     *bytes = encoder_weights_bytes(&e) + working_bytes(&e, rows);
+    *bytes += PRODUCT_SHAPES * matmul_prepared_bytes(products, e.capacity, 0);
     return STATUS_OK;
 }
 
@@ -108,12 +118,18 @@ size_t encoder_limit(const encoder *e) { return e->config.limit; }
 size_t encoder_memory(const encoder *e) { return e->weights.capacity + e->memory.capacity; }
 
 status encoder_self_test(encoder *e, bool *invariant) {
-    const encoder_config *c = &e->config;
-    size_t shapes[][2] = {
-        {3 * c->hidden, c->hidden}, {c->hidden, c->hidden}, {c->feed_forward, c->hidden}, {c->hidden, c->feed_forward}};
+    size_t shapes[PRODUCT_SHAPES][2];
+    product_shapes(shapes, &e->config);
     *invariant = true;
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes && *invariant; i++)
+    for (size_t i = 0; i < PRODUCT_SHAPES && *invariant; i++)
         TRY(matmul_self_test(e->products, shapes[i][0], shapes[i][1], e->capacity, 0, invariant));
+    return STATUS_OK;
+}
+
+status encoder_prepare(encoder *e) {
+    size_t shapes[PRODUCT_SHAPES][2];
+    product_shapes(shapes, &e->config);
+    for (size_t i = 0; i < PRODUCT_SHAPES; i++) TRY(matmul_prepare(e->products, shapes[i][0], shapes[i][1], e->capacity, 0));
     return STATUS_OK;
 }
 

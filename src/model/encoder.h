@@ -46,5 +46,6 @@ status encoder_embed(encoder *e, const char *const *texts, const size_t *lengths
 
 // Whether this encoder's products give a row the same bits in any batch, on this machine (matmul_self_test on its shapes).
 status encoder_self_test(encoder *e, bool *invariant);
+status encoder_prepare(encoder *e); // builds its products (matmul_prepare), so that none is built while it embeds
 
 #endif

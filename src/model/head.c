@@ -5,7 +5,7 @@
 
 void head_place(head_memory *h, arena *memory, const model *m, size_t rows, bool backward) {
     const model_config *c = &m->config;
-    size_t room = matmul_rows(rows), number = precision_bytes(matmul_precision(m->products));
+    size_t room = matmul_room(rows), number = precision_bytes(matmul_precision(m->products));
     *h = (head_memory){.rows = rows};
     h->gathered = arena_take_array(memory, room * c->hidden, 4);
     h->normed = arena_take_array(memory, room * c->hidden, number);

@@ -197,16 +197,47 @@ static status take_memory(model *m, bool trainable) {
     return m->head.forward ? STATUS_OK : status_set(STATUS_FAILED, "the packed weights do not fit their plan");
 }
 
-status model_self_test(const model *m, bool *invariant) {
-    const model_config *c = &m->config;
+// The shapes of a model's matrices [out, in], the head last, and how many rows its products run over.
+typedef struct product_shape {
+    size_t out, in, rows, depth;
+} product_shape;
+
+enum { PRODUCT_SHAPES = 5 };
+
+static void product_shapes(product_shape *shapes, const model_config *c, bool trainable) {
     size_t q = c->heads * c->head_width, qkv = q + 2 * c->kv_heads * c->head_width;
-    const size_t shapes[][2] = {{qkv, c->hidden}, {c->hidden, q}, {2 * c->feed_forward, c->hidden}, {c->hidden, c->feed_forward}};
+    size_t depth = trainable ? MATMUL_DEPTH : 0, head_depth = trainable ? HEAD_BLOCK_ROWS : 0;
+    shapes[0] = (product_shape){qkv, c->hidden, MATMUL_ROWS, depth};
+    shapes[1] = (product_shape){c->hidden, q, MATMUL_ROWS, depth};
+    shapes[2] = (product_shape){2 * c->feed_forward, c->hidden, MATMUL_ROWS, depth};
+    shapes[3] = (product_shape){c->hidden, c->feed_forward, MATMUL_ROWS, depth};
+    shapes[4] = (product_shape){c->vocabulary, c->hidden, HEAD_BLOCK_ROWS, head_depth};
+}
+
+status model_self_test(const model *m, bool *invariant) {
+    product_shape shapes[PRODUCT_SHAPES];
+    product_shapes(shapes, &m->config, m->trainable);
     *invariant = true;
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes && *invariant; i++)
-        TRY(matmul_self_test(m->products, shapes[i][0], shapes[i][1], MATMUL_ROWS, m->trainable ? MATMUL_DEPTH : 0, invariant));
-    if (!*invariant) return STATUS_OK;
-    return matmul_self_test(m->products, c->vocabulary, c->hidden, HEAD_BLOCK_ROWS, m->trainable ? HEAD_BLOCK_ROWS : 0,
-                            invariant);
+    for (const product_shape *s = shapes; s < shapes + PRODUCT_SHAPES && *invariant; s++)
+        TRY(matmul_self_test(m->products, s->out, s->in, s->rows, s->depth, invariant));
+    return STATUS_OK;
+}
+
+status model_prepare(const model *m) {
+    product_shape shapes[PRODUCT_SHAPES];
+    product_shapes(shapes, &m->config, m->trainable);
+    for (const product_shape *s = shapes; s < shapes + PRODUCT_SHAPES; s++)
+        TRY(matmul_prepare(m->products, s->out, s->in, s->rows, s->depth));
+    return STATUS_OK;
+}
+
+size_t model_prepared_bytes(const model_config *config, const matmul *products, bool trainable) {
+    product_shape shapes[PRODUCT_SHAPES];
+    product_shapes(shapes, config, trainable);
+    size_t bytes = 0;
+    for (const product_shape *s = shapes; s < shapes + PRODUCT_SHAPES; s++)
+        bytes += matmul_prepared_bytes(products, s->rows, s->depth);
+    return bytes;
 }
 
 status model_pack(model *m) {

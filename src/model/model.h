@@ -59,6 +59,10 @@ void model_free(model *m);
 // (matmul_self_test). Where they have not, the model must be loaded on the fixed-order kernel.
 status model_self_test(const model *m, bool *invariant);
 
+// Builds the products of this model (matmul_prepare): passes over it then build nothing and take no memory. What that takes.
+status model_prepare(const model *m);
+size_t model_prepared_bytes(const model_config *config, const matmul *products, bool trainable);
+
 // Packs all matrices from `parameters` again.
 status model_pack(model *m);
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "tensor/parallel.h"
+
 size_t kv_cache_bytes(const model *m, size_t capacity) {
     attention_shape s = model_attention(m);
     return m->config.layers * (attention_key_bytes(&s, capacity) + attention_value_bytes(&s, capacity));
@@ -29,7 +31,7 @@ static widths widths_of(const model_config *c) {
 void activations_place(activations *a, arena *memory, const model *m, size_t capacity, size_t longest, activations_kept kept) {
     const model_config *c = &m->config;
     widths w = widths_of(c);
-    size_t rows = matmul_rows(capacity), number = precision_bytes(matmul_precision(m->products));
+    size_t rows = matmul_room(capacity), number = precision_bytes(matmul_precision(m->products));
     attention_shape shape = model_attention(m);
     *a = (activations){.capacity = rows, .longest = longest, .kept = kept};
     a->layers = arena_take_array(memory, c->layers, sizeof *a->layers);
@@ -61,7 +63,7 @@ void backward_place(backward_memory *b, arena *memory, const model *m, size_t ca
                     size_t longest_own) {
     widths w = widths_of(&m->config);
     attention_shape shape = model_attention(m);
-    size_t rows = matmul_rows(capacity), number = precision_bytes(matmul_precision(m->products));
+    size_t rows = matmul_room(capacity), number = precision_bytes(matmul_precision(m->products));
     size_t widest = 2 * w.feed_forward > w.qkv ? 2 * w.feed_forward : w.qkv;
     if (w.hidden > widest) widest = w.hidden;
     b->d_stream = arena_take_array(memory, rows * w.hidden, 4);
@@ -99,20 +101,16 @@ static rotation layer_rotation(const model *m, size_t layer) {
                       .eps = (float)c->norm_eps};
 }
 
-// Tells the attention of each row what it sees, and stores the row's own key and value there.
-static void store_keys_values(const model *m, size_t layer, activations *a, const row_batch *batch, const float *qkv) {
-    const model_config *c = &m->config;
-    widths w = widths_of(c);
+// Tells the attention of row r what it sees, and stores the row's own key and value there.
+ROW_FUNCTION store_key_value(const model *m, size_t layer, activations *a, const row_batch *batch, const float *qkv, size_t r) {
+    widths w = widths_of(&m->config);
     attention_shape shape = model_attention(m);
     size_t stride = w.query + w.key;
-#pragma omp parallel for schedule(static) if (batch->rows > 16)
-    for (size_t r = 0; r < batch->rows; r++) {
-        const sequence *s = &batch->sequences[batch->sequence[r]];
-        attention_row *row = &a->attention_rows[r];
-        *row = (attention_row){.own = kv_cache_run(m, s->own, layer), .own_count = (size_t)batch->index[r] + 1};
-        if (s->prefix) row->prefix = kv_cache_run(m, s->prefix, layer), row->prefix_count = s->prefix->length;
-        attention_store(&shape, &row->own, (size_t)batch->index[r], a->rotated + r * stride + w.query, qkv + r * w.qkv + stride);
-    }
+    const sequence *s = &batch->sequences[batch->sequence[r]];
+    attention_row *row = &a->attention_rows[r];
+    *row = (attention_row){.own = kv_cache_run(m, s->own, layer), .own_count = (size_t)batch->index[r] + 1};
+    if (s->prefix) row->prefix = kv_cache_run(m, s->prefix, layer), row->prefix_count = s->prefix->length;
+    attention_store(&shape, &row->own, (size_t)batch->index[r], a->rotated + r * stride + w.query, qkv + r * w.qkv + stride);
 }
 
 // a->normed holds the norm of the layer's input, which belongs to whoever made the input, and then that of the layer's middle.
@@ -129,7 +127,7 @@ static status attention_layer_forward(const model *m, size_t layer, activations 
     if (c->qkv_bias) bias_forward(x->qkv, m->parameters + o->qkv_bias, rows, w.qkv);
     rotation turn = layer_rotation(m, layer);
     rotation_forward(&turn, a->rotated, x->qkv, a->angles, rows);
-    store_keys_values(m, layer, a, batch, x->qkv);
+    FOR_EACH(r, rows, 1, rows > 16, store_key_value(m, layer, a, batch, x->qkv, r));
     kernel_lap(m->clock, KERNEL_ROTATION);
     attention_forward(&shape, x->attention_out, x->statistics, a->rotated, stride, a->attention_rows, rows, a->scratch,
                       a->scratch_stride, p);

@@ -27,7 +27,10 @@ status step_batch_create(step_batch *b, const trainer *t) {
     b->penalties = calloc(rollouts, sizeof *b->penalties);
     b->masked = calloc(rollouts, sizeof *b->masked);
     b->summaries = calloc(groups, sizeof *b->summaries);
-    bool complete = b->verdicts && b->scores && b->formulas && b->credits && b->penalties && b->masked && b->summaries;
+    b->active = calloc(rollouts, sizeof *b->active);
+    b->metrics = calloc(rollouts, sizeof *b->metrics);
+    bool complete = b->verdicts && b->scores && b->formulas && b->credits && b->penalties && b->masked && b->summaries &&
+                    b->active && b->metrics;
     size_t traced = options_traced_groups(s) * size;
     if (traced) complete = complete && (b->gradients = calloc(traced * longest, sizeof *b->gradients));
     if (s->actor.use_kl_loss) complete = complete && (b->logp_ref = calloc(rollouts * longest, sizeof *b->logp_ref));
@@ -42,7 +45,7 @@ void step_batch_free(step_batch *b) {
     clear_results(b);
     for (size_t i = 0; b->formulas && i < b->set.capacity * b->size; i++) formula_set_free(&b->formulas[i]);
     free(b->verdicts), free(b->scores), free(b->formulas), free(b->credits), free(b->penalties), free(b->masked),
-        free(b->summaries);
+        free(b->summaries), free(b->active), free(b->metrics);
     free(b->logp_ref), free(b->gradients);
     group_set_free(&b->set);
     *b = (step_batch){0};

@@ -11,7 +11,7 @@ static status read_and_test(language_model *lm, bool trainable, bool *invariant)
 status run_read_model(matmul **products, language_model *lm, const settings *s, bool trainable) {
     bool invariant;
     TRY(read_and_test(lm, trainable, &invariant));
-    if (invariant) return STATUS_OK;
+    if (invariant) return trainable ? model_prepare(&lm->model) : STATUS_OK;
     model_forget(&lm->model);
     matmul_free(*products);
     lm->model.products = NULL;
@@ -37,6 +37,7 @@ static status open_encoder(matmul **products, encoder **out, const char *folder,
     TRY(matmul_create(products, PRECISION_FLOAT32, threads, fixed_order));
     status code = encoder_open(out, *products, folder, rows);
     if (code == STATUS_OK) code = encoder_self_test(*out, invariant);
+    if (code == STATUS_OK && *invariant) code = encoder_prepare(*out);
     if (code == STATUS_OK && *invariant) return STATUS_OK;
     encoder_close(*out);
     matmul_free(*products);

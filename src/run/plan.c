@@ -12,8 +12,8 @@
 enum { SAMPLING_ROWS = 128 };
 static const size_t sampling_budget = (size_t)2 << 30;
 
-// What comes with a run beside the arenas: code and tables of oneDNN's primitives, the record's cache, stacks of threads.
-static const size_t run_bytes = (size_t)24 << 20;
+// What comes with a run beside the arenas: what the self-test leaves behind, the record's cache, stacks of threads.
+static const size_t run_bytes = (size_t)10 << 20;
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
@@ -62,7 +62,7 @@ static size_t rollouts_of_step(const settings *s) {
 
 size_t memory_plan_peak(const memory_plan *p) {
     return p->weights + p->packed + p->optimizer + p->reference + p->rollouts + memory_plan_activations(p) + p->encoder +
-           p->process;
+           p->products + p->process;
 }
 
 status memory_plan_make(memory_plan *p, const plan_subject *subject) {
@@ -70,6 +70,7 @@ status memory_plan_make(memory_plan *p, const plan_subject *subject) {
     const model *m = &subject->lm->model;
     size_t rows = smaller((size_t)s->data.train_batch_size * (size_t)s->rollout.n, SAMPLING_ROWS);
     *p = (memory_plan){.learning = learning_options(subject), .process = machine_resident() + run_bytes};
+    p->products = model_prepared_bytes(&m->config, m->products, true);
     p->learning_bytes = packed_bytes(m, &p->learning);
     p->weights = m->table.total * sizeof(float);
     p->packed = model_bytes(&m->config, &m->table, m->products, true) - p->weights;

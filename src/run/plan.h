@@ -30,6 +30,7 @@ typedef struct memory_plan {
     size_t sampling_bytes; // caches and activations of sampling, and
     size_t learning_bytes; // activations, caches and logits of learning: they take turns in one arena
     size_t encoder;        // of sentences
+    size_t products;       // code and tables of matrix products, one for each shape
     size_t process; // program, libraries, tokenizer, problems: what this process holds as it plans, and what comes with a run
 } memory_plan;
 
@@ -40,8 +41,8 @@ size_t memory_plan_peak(const memory_plan *p); // largest resident size of the p
 
 status memory_plan_make(memory_plan *p, const plan_subject *subject);
 
-// STATUS_INVALID where the plan exceeds machine_memory(); the message names the largest part and, where there is one, a setting with which it
-// fits.
+// STATUS_INVALID where the plan exceeds machine_memory(); the message names the largest part and, where there is one, a setting
+// with which it fits.
 status memory_plan_check(const memory_plan *p, const plan_subject *subject);
 
 #endif

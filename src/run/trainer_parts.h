@@ -27,6 +27,8 @@ typedef struct step_batch {
     float *logp_ref;            // [rollouts][longest response]
     credit_summary *summaries;  // [groups]
     bool *masked;               // [rollouts] taken out of the loss (mask_truncated)
+    bool *active;               // [rollouts] computed in the update at hand
+    objective_metrics *metrics; // [rollouts] of that update
     size_t drawn;               // groups generated for this step, dropped ones included
     size_t batches;             // generation batches
     diversity_report diversity; // of the last generation batch with diversity

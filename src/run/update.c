@@ -4,7 +4,6 @@
 // gradient included (docs/method.md, section 5). Log-probs recorded while sampling are the old log-probs; over the first
 // mini-batch they are compared, bit for bit, with those that training computes.
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "run/options.h"
@@ -99,9 +98,9 @@ static objective_scope count_scope(const trainer *t, size_t first, size_t count)
     return scope;
 }
 
-static status update_minibatch(trainer *t, size_t first, size_t count, bool weights_sampled, double learning_rate, bool *active,
-                               objective_metrics *metrics, totals *sum) {
+static status update_minibatch(trainer *t, size_t first, size_t count, bool weights_sampled, double learning_rate, totals *sum) {
     step_batch *b = &t->batch;
+    objective_metrics *metrics = b->metrics;
     objective_options objective = options_objective(t->run.s);
     pass_context context = {.t = t,
                             .first = first,
@@ -114,15 +113,15 @@ static status update_minibatch(trainer *t, size_t first, size_t count, bool weig
     training_clear_gradients(&t->run);
     for (size_t i = first * b->size; i < (first + count) * b->size; i++) {
         const rollout *one = &b->set.groups[i / b->size].rollouts[i % b->size];
-        active[i] = !b->masked[i] && objective_needs_gradient(&objective, b->credits[i].advantage, b->credits[i].coupling);
-        sum->skipped_rollouts += !active[i];
-        sum->tokens += active[i] ? one->length : 0;
+        b->active[i] = !b->masked[i] && objective_needs_gradient(&objective, b->credits[i].advantage, b->credits[i].coupling);
+        sum->skipped_rollouts += !b->active[i];
+        sum->tokens += b->active[i] ? one->length : 0;
         objective_metrics_clear(&metrics[i]);
         // What is not computed counts as what it would come out as: under the weights that sampled it, as recorded.
-        for (size_t k = 0; weights_sampled && !active[i] && !b->masked[i] && k < one->length; k++)
+        for (size_t k = 0; weights_sampled && !b->active[i] && !b->masked[i] && k < one->length; k++)
             count_token(&context, i, one, k, one->logp[k], one->entropy[k]);
     }
-    TRY(packed_visit(&t->pass, b->set.groups + first, count, active + first * b->size, (float)t->run.s->rollout.temperature,
+    TRY(packed_visit(&t->pass, b->set.groups + first, count, b->active + first * b->size, (float)t->run.s->rollout.temperature,
                      visit_token, &context, t->run.gradients));
     for (size_t i = first * b->size; i < (first + count) * b->size; i++) objective_metrics_merge(&all, &metrics[i]);
     objective_report report = objective_metrics_report(&all, &context.scope);
@@ -148,14 +147,14 @@ static status reference_pass(trainer *t) {
 }
 
 // Compares the rollouts that the first mini-batch will not: those without gradient, and those of later mini-batches.
-static status probe(trainer *t, size_t first_minibatch, bool *active, agreement *found) {
+static status probe(trainer *t, size_t first_minibatch, agreement *found) {
     const step_batch *b = &t->batch;
     objective_options objective = options_objective(t->run.s);
     for (size_t i = 0; i < batch_rollouts(b); i++)
-        active[i] = i >= first_minibatch * b->size || b->masked[i] ||
-                    !objective_needs_gradient(&objective, b->credits[i].advantage, b->credits[i].coupling);
+        b->active[i] = i >= first_minibatch * b->size || b->masked[i] ||
+                       !objective_needs_gradient(&objective, b->credits[i].advantage, b->credits[i].coupling);
     pass_context context = {.t = t, .agreement = found};
-    return packed_visit(&t->pass, b->set.groups, b->count, active, (float)t->run.s->rollout.temperature, visit_token, &context,
+    return packed_visit(&t->pass, b->set.groups, b->count, b->active, (float)t->run.s->rollout.temperature, visit_token, &context,
                         NULL);
 }
 
@@ -187,31 +186,26 @@ static status add_metrics(trainer *t, const totals *sum, double learning_rate) {
 status trainer_update(trainer *t) {
     const settings *s = t->run.s;
     step_batch *b = &t->batch;
-    size_t rollouts = batch_rollouts(b), each = (size_t)s->actor.ppo_mini_batch_size;
+    size_t each = (size_t)s->actor.ppo_mini_batch_size;
     double learning_rate = training_learning_rate(&t->run);
     totals sum = {0};
-    bool *active = calloc(rollouts, sizeof *active);
-    objective_metrics *metrics = calloc(rollouts, sizeof *metrics);
-    status code = active && metrics ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory");
     double start = training_clock();
     trace_begin(t, t->run.state.step + 1);
-    if (code == STATUS_OK && t->has_reference) code = reference_pass(t);
+    if (t->has_reference) TRY(reference_pass(t));
     double referred = training_clock();
-    if (code == STATUS_OK && t->has_reference) code = training_add_kernels(&t->run, TRAINING_REF);
-    if (code == STATUS_OK && s->trainer.probe_freq > 0 && (t->run.state.step + 1) % s->trainer.probe_freq == 0)
-        code = probe(t, each < b->count ? each : b->count, active, &sum.agreement);
+    if (t->has_reference) TRY(training_add_kernels(&t->run, TRAINING_REF));
+    if (s->trainer.probe_freq > 0 && (t->run.state.step + 1) % s->trainer.probe_freq == 0)
+        TRY(probe(t, each < b->count ? each : b->count, &sum.agreement));
     double probed = training_clock();
-    if (code == STATUS_OK) code = training_add_kernels(&t->run, TRAINING_PROBE);
+    TRY(training_add_kernels(&t->run, TRAINING_PROBE));
     size_t parts = (b->count + each - 1) / each, done = 0;
-    for (long long epoch = 0; epoch < s->actor.ppo_epochs && code == STATUS_OK; epoch++)
-        for (size_t first = 0; first < b->count && code == STATUS_OK; first += each, done++) {
+    for (long long epoch = 0; epoch < s->actor.ppo_epochs; epoch++)
+        for (size_t first = 0; first < b->count; first += each, done++) {
             size_t count = b->count - first < each ? b->count - first : each;
             progress_report(&t->run.options->progress, "train", (double)done, (double)(parts * (size_t)s->actor.ppo_epochs), NULL,
                             NULL);
-            code = update_minibatch(t, first, count, done == 0, learning_rate, active, metrics, &sum);
+            TRY(update_minibatch(t, first, count, done == 0, learning_rate, &sum));
         }
-    free(active), free(metrics);
-    TRY(code);
     if (t->has_reference) TRY(add(t, "timing_s/ref", referred - start));
     TRY(add(t, "timing_s/probe", probed - referred));
     TRY(add(t, "timing_s/update_actor", training_clock() - probed));

@@ -30,11 +30,14 @@ bool matmul_has_bfloat16(void);
 
 // More rows than MATMUL_ROWS are computed in several products, so that none is larger than what matmul_self_test has seen.
 enum { MATMUL_ROWS = 512 };
-// Rows that a product over `rows` rows touches: every operand needs that many rows of room. Few distinct values, so few
-// primitives: up to 31 rows none is added, then fewer than one for 16 (33 become 34, 257 become 272).
+// Rows that a product over `rows` rows computes at most: up to 31 rows none is added, then fewer than one for 16 (33 become 34,
+// 257 become 272). What it computes has one of a few shapes.
 size_t matmul_rows(size_t rows);
+// Rows of room that every operand of a product over `rows` rows needs, and of a gradient that sums over them.
+enum { MATMUL_ROOM = 32 };
+static inline size_t matmul_room(size_t rows) { return (rows + MATMUL_ROOM - 1) / MATMUL_ROOM * MATMUL_ROOM; }
 
-// Multiply-adds since the engine was made: those of the rows that were asked for, and with the rows that matmul_rows adds.
+// Multiply-adds since the engine was made: those of the rows that were asked for, and with the rows that rounding adds.
 typedef struct matmul_work {
     uint64_t needed, done;
 } matmul_work;
@@ -51,15 +54,20 @@ size_t linear_bytes(const matmul *m, size_t out, size_t in); // of one layout, a
 // Packs weight[out, in] (float32, rounded to the engine's precision) into both layouts, or the one that has memory.
 status linear_pack(matmul *m, const linear *l, const float *weight);
 
-// y[rows, out] = x[rows, in] W^T. x in the engine's precision; x and y have room for matmul_rows(rows) rows, and what lies
-// beyond `rows` is overwritten (x with zeros).
+// y[rows, out] = x[rows, in] W^T. x in the engine's precision; x and y have matmul_room(rows) rows, and what lies beyond
+// `rows` is overwritten (x with zeros).
 status linear_forward(matmul *m, const linear *l, float *y, void *x, size_t rows);
 // dx[rows, in] = dy[rows, out] W. As above.
 status linear_backward_input(matmul *m, const linear *l, float *dx, void *dy, size_t rows);
-// dw[out, in] += dy[rows, out]^T x[rows, in], in float32, MATMUL_DEPTH rows after another: the order of additions depends on
-// `rows` alone. As above; dy too is overwritten with zeros beyond `rows`.
+// dw[out, in] += dy[rows, out]^T x[rows, in], in float32, MATMUL_DEPTH rows after another, each time rounded up to a multiple of
+// 8 at least: the order of additions depends on `rows` alone. As above; dy too is overwritten with zeros beyond `rows`.
 enum { MATMUL_DEPTH = 1024 };
 status linear_backward_weight(matmul *m, size_t out, size_t in, float *dw, void *dy, void *x, size_t rows);
+
+// Builds all that packing W[out, in] and products over up to `rows` rows with it will need, and where it is trained (depth > 0)
+// those of the way back, so that none is built later. It takes about matmul_prepared_bytes.
+status matmul_prepare(matmul *m, size_t out, size_t in, size_t rows, size_t depth);
+size_t matmul_prepared_bytes(const matmul *m, size_t rows, size_t depth);
 
 // Whether products with W[out, in] keep the promise on this machine: compares bits of y = x W^T over `rows` rows (MATMUL_ROWS at
 // most) with those of each row computed alone, in a pair or in a batch of another size, and on a single thread. Where the weight

@@ -175,8 +175,8 @@ typedef struct forward_call {
 } forward_call;
 
 // Rows first .. first + rows - 1 of the call, query heads head .. head + heads - 1 of one key/value head.
-static void forward_tile(const forward_call *c, size_t first, size_t rows, size_t kv_head, size_t head, size_t heads,
-                         float *scratch) {
+static __attribute__((noinline)) void forward_tile(const forward_call *c, size_t first, size_t rows, size_t kv_head, size_t head,
+                                                   size_t heads, float *scratch) {
     const attention_shape *s = c->shape;
     size_t width = s->width, stride = attention_round(width);
     forward_row tile[TILE_ROWS];
@@ -211,16 +211,24 @@ static void forward_tile(const forward_call *c, size_t first, size_t rows, size_
         }
 }
 
+// Unit `unit` of `tiles` for each key/value head. Neighbouring units are rows of one key/value head: rollouts of a group then
+// find their prompt's keys in cache.
+static void forward_unit(const forward_call *c, size_t unit, size_t tiles, size_t rows, float *scratch) {
+    size_t shared = c->shape->heads / c->shape->kv_heads, kv_head = unit / tiles, at = unit % tiles * TILE_ROWS;
+    for (size_t first = 0; first < shared; first += TILE_HEADS)
+        forward_tile(c, at, smaller(TILE_ROWS, rows - at), kv_head, kv_head * shared + first, smaller(TILE_HEADS, shared - first),
+                     scratch);
+}
+
 void attention_forward(const attention_shape *s, void *y, float *statistics, const float *q, size_t q_stride,
                        const attention_row *row, size_t rows, float *scratch, size_t scratch_stride, precision p) {
     const forward_call call = {.shape = s, .y = y, .statistics = statistics, .q = q, .q_stride = q_stride, .row = row, .p = p};
-    size_t shared = s->heads / s->kv_heads, tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
-#pragma omp parallel for schedule(dynamic, 1) if (rows * s->kv_heads > 1)
-    for (size_t unit = 0; unit < tiles * s->kv_heads; unit++) {
-        // Neighbouring units are rows of one key/value head: rollouts of a group then find their prompt's keys in cache.
-        size_t kv_head = unit / tiles, at = unit % tiles * TILE_ROWS;
-        for (size_t first = 0; first < shared; first += TILE_HEADS)
-            forward_tile(&call, at, smaller(TILE_ROWS, rows - at), kv_head, kv_head * shared + first,
-                         smaller(TILE_HEADS, shared - first), scratch + thread_number() * scratch_stride);
+    size_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, units = tiles * s->kv_heads;
+    if (units == 1) { // of the callers' threads one each, as in the encoder: no region within theirs
+        forward_unit(&call, 0, tiles, rows, scratch + thread_number() * scratch_stride);
+        return;
     }
+#pragma omp parallel for schedule(dynamic, 1)
+    for (size_t unit = 0; unit < units; unit++)
+        forward_unit(&call, unit, tiles, rows, scratch + thread_number() * scratch_stride);
 }

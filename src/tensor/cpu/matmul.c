@@ -9,18 +9,26 @@
 
 #include "tensor/cpu/fixed_order.h"
 
-enum { CACHE_BITS = 12, CACHE_SIZE = 1 << CACHE_BITS, CACHE_MOST = 1536, PACKING_ROWS = 64 };
+enum { CACHE_BITS = 12, CACHE_SIZE = 1 << CACHE_BITS, CACHE_MOST = 2048, PACKING_ROWS = 64 };
+
+// Products over more rows than PART_ROWS take a multiple of it first and the rest after it. So there are few enough shapes to
+// build them all before the first step.
+enum { PART_ROWS = 128 };
+// Of a primitive with its tables and code, by measurement: the mean over the shapes of a model.
+enum { PRIMITIVE_BYTES = 48 << 10 };
 
 typedef enum product_kind {
     PRODUCT_ROWS,   // y[M, N] = x[M, K] b[K, N], b packed
     PRODUCT_WEIGHT, // c[M, N] += a[K, M]^T b[K, N]
+    PACK_FORWARD,   // b[N, M] = the packed layout of W[M, N]^T
+    PACK_BACKWARD,  // b[M, N] = that of W[M, N]
 } product_kind;
 
 typedef struct product {
     product_kind kind;
     size_t m, n, k;
-    dnnl_primitive_t primitive; // NULL: the slot is free
-    dnnl_memory_t source, weights, destination, scratchpad;
+    dnnl_primitive_t primitive;                             // NULL: the slot is free
+    dnnl_memory_t source, weights, destination, scratchpad; // packing has no weights
     size_t scratch_bytes;
 } product;
 
@@ -88,8 +96,8 @@ status matmul_create(matmul **out, precision p, int threads, bool fixed_order) {
 static void product_free(product *p) {
     if (!p->primitive) return;
     dnnl_primitive_destroy(p->primitive);
-    dnnl_memory_destroy(p->source), dnnl_memory_destroy(p->weights), dnnl_memory_destroy(p->destination);
-    dnnl_memory_destroy(p->scratchpad);
+    dnnl_memory_destroy(p->source), dnnl_memory_destroy(p->destination), dnnl_memory_destroy(p->scratchpad);
+    if (p->weights) dnnl_memory_destroy(p->weights);
     *p = (product){0};
 }
 
@@ -117,6 +125,24 @@ size_t matmul_rows(size_t rows) {
     size_t rest = rows % MATMUL_ROWS, step = 1;
     while (step * 32 <= rest) step *= 2;
     return rows - rest + (rest + step - 1) / step * step;
+}
+
+// Rows of the first product of one over `rows` rows, whole or rounded up.
+static size_t part_rows(size_t rows) {
+    size_t padded = matmul_rows(rows < MATMUL_ROWS ? rows : MATMUL_ROWS);
+    return padded > PART_ROWS ? padded / PART_ROWS * PART_ROWS : padded;
+}
+
+// The smallest number of rows whose first product is of another shape than that of `rows` rows.
+static size_t next_part(size_t rows) {
+    size_t part = part_rows(rows);
+    return part < PART_ROWS ? part + 1 : part + PART_ROWS;
+}
+
+// Rows that a gradient of a weight sums over, whole or rounded up. Few rows take as long as 32, for they wait for the gradient.
+static size_t depth_rows(size_t rows) {
+    size_t step = rows <= 128 ? 8 : rows <= 512 ? 16 : MATMUL_ROOM;
+    return (rows + step - 1) / step * step;
 }
 
 // ---- packed weights ------------------------------------------------------------------------------------------------------
@@ -174,48 +200,6 @@ size_t linear_bytes(const matmul *m, size_t out, size_t in) {
     return ((a > b ? a : b) + 63) / 64 * 64;
 }
 
-static status reorder(matmul *m, const dnnl_memory_desc_t *from, const void *source, const dnnl_memory_desc_t *to,
-                      void *destination) {
-    dnnl_primitive_desc_t plan = NULL;
-    dnnl_primitive_t primitive = NULL;
-    dnnl_memory_t in = NULL, out = NULL;
-    dnnl_status_t code = dnnl_reorder_primitive_desc_create(&plan, from, m->engine, to, m->engine, NULL);
-    if (code == dnnl_success) code = dnnl_primitive_create(&primitive, plan);
-    if (code == dnnl_success) code = dnnl_memory_create(&in, from, m->engine, (void *)source);
-    if (code == dnnl_success) code = dnnl_memory_create(&out, to, m->engine, destination);
-    if (code == dnnl_success) {
-        dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, in}, {DNNL_ARG_TO, out}};
-        code = dnnl_primitive_execute(primitive, m->stream, 2, arguments);
-        if (code == dnnl_success) code = dnnl_stream_wait(m->stream);
-    }
-    if (in) dnnl_memory_destroy(in);
-    if (out) dnnl_memory_destroy(out);
-    if (primitive) dnnl_primitive_destroy(primitive);
-    if (plan) dnnl_primitive_desc_destroy(plan);
-    return code == dnnl_success ? STATUS_OK : dnnl_failed(code, "pack a weight");
-}
-
-status linear_pack(matmul *m, const linear *l, const float *weight) {
-    if (m->fixed_order) {
-        if (l->forward) fixed_order_pack(l->forward, weight, l->in, l->out, 1, l->in, m->precision);
-        if (l->backward) fixed_order_pack(l->backward, weight, l->out, l->in, l->in, 1, m->precision);
-        return STATUS_OK;
-    }
-    dnnl_memory_desc_t plain, packed;
-    dnnl_dims_t dims = {(dnnl_dim_t)l->in, (dnnl_dim_t)l->out}, strides = {1, (dnnl_dim_t)l->in};
-    if (l->forward) { // b[in, out] = W^T: the plain matrix read by columns
-        DNNL_TRY(dnnl_memory_desc_init_by_strides(&plain, 2, dims, dnnl_f32, strides), "describe a matrix");
-        TRY(packed_layout(m, &packed, l->in, l->out));
-        TRY(reorder(m, &plain, weight, &packed, l->forward));
-    }
-    if (l->backward) { // b[out, in] = W
-        TRY(describe(&plain, l->out, l->in, dnnl_f32, dnnl_ab));
-        TRY(packed_layout(m, &packed, l->out, l->in));
-        TRY(reorder(m, &plain, weight, &packed, l->backward));
-    }
-    return STATUS_OK;
-}
-
 // ---- products ------------------------------------------------------------------------------------------------------------
 
 static status scratch_reserve(matmul *m, size_t bytes) {
@@ -228,25 +212,57 @@ static status scratch_reserve(matmul *m, size_t bytes) {
     return STATUS_OK;
 }
 
-static status product_create(matmul *m, product *p) {
+static status plan_packing(const matmul *m, dnnl_primitive_desc_t *out, const dnnl_memory_desc_t *plain,
+                           const dnnl_memory_desc_t *packed) {
+    dnnl_primitive_attr_t attributes;
+    DNNL_TRY(dnnl_primitive_attr_create(&attributes), "plan a packing");
+    dnnl_status_t code = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+    if (code == dnnl_success) code = dnnl_reorder_primitive_desc_create(out, plain, m->engine, packed, m->engine, attributes);
+    dnnl_primitive_attr_destroy(attributes);
+    return code == dnnl_success ? STATUS_OK : dnnl_failed(code, "plan a packing");
+}
+
+static status describe_columns(dnnl_memory_desc_t *out, size_t rows, size_t columns, dnnl_data_type_t type) {
+    dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)columns}, strides = {1, (dnnl_dim_t)rows};
+    DNNL_TRY(dnnl_memory_desc_init_by_strides(out, 2, dims, type, strides), "describe a matrix");
+    return STATUS_OK;
+}
+
+static status plan_product(const matmul *m, const product *p, dnnl_primitive_desc_t *plan, dnnl_memory_desc_t *source,
+                           dnnl_memory_desc_t *weights, dnnl_memory_desc_t *destination) {
     dnnl_data_type_t type = data_type(m->precision);
-    dnnl_memory_desc_t source, weights, destination;
-    if (p->kind == PRODUCT_ROWS) {
-        TRY(describe(&source, p->m, p->k, type, dnnl_ab));
-        TRY(packed_layout(m, &weights, p->k, p->n));
-    } else {
-        dnnl_dims_t dims = {(dnnl_dim_t)p->m, (dnnl_dim_t)p->k}, strides = {1, (dnnl_dim_t)p->m};
-        DNNL_TRY(dnnl_memory_desc_init_by_strides(&source, 2, dims, type, strides), "describe a matrix");
-        TRY(describe(&weights, p->k, p->n, type, dnnl_ab));
+    switch (p->kind) {
+    case PRODUCT_ROWS:
+        TRY(describe(source, p->m, p->k, type, dnnl_ab));
+        TRY(packed_layout(m, weights, p->k, p->n));
+        TRY(describe(destination, p->m, p->n, dnnl_f32, dnnl_ab));
+        return describe_primitive(m, plan, source, weights, destination, false);
+    case PRODUCT_WEIGHT:
+        TRY(describe_columns(source, p->m, p->k, type));
+        TRY(describe(weights, p->k, p->n, type, dnnl_ab));
+        TRY(describe(destination, p->m, p->n, dnnl_f32, dnnl_ab));
+        return describe_primitive(m, plan, source, weights, destination, true);
+    case PACK_FORWARD: // the plain matrix read by columns
+        TRY(describe_columns(source, p->n, p->m, dnnl_f32));
+        TRY(packed_layout(m, destination, p->n, p->m));
+        return plan_packing(m, plan, source, destination);
+    default:
+        TRY(describe(source, p->m, p->n, dnnl_f32, dnnl_ab));
+        TRY(packed_layout(m, destination, p->m, p->n));
+        return plan_packing(m, plan, source, destination);
     }
-    TRY(describe(&destination, p->m, p->n, dnnl_f32, dnnl_ab));
+}
+
+static status product_create(matmul *m, product *p) {
+    dnnl_memory_desc_t source, weights, destination;
     dnnl_primitive_desc_t plan;
-    TRY(describe_primitive(m, &plan, &source, &weights, &destination, p->kind == PRODUCT_WEIGHT));
+    TRY(plan_product(m, p, &plan, &source, &weights, &destination));
+    bool multiplies = p->kind == PRODUCT_ROWS || p->kind == PRODUCT_WEIGHT;
     const dnnl_memory_desc_t *scratchpad = dnnl_primitive_desc_query_md(plan, dnnl_query_scratchpad_md, 0);
     p->scratch_bytes = dnnl_memory_desc_get_size(scratchpad);
     dnnl_status_t code = dnnl_memory_create(&p->scratchpad, scratchpad, m->engine, DNNL_MEMORY_NONE);
     if (code == dnnl_success) code = dnnl_memory_create(&p->source, &source, m->engine, DNNL_MEMORY_NONE);
-    if (code == dnnl_success) code = dnnl_memory_create(&p->weights, &weights, m->engine, DNNL_MEMORY_NONE);
+    if (code == dnnl_success && multiplies) code = dnnl_memory_create(&p->weights, &weights, m->engine, DNNL_MEMORY_NONE);
     if (code == dnnl_success) code = dnnl_memory_create(&p->destination, &destination, m->engine, DNNL_MEMORY_NONE);
     if (code == dnnl_success) code = dnnl_primitive_create(&p->primitive, plan);
     dnnl_primitive_desc_destroy(plan);
@@ -277,17 +293,58 @@ static status product_find(matmul *m, product_kind kind, size_t rows, size_t col
     }
 }
 
-static status product_run(matmul *m, product *p, const void *source, const void *weights, float *destination) {
+// weights: NULL for packing.
+static status product_run(matmul *m, product *p, const void *source, const void *weights, void *destination) {
     DNNL_TRY(dnnl_memory_set_data_handle(p->source, (void *)source), "bind a matrix");
-    DNNL_TRY(dnnl_memory_set_data_handle(p->weights, (void *)weights), "bind a matrix");
     DNNL_TRY(dnnl_memory_set_data_handle(p->destination, destination), "bind a matrix");
     DNNL_TRY(dnnl_memory_set_data_handle(p->scratchpad, m->scratch), "bind a matrix");
-    dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, p->source},
-                                   {DNNL_ARG_WEIGHTS, p->weights},
+    if (weights) DNNL_TRY(dnnl_memory_set_data_handle(p->weights, (void *)weights), "bind a matrix");
+    dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, p->source}, // packing knows them as DNNL_ARG_FROM and DNNL_ARG_TO
                                    {DNNL_ARG_DST, p->destination},
-                                   {DNNL_ARG_SCRATCHPAD, p->scratchpad}};
-    DNNL_TRY(dnnl_primitive_execute(p->primitive, m->stream, 4, arguments), "run a product");
+                                   {DNNL_ARG_SCRATCHPAD, p->scratchpad},
+                                   {DNNL_ARG_WEIGHTS, p->weights}};
+    DNNL_TRY(dnnl_primitive_execute(p->primitive, m->stream, weights ? 4 : 3, arguments), "run a product");
     DNNL_TRY(dnnl_stream_wait(m->stream), "run a product");
+    return STATUS_OK;
+}
+
+status matmul_prepare(matmul *m, size_t out, size_t in, size_t rows, size_t depth) {
+    if (m->fixed_order) return STATUS_OK;
+    product *p;
+    TRY(product_find(m, PACK_FORWARD, out, in, 0, &p));
+    if (depth) TRY(product_find(m, PACK_BACKWARD, out, in, 0, &p));
+    for (size_t r = 1; r <= rows && r <= MATMUL_ROWS; r = next_part(r)) {
+        TRY(product_find(m, PRODUCT_ROWS, part_rows(r), out, in, &p));
+        if (depth) TRY(product_find(m, PRODUCT_ROWS, part_rows(r), in, out, &p));
+    }
+    for (size_t r = 1; r <= depth && r <= MATMUL_DEPTH; r = depth_rows(r) + 1)
+        TRY(product_find(m, PRODUCT_WEIGHT, out, in, depth_rows(r), &p));
+    return STATUS_OK;
+}
+
+size_t matmul_prepared_bytes(const matmul *m, size_t rows, size_t depth) {
+    if (m->fixed_order) return 0;
+    size_t count = depth ? 2 : 1;
+    for (size_t r = 1; r <= rows && r <= MATMUL_ROWS; r = next_part(r)) count += depth ? 2 : 1;
+    for (size_t r = 1; r <= depth && r <= MATMUL_DEPTH; r = depth_rows(r) + 1) count++;
+    return count * PRIMITIVE_BYTES;
+}
+
+status linear_pack(matmul *m, const linear *l, const float *weight) {
+    if (m->fixed_order) {
+        if (l->forward) fixed_order_pack(l->forward, weight, l->in, l->out, 1, l->in, m->precision);
+        if (l->backward) fixed_order_pack(l->backward, weight, l->out, l->in, l->in, 1, m->precision);
+        return STATUS_OK;
+    }
+    product *p;
+    if (l->forward) {
+        TRY(product_find(m, PACK_FORWARD, l->out, l->in, 0, &p));
+        TRY(product_run(m, p, weight, NULL, l->forward));
+    }
+    if (l->backward) {
+        TRY(product_find(m, PACK_BACKWARD, l->out, l->in, 0, &p));
+        TRY(product_run(m, p, weight, NULL, l->backward));
+    }
     return STATUS_OK;
 }
 
@@ -307,8 +364,9 @@ static status rows_product(matmul *m, const void *packed, float *y, void *x, siz
         return STATUS_OK;
     }
     size_t row_bytes = inner * precision_bytes(m->precision);
-    for (size_t first = 0; first < rows; first += MATMUL_ROWS) {
-        size_t count = rows - first < MATMUL_ROWS ? rows - first : MATMUL_ROWS, padded = matmul_rows(count);
+    for (size_t first = 0, count; first < rows; first += count) {
+        size_t padded = part_rows(rows - first);
+        count = rows - first < padded ? rows - first : padded;
         unsigned char *from = (unsigned char *)x + first * row_bytes;
         zero_rows(from, count, padded, inner, m->precision);
         product *p;
@@ -328,7 +386,7 @@ status linear_backward_input(matmul *m, const linear *l, float *dx, void *dy, si
 }
 
 static status weight_product(matmul *m, size_t out, size_t in, float *dw, void *dy, void *x, size_t rows) {
-    size_t padded = matmul_rows(rows);
+    size_t padded = depth_rows(rows);
     zero_rows(x, rows, padded, in, m->precision);
     zero_rows(dy, rows, padded, out, m->precision);
     count_work(m, rows, padded, out, in);

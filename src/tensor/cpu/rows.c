@@ -5,11 +5,14 @@
 #include "tensor/ops.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "tensor/cpu/vector.h"
+#include "tensor/parallel.h"
 
 enum { COLUMN_BLOCK = 64 };          // columns that one thread sums at a time
+enum { BLOCK_NUMBERS = 1024 };       // numbers that one call of an elementwise kernel works on
 enum { PARALLEL_NUMBERS = 1 << 14 }; // below this many numbers a kernel runs on one thread
 
 const char *precision_name(precision p) { return p == PRECISION_FLOAT32 ? "float32" : "bfloat16"; }
@@ -29,21 +32,16 @@ VECTOR_INLINE f32x16 load_count(const float *x, size_t count) {
 }
 VECTOR_INLINE size_t lanes_left(size_t i, size_t width) { return width - i < 16 ? width - i : 16; }
 
-// Kernels that others call on a few rows within their own parallel loops do not even open a parallel region then: an inactive
-// one costs the allocation of a team.
-
-static void round_lanes(void *y, const float *x, size_t i, size_t count, precision p) {
-    size_t n = lanes_left(i, count);
-    store_number(y, i, load_count(x + i, n), n, p);
+ROW_FUNCTION round_block(void *y, const float *x, size_t first, size_t count, precision p) {
+    size_t end = count - first < BLOCK_NUMBERS ? count : first + BLOCK_NUMBERS;
+    for (size_t i = first; i < end; i += 16) {
+        size_t n = lanes_left(i, end);
+        store_number(y, i, load_count(x + i, n), n, p);
+    }
 }
 
 void numbers_round(void *y, const float *x, size_t count, precision p) {
-    if (count <= PARALLEL_NUMBERS) {
-        for (size_t i = 0; i < count; i += 16) round_lanes(y, x, i, count, p);
-        return;
-    }
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < count; i += 16) round_lanes(y, x, i, count, p);
+    FOR_EACH(i, count, BLOCK_NUMBERS, count > PARALLEL_NUMBERS, round_block(y, x, i, count, p));
 }
 
 float number_rounded(float x, precision p) {
@@ -51,32 +49,27 @@ float number_rounded(float x, precision p) {
     return vector_from_bfloat16(vector_to_bfloat16(vector_all(x)))[0];
 }
 
-void add_forward(float *y, const float *x, const float *a, size_t rows, size_t width) {
-    size_t count = rows * width;
-#pragma omp parallel for schedule(static) if (count > PARALLEL_NUMBERS)
-    for (size_t i = 0; i < count; i++) y[i] = x[i] + a[i];
+ROW_FUNCTION add_row(float *y, const float *x, const float *a, size_t width) {
+    for (size_t i = 0; i < width; i++) y[i] = x[i] + a[i];
 }
 
-static void bias_row(float *x, const float *bias, size_t width) {
-    for (size_t c = 0; c < width; c++) x[c] += bias[c];
+void add_forward(float *y, const float *x, const float *a, size_t rows, size_t width) {
+    FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS, add_row(y + r * width, x + r * width, a + r * width, width));
 }
 
 void bias_forward(float *x, const float *bias, size_t rows, size_t width) {
-    if (rows * width <= PARALLEL_NUMBERS) {
-        for (size_t r = 0; r < rows; r++) bias_row(x + r * width, bias, width);
-        return;
-    }
-#pragma omp parallel for schedule(static)
-    for (size_t r = 0; r < rows; r++) bias_row(x + r * width, bias, width);
+    FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS, add_row(x + r * width, x + r * width, bias, width));
+}
+
+// Columns c0 .. c0 + COLUMN_BLOCK - 1.
+ROW_FUNCTION bias_columns(float *dbias, const float *dx, size_t c0, size_t rows, size_t width) {
+    size_t end = c0 + COLUMN_BLOCK < width ? c0 + COLUMN_BLOCK : width;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = c0; c < end; c++) dbias[c] += dx[r * width + c];
 }
 
 void bias_backward(float *dbias, const float *dx, size_t rows, size_t width) {
-#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_NUMBERS)
-    for (size_t c0 = 0; c0 < width; c0 += COLUMN_BLOCK) {
-        size_t end = c0 + COLUMN_BLOCK < width ? c0 + COLUMN_BLOCK : width;
-        for (size_t r = 0; r < rows; r++)
-            for (size_t c = c0; c < end; c++) dbias[c] += dx[r * width + c];
-    }
+    FOR_EACH(c, width, COLUMN_BLOCK, rows * width > PARALLEL_NUMBERS, bias_columns(dbias, dx, c, rows, width));
 }
 
 static float inverse_root_mean_square(const float *x, float eps, size_t width) {
@@ -88,7 +81,7 @@ static float inverse_root_mean_square(const float *x, float eps, size_t width) {
     return 1.0f / sqrtf(vector_sum(sum) / (float)width + eps);
 }
 
-static void rmsnorm_row(void *y, size_t index, const float *x, const float *gain, float eps, size_t width, precision p) {
+ROW_FUNCTION rmsnorm_row(void *y, size_t index, const float *x, const float *gain, float eps, size_t width, precision p) {
     f32x16 scale = vector_all(inverse_root_mean_square(x, eps, width));
     for (size_t i = 0; i < width; i += 16) {
         size_t n = lanes_left(i, width);
@@ -97,24 +90,24 @@ static void rmsnorm_row(void *y, size_t index, const float *x, const float *gain
 }
 
 void rmsnorm_forward(void *y, const float *x, const float *gain, float eps, size_t rows, size_t width, precision p) {
-#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_NUMBERS)
-    for (size_t r = 0; r < rows; r++) rmsnorm_row(y, r * width, x + r * width, gain, eps, width, p);
+    FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS, rmsnorm_row(y, r * width, x + r * width, gain, eps, width, p));
+}
+
+ROW_FUNCTION residual_norm_row(void *y, size_t index, float *stream, const float *x, const float *delta, const float *gain,
+                               float eps, size_t width, precision p) {
+    for (size_t i = 0; i < width; i++) stream[i] = x[i] + delta[i];
+    rmsnorm_row(y, index, stream, gain, eps, width, p);
 }
 
 void residual_norm_forward(void *y, float *stream, const float *x, const float *delta, const float *gain, float eps, size_t rows,
                            size_t width, precision p) {
-#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_NUMBERS)
-    for (size_t r = 0; r < rows; r++) {
-        const float *a = x + r * width, *b = delta + r * width;
-        float *sum = stream + r * width;
-        for (size_t i = 0; i < width; i++) sum[i] = a[i] + b[i];
-        rmsnorm_row(y, r * width, sum, gain, eps, width, p);
-    }
+    FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS,
+             residual_norm_row(y, r * width, stream + r * width, x + r * width, delta + r * width, gain, eps, width, p));
 }
 
 // With s = 1/rms and n = x s: y = n g, so dx = s (g dy - n mean(g dy n)).
-static void rmsnorm_row_backward(float *dx, const float *dy, const float *x, const float *gain, float s, size_t width,
-                                 int accumulate) {
+ROW_FUNCTION rmsnorm_row_backward(float *dx, const float *dy, const float *x, const float *gain, float s, size_t width,
+                                  int accumulate) {
     f32x16 dot = vector_all(0.0f);
     for (size_t i = 0; i < width; i += 16) {
         size_t n = lanes_left(i, width);
@@ -129,31 +122,42 @@ static void rmsnorm_row_backward(float *dx, const float *dy, const float *x, con
     }
 }
 
+// Row r of dx, of dx in precision p where it is wanted, and of `inverse`.
+ROW_FUNCTION rmsnorm_whole_row_backward(float *dx, void *rounded, size_t r, const float *dy, const float *x, const float *gain,
+                                        float eps, size_t width, float *inverse, precision p) {
+    float *to = dx + r * width;
+    inverse[r] = inverse_root_mean_square(x + r * width, eps, width);
+    rmsnorm_row_backward(to, dy + r * width, x + r * width, gain, inverse[r], width, 1);
+    for (size_t i = 0; rounded && i < width; i += 16) {
+        size_t n = lanes_left(i, width);
+        store_number(rounded, r * width + i, load_count(to + i, n), n, p);
+    }
+}
+
+ROW_FUNCTION rmsnorm_columns(float *dgain, const float *dy, const float *x, const float *inverse, size_t c0, size_t rows,
+                             size_t width) {
+    size_t end = c0 + COLUMN_BLOCK < width ? c0 + COLUMN_BLOCK : width;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = c0; c < end; c++) dgain[c] += dy[r * width + c] * x[r * width + c] * inverse[r];
+}
+
 void rmsnorm_backward(float *dx, void *rounded, float *dgain, const float *dy, const float *x, const float *gain, float eps,
                       size_t rows, size_t width, float *inverse, precision p) {
-#pragma omp parallel if (rows * width > PARALLEL_NUMBERS)
-    {
-#pragma omp for schedule(static)
-        for (size_t r = 0; r < rows; r++) {
-            float *to = dx + r * width;
-            inverse[r] = inverse_root_mean_square(x + r * width, eps, width);
-            rmsnorm_row_backward(to, dy + r * width, x + r * width, gain, inverse[r], width, 1);
-            for (size_t i = 0; rounded && i < width; i += 16) {
-                size_t n = lanes_left(i, width);
-                store_number(rounded, r * width + i, load_count(to + i, n), n, p);
-            }
-        }
-#pragma omp for schedule(static)
-        for (size_t c0 = 0; c0 < width; c0 += COLUMN_BLOCK) {
-            size_t end = c0 + COLUMN_BLOCK < width ? c0 + COLUMN_BLOCK : width;
-            for (size_t r = 0; r < rows; r++)
-                for (size_t c = c0; c < end; c++) dgain[c] += dy[r * width + c] * x[r * width + c] * inverse[r];
-        }
-    }
+    bool parallel = rows * width > PARALLEL_NUMBERS;
+    FOR_EACH(r, rows, 1, parallel, rmsnorm_whole_row_backward(dx, rounded, r, dy, x, gain, eps, width, inverse, p));
+    FOR_EACH(c, width, COLUMN_BLOCK, parallel, rmsnorm_columns(dgain, dy, x, inverse, c, rows, width));
 }
 
 static void headnorm_row(float *x, const float *gain, float eps, size_t heads, size_t width) {
     for (size_t h = 0; h < heads; h++) rmsnorm_row(x, h * width, x + h * width, gain, eps, width, PRECISION_FLOAT32);
+}
+
+ROW_FUNCTION headnorm_row_backward(float *dx, const float *x, const float *gain, float eps, size_t heads, size_t width) {
+    for (size_t h = 0; h < heads; h++) {
+        float *d = dx + h * width;
+        const float *head = x + h * width;
+        rmsnorm_row_backward(d, d, head, gain, inverse_root_mean_square(head, eps, width), width, 0);
+    }
 }
 
 // dx in place: on entry the gradient by the output, on return by the input x (the values before the norm). dgain[D] +=. Rows are
@@ -167,24 +171,21 @@ static void headnorm_backward(float *dx, float *dgain, const float *x, size_t st
             float s = inverse_root_mean_square(head, eps, width);
             for (size_t c = 0; c < width; c++) dgain[c] += dy[c] * head[c] * s;
         }
-#pragma omp parallel for schedule(static) if (rows * heads * width > PARALLEL_NUMBERS)
-    for (size_t r = 0; r < rows; r++)
-        for (size_t h = 0; h < heads; h++) {
-            float *d = dx + r * stride + h * width;
-            const float *head = x + r * stride + h * width;
-            rmsnorm_row_backward(d, d, head, gain, inverse_root_mean_square(head, eps, width), width, 0);
-        }
+    FOR_EACH(r, rows, 1, rows * heads * width > PARALLEL_NUMBERS,
+             headnorm_row_backward(dx + r * stride, x + r * stride, gain, eps, heads, width));
+}
+
+ROW_FUNCTION rope_angles(float *angles, int32_t position, const float *inverse_frequency, size_t half) {
+    for (size_t i = 0; i < half; i++) {
+        float angle = (float)position * inverse_frequency[i];
+        angles[i] = cosf(angle);
+        angles[half + i] = sinf(angle);
+    }
 }
 
 void rope_table(float *angles, const int32_t *position, const float *inverse_frequency, size_t rows, size_t width) {
-    size_t half = width / 2;
-#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_NUMBERS / 8)
-    for (size_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < half; i++) {
-            float angle = (float)position[r] * inverse_frequency[i];
-            angles[r * width + i] = cosf(angle);
-            angles[r * width + half + i] = sinf(angle);
-        }
+    FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS / 8,
+             rope_angles(angles + r * width, position[r], inverse_frequency, width / 2));
 }
 
 // Half-split pairs (i, i + D/2) of each head of one row; sign -1 turns back.
@@ -201,29 +202,35 @@ static void rope_row(float *x, const float *angles, size_t heads, size_t width, 
     }
 }
 
+ROW_FUNCTION rotation_row(const rotation *s, float *to, const float *qkv, const float *angles) {
+    size_t query = s->heads * s->width, key = s->kv_heads * s->width;
+    memcpy(to, qkv, (query + key) * sizeof(float));
+    if (s->q_gain) headnorm_row(to, s->q_gain, s->eps, s->heads, s->width);
+    if (s->k_gain) headnorm_row(to + query, s->k_gain, s->eps, s->kv_heads, s->width);
+    rope_row(to, angles, s->heads + s->kv_heads, s->width, 1.0f);
+}
+
 void rotation_forward(const rotation *s, float *rotated, const float *qkv, const float *angles, size_t rows) {
     size_t query = s->heads * s->width, key = s->kv_heads * s->width;
-#pragma omp parallel for schedule(static) if (rows * query > PARALLEL_NUMBERS)
-    for (size_t r = 0; r < rows; r++) {
-        float *to = rotated + r * (query + key);
-        memcpy(to, qkv + r * (query + 2 * key), (query + key) * sizeof(float));
-        if (s->q_gain) headnorm_row(to, s->q_gain, s->eps, s->heads, s->width);
-        if (s->k_gain) headnorm_row(to + query, s->k_gain, s->eps, s->kv_heads, s->width);
-        rope_row(to, angles + r * s->width, s->heads + s->kv_heads, s->width, 1.0f);
-    }
+    FOR_EACH(r, rows, 1, rows * query > PARALLEL_NUMBERS,
+             rotation_row(s, rotated + r * (query + key), qkv + r * (query + 2 * key), angles + r * s->width));
+}
+
+ROW_FUNCTION rotation_row_backward(const rotation *s, float *to, const float *d_query, const float *d_key, const float *d_value,
+                                   const float *angles) {
+    size_t query = s->heads * s->width, key = s->kv_heads * s->width;
+    memcpy(to, d_query, query * sizeof(float));
+    memcpy(to + query, d_key, key * sizeof(float));
+    memcpy(to + query + key, d_value, key * sizeof(float));
+    rope_row(to, angles, s->heads + s->kv_heads, s->width, -1.0f);
 }
 
 void rotation_backward(const rotation *s, float *d_qkv, const float *d_query, const float *d_key, const float *d_value,
                        const float *qkv, const float *angles, float *d_q_gain, float *d_k_gain, size_t rows) {
     size_t query = s->heads * s->width, key = s->kv_heads * s->width, stride = query + 2 * key;
-#pragma omp parallel for schedule(static) if (rows * query > PARALLEL_NUMBERS)
-    for (size_t r = 0; r < rows; r++) {
-        float *to = d_qkv + r * stride;
-        memcpy(to, d_query + r * query, query * sizeof(float));
-        memcpy(to + query, d_key + r * key, key * sizeof(float));
-        memcpy(to + query + key, d_value + r * key, key * sizeof(float));
-        rope_row(to, angles + r * s->width, s->heads + s->kv_heads, s->width, -1.0f);
-    }
+    FOR_EACH(r, rows, 1, rows * query > PARALLEL_NUMBERS,
+             rotation_row_backward(s, d_qkv + r * stride, d_query + r * query, d_key + r * key, d_value + r * key,
+                                   angles + r * s->width));
     if (s->q_gain) headnorm_backward(d_qkv, d_q_gain, qkv, stride, s->q_gain, s->eps, rows, s->heads, s->width);
     if (s->k_gain)
         headnorm_backward(d_qkv + query, d_k_gain, qkv + query, stride, s->k_gain, s->eps, rows, s->kv_heads, s->width);
@@ -236,49 +243,53 @@ VECTOR_INLINE f32x16 vector_sigmoid(f32x16 g) {
     return vector_select(negative, e, vector_all(1.0f)) / (vector_all(1.0f) + e);
 }
 
-void swiglu_forward(void *y, const float *gate_up, size_t rows, size_t width, precision p) {
-#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_NUMBERS)
-    for (size_t r = 0; r < rows; r++) {
-        const float *gate = gate_up + r * 2 * width, *up = gate + width;
-        for (size_t i = 0; i < width; i += 16) {
-            size_t n = lanes_left(i, width);
-            f32x16 g = load_count(gate + i, n);
-            store_number(y, r * width + i, g * vector_sigmoid(g) * load_count(up + i, n), n, p);
-        }
+ROW_FUNCTION swiglu_row(void *y, size_t index, const float *gate, size_t width, precision p) {
+    const float *up = gate + width;
+    for (size_t i = 0; i < width; i += 16) {
+        size_t n = lanes_left(i, width);
+        f32x16 g = load_count(gate + i, n);
+        store_number(y, index + i, g * vector_sigmoid(g) * load_count(up + i, n), n, p);
     }
 }
 
+void swiglu_forward(void *y, const float *gate_up, size_t rows, size_t width, precision p) {
+    FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS, swiglu_row(y, r * width, gate_up + r * 2 * width, width, p));
+}
+
 // silu(g) = g s with s = sigmoid(g): d/dg = s (1 + g (1 - s)).
-void swiglu_backward(void *dgate_up, const float *dy, const float *gate_up, size_t rows, size_t width, precision p) {
-#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_NUMBERS)
-    for (size_t r = 0; r < rows; r++) {
-        const float *gate = gate_up + r * 2 * width, *up = gate + width;
-        for (size_t i = 0; i < width; i += 16) {
-            size_t n = lanes_left(i, width);
-            f32x16 g = load_count(gate + i, n), u = load_count(up + i, n), d = load_count(dy + r * width + i, n);
-            f32x16 s = vector_sigmoid(g);
-            store_number(dgate_up, r * 2 * width + i, d * u * s * (vector_all(1.0f) + g * (vector_all(1.0f) - s)), n, p);
-            store_number(dgate_up, r * 2 * width + width + i, d * g * s, n, p);
-        }
+ROW_FUNCTION swiglu_row_backward(void *dgate_up, size_t index, const float *dy, const float *gate, size_t width, precision p) {
+    const float *up = gate + width;
+    for (size_t i = 0; i < width; i += 16) {
+        size_t n = lanes_left(i, width);
+        f32x16 g = load_count(gate + i, n), u = load_count(up + i, n), d = load_count(dy + i, n);
+        f32x16 s = vector_sigmoid(g);
+        store_number(dgate_up, index + i, d * u * s * (vector_all(1.0f) + g * (vector_all(1.0f) - s)), n, p);
+        store_number(dgate_up, index + width + i, d * g * s, n, p);
     }
+}
+
+void swiglu_backward(void *dgate_up, const float *dy, const float *gate_up, size_t rows, size_t width, precision p) {
+    FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS,
+             swiglu_row_backward(dgate_up, r * 2 * width, dy + r * width, gate_up + r * 2 * width, width, p));
 }
 
 void embedding_forward(float *y, const float *table, const int32_t *token, size_t rows, size_t width) {
     for (size_t r = 0; r < rows; r++) memcpy(y + r * width, table + (size_t)token[r] * width, width * sizeof(float));
 }
 
-void embedding_backward(float *dtable, const float *dy, const int32_t *token, size_t rows, size_t width) {
-#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_NUMBERS)
-    for (size_t c0 = 0; c0 < width; c0 += COLUMN_BLOCK) {
-        size_t end = c0 + COLUMN_BLOCK < width ? c0 + COLUMN_BLOCK : width;
-        for (size_t r = 0; r < rows; r++) {
-            float *row = dtable + (size_t)token[r] * width;
-            for (size_t c = c0; c < end; c++) row[c] += dy[r * width + c];
-        }
+ROW_FUNCTION embedding_columns(float *dtable, const float *dy, const int32_t *token, size_t c0, size_t rows, size_t width) {
+    size_t end = c0 + COLUMN_BLOCK < width ? c0 + COLUMN_BLOCK : width;
+    for (size_t r = 0; r < rows; r++) {
+        float *row = dtable + (size_t)token[r] * width;
+        for (size_t c = c0; c < end; c++) row[c] += dy[r * width + c];
     }
 }
 
-static void layernorm_row(float *y, const float *x, const float *gain, const float *shift, float eps, size_t width) {
+void embedding_backward(float *dtable, const float *dy, const int32_t *token, size_t rows, size_t width) {
+    FOR_EACH(c, width, COLUMN_BLOCK, rows * width > PARALLEL_NUMBERS, embedding_columns(dtable, dy, token, c, rows, width));
+}
+
+ROW_FUNCTION layernorm_row(float *y, const float *x, const float *gain, const float *shift, float eps, size_t width) {
     f32x16 sum = vector_all(0.0f), squares = vector_all(0.0f);
     for (size_t i = 0; i < width; i += 16) sum += load_count(x + i, lanes_left(i, width));
     float mean = vector_sum(sum) / (float)width;
@@ -295,12 +306,7 @@ static void layernorm_row(float *y, const float *x, const float *gain, const flo
 }
 
 void layernorm_forward(float *y, const float *x, const float *gain, const float *shift, float eps, size_t rows, size_t width) {
-    if (rows * width <= PARALLEL_NUMBERS) {
-        for (size_t r = 0; r < rows; r++) layernorm_row(y + r * width, x + r * width, gain, shift, eps, width);
-        return;
-    }
-#pragma omp parallel for schedule(static)
-    for (size_t r = 0; r < rows; r++) layernorm_row(y + r * width, x + r * width, gain, shift, eps, width);
+    FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS, layernorm_row(y + r * width, x + r * width, gain, shift, eps, width));
 }
 
 // x (1 + erf(x / sqrt 2)) / 2 with q = erfc(|x| / sqrt 2) / 2: x - x q for positive x, x q otherwise, which loses nothing far out
@@ -317,16 +323,14 @@ VECTOR_INLINE f32x16 vector_gelu(f32x16 x) {
     return vector_select((i32x16)(x > vector_all(0.0f)), x - far, far);
 }
 
-static void gelu_lanes(void *y, const float *x, size_t i, size_t count, precision p) {
-    size_t n = lanes_left(i, count);
-    store_number(y, i, vector_gelu(load_count(x + i, n)), n, p);
+ROW_FUNCTION gelu_block(void *y, const float *x, size_t first, size_t count, precision p) {
+    size_t end = count - first < BLOCK_NUMBERS ? count : first + BLOCK_NUMBERS;
+    for (size_t i = first; i < end; i += 16) {
+        size_t n = lanes_left(i, end);
+        store_number(y, i, vector_gelu(load_count(x + i, n)), n, p);
+    }
 }
 
 void gelu_forward(void *y, const float *x, size_t count, precision p) {
-    if (count <= PARALLEL_NUMBERS) {
-        for (size_t i = 0; i < count; i += 16) gelu_lanes(y, x, i, count, p);
-        return;
-    }
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < count; i += 16) gelu_lanes(y, x, i, count, p);
+    FOR_EACH(i, count, BLOCK_NUMBERS, count > PARALLEL_NUMBERS, gelu_block(y, x, i, count, p));
 }

@@ -39,7 +39,7 @@ static void *take(size_t count, size_t bytes, bool *failed) {
 }
 
 static status open(self_test *t) {
-    size_t out = t->weight.out, in = t->weight.in, most = larger(t->rows, t->depth), room = matmul_rows(most);
+    size_t out = t->weight.out, in = t->weight.in, most = larger(t->rows, t->depth), room = matmul_room(most);
     size_t weights = t->depth ? out * in : 0, number = precision_bytes(matmul_precision(t->products));
     bool failed = false;
     t->values = take(larger(out * in, most * larger(out, in)), 4, &failed);
