@@ -302,7 +302,7 @@ static status evaluate(training *run, double *value) {
 
 // ---- a run ---------------------------------------------------------------------------------------------------------------
 
-static status check(settings *s) {
+status sft_settle(settings *s) {
     static const char *const defaults[][2] = {{"actor_rollout_ref.actor.optim.lr", "1e-5"},
                                               {"actor_rollout_ref.actor.optim.betas", "[0.9, 0.95]"},
                                               {"actor_rollout_ref.actor.optim.lr_scheduler_type", "cosine"},
@@ -333,7 +333,7 @@ static void close_all(training *run) {
 status sft_run(settings *s, const training_options *options, training_result *result) {
     static const training_kind kind = {.command = "sft",
                                        .method = "sft",
-                                       .check = check,
+                                       .check = sft_settle,
                                        .open = open_all,
                                        .introduce = introduce,
                                        .step = train_step,

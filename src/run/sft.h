@@ -16,4 +16,7 @@
 // betas 0.9 and 0.95, cosine after a warm-up of a tenth, 4 epochs.
 status sft_run(settings *s, const training_options *options, training_result *result);
 
+// What sft_run does to settings first, as trainer_settle.
+status sft_settle(settings *s);
+
 #endif

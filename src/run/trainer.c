@@ -185,7 +185,7 @@ static void introduce(training *run) {
     token_list_free(&tokens);
 }
 
-static status check(settings *s) {
+status trainer_settle(settings *s) {
     TRY(settings_adopt_task(s, (const char *const *)s->data.train_files.items, s->data.train_files.count, "data.train_files"));
     return settings_check_training(s);
 }
@@ -216,7 +216,7 @@ static void close_all(training *run) {
 
 status trainer_run(settings *s, const training_options *options, training_result *result) {
     static const training_kind kind = {.command = "train",
-                                       .check = check,
+                                       .check = trainer_settle,
                                        .open = open_all,
                                        .introduce = introduce,
                                        .step = train_step,

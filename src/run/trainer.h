@@ -9,4 +9,8 @@
 // complete; bad input is found before there is one. STATUS_INTERRUPTED after saving, when asked to stop.
 status trainer_run(settings *s, const training_options *options, training_result *result);
 
+// What trainer_run does to settings first: those that follow from others, and what training needs of them (as
+// settings_check_training). A run's config.yaml holds the result.
+status trainer_settle(settings *s);
+
 #endif

@@ -7,6 +7,8 @@
 
 #include "base/file.h"
 #include "run/settings_internal.h"
+#include "run/sft.h"
+#include "run/trainer.h"
 #include "study/definition_parts.h"
 
 static status no_memory(void) { return status_set(STATUS_NO_MEMORY, "out of memory while reading a study"); }
@@ -338,6 +340,21 @@ status study_run_settings(settings *s, const study_definition *d, size_t arm, in
     TRY(study_run_assignments(&list, d, arm, seed));
     status code = settings_load(s, *d->config ? d->config : NULL, (const char *const *)list.items, list.count);
     text_list_free(&list);
+    TRY(code);
+    code = trainer_settle(s);
+    if (code != STATUS_OK) settings_free(s);
+    return code;
+}
+
+status study_start_settings(settings *s, const study_definition *d) {
+    text_list list;
+    *s = (settings){0};
+    TRY(study_start_assignments(&list, d));
+    status code = settings_load(s, d->sft, (const char *const *)list.items, list.count);
+    text_list_free(&list);
+    TRY(code);
+    code = sft_settle(s);
+    if (code != STATUS_OK) settings_free(s);
     return code;
 }
 

@@ -97,6 +97,7 @@ status study_run_settings(settings *s, const study_definition *d, size_t arm, in
 
 // The same of the warm start's `dsdr sft`, which begins with the model of start.init where there is one.
 status study_start_assignments(text_list *out, const study_definition *d);
+status study_start_settings(settings *s, const study_definition *d);
 
 // FOLDER/ARM/seed-N, and FOLDER/NAME, in a fresh string; NULL when memory is out.
 char *study_run_folder(const study_definition *d, size_t arm, int64_t seed);

@@ -105,14 +105,10 @@ static status check_start(study_definition *d) {
     if (*d->init && !file_exists(d->init))
         return status_set(STATUS_INVALID, "%s: start.init: there is no file %s", d->path, d->init);
     if (!*d->sft) return (d->start_model = study_file(d, "start/model")) ? STATUS_OK : no_memory();
-    text_list list;
     settings s;
-    TRY(study_start_assignments(&list, d));
-    status code = settings_load(&s, d->sft, (const char *const *)list.items, list.count);
-    text_list_free(&list);
+    status code = study_start_settings(&s, d);
     TRY(status_context(code, "start.sft"));
-    code = settings_check_sft(&s);
-    if (code == STATUS_OK && s.trainer.total_training_steps <= 0)
+    if (s.trainer.total_training_steps <= 0)
         code = status_set(STATUS_INVALID, "trainer.total_training_steps has to be given, so that runs know what they start from");
     if (code == STATUS_OK &&
         asprintf(&d->start_model, "%s/start/sft/global_step_%lld", d->folder, s.trainer.total_training_steps) < 0) {
@@ -136,7 +132,6 @@ static status describe(buffer *out, const settings *s) {
 static status check_arm(const study_definition *d, size_t arm, buffer *texts) {
     settings s;
     status code = study_run_settings(&s, d, arm, d->seed[0]);
-    if (code == STATUS_OK) code = settings_check_training(&s);
     if (code == STATUS_OK && d->checkpoint == STUDY_CHECKPOINT_BEST && s.trainer.test_freq <= 0)
         code = status_set(STATUS_INVALID, "evaluation.checkpoint is best, so trainer.test_freq has to be above 0");
     if (code == STATUS_OK) code = describe(&texts[arm], &s);

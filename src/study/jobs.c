@@ -72,19 +72,10 @@ static status look_at_model(study_job *job, const study_definition *d) {
     return code;
 }
 
-static status start_settings(settings *s, const study_definition *d) {
-    text_list list;
-    *s = (settings){0};
-    TRY(study_start_assignments(&list, d));
-    status code = settings_load(s, d->sft, (const char *const *)list.items, list.count);
-    text_list_free(&list);
-    return code;
-}
-
 static status look_at_run(study_job *job, const study_definition *d) {
     settings wanted;
     TRY(look_at_record(job));
-    TRY(job->kind == JOB_SFT ? start_settings(&wanted, d) : study_run_settings(&wanted, d, job->arm, job->seed));
+    TRY(job->kind == JOB_SFT ? study_start_settings(&wanted, d) : study_run_settings(&wanted, d, job->arm, job->seed));
     status code = check_settings(job->folder, &wanted, job->state == JOB_DONE);
     settings_free(&wanted);
     return code;
@@ -246,13 +237,13 @@ static const char *const kept_keys[] = {"data.prompt_key",
                                         "trainer.threads",
                                         "trainer.precision"};
 
-// Only what the study says: the rest is the same default, or what a built-in task brings along, for the run and its evaluation.
+// Only what is not a default: what the study says, and what the run's built-in task brought along.
 static status keep_settings(study_command *c, const settings *s) {
     buffer text = {0};
     status code = STATUS_OK;
     for (size_t i = 0; i < sizeof kept_keys / sizeof *kept_keys && code == STATUS_OK; i++) {
         size_t entry = settings_find(kept_keys[i]);
-        if (s->source[entry].origin < SETTING_FROM_FILE) continue;
+        if (s->source[entry].origin < SETTING_FROM_OTHER_KEY) continue;
         buffer_clear(&text);
         code = buffer_printf(&text, "%s=", kept_keys[i]);
         if (code == STATUS_OK) code = settings_write_value(&text, s, entry);

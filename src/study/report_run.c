@@ -10,7 +10,8 @@ static const char drawn[] =
     " (name IN ('critic/rewards/mean', 'critic/score/mean', 'actor/entropy', 'actor/pg_clipfrac', 'actor/grad_norm',"
     " 'response_length/mean', 'response_length/clip_ratio', 'dsdr/semantic_similarity', 'dsdr/formula_similarity',"
     " 'dsdr/distinct_equation_share', 'dsdr/dbar_correct/mean', 'dsdr/coupling_entropy', 'train/loss', 'train/entropy',"
-    " 'train/grad_norm', 'perf/throughput', 'dynamic_sampling/groups_generated', 'dynamic_sampling/groups_dropped') OR name LIKE 'dsdr/group_share/%' OR name LIKE 'verify/%' OR name LIKE 'timing_s/%'"
+    " 'train/grad_norm', 'perf/throughput', 'dynamic_sampling/groups_generated', 'dynamic_sampling/groups_dropped') OR name LIKE "
+    "'dsdr/group_share/%' OR name LIKE 'verify/%' OR name LIKE 'timing_s/%'"
     " OR name LIKE 'timing_kernel_s/%') AND name NOT IN ('timing_s/step', 'timing_s/testing') ";
 
 static status set(json_t *object, const char *key, json_t *value) {
