@@ -29,12 +29,13 @@ def response(method, problem, sample):
     return f"Attempt {sample} of m{method}: \\(x_{{{sample % (method + 2)}}} = {problem}\\)."
 
 
-def evaluation(name, method, problems=6, samples=4, passes=("pass@k",), version=2, text=response):
+def evaluation(name, method, problems=6, samples=4, passes=("pass@k",), version=2, text=response, state="finished"):
     """A record with the responses of a method."""
     folder = ROOT / name
     folder.mkdir(parents=True)
     db = sqlite3.connect(folder / "run.db")
     db.execute("create table run(key text primary key, value text) without rowid")
+    db.execute("insert into run values('kind', 'eval'), ('state', ?)", (state,))
     db.execute("create table evaluations(step integer not null, pass text not null, source text, problem_id text, sample integer,"
                " response text, answer text, correct integer, status text, length integer, finish text)")
     for which in passes:
@@ -587,7 +588,11 @@ def test_without_endpoint():
           alike["distinct_equation_share"]["value"] == 0.25, alike)
     other = report["methods"][1]["measures"]
     check("formula similarity by hand", abs(other["formula_similarity"]["value"] - 2 / 6) < 1e-12, other)  # two of six pairs are alike
-    check("rows of similarity", len(rows(out, "select * from similarity where responses = 4")) == 12 and not rows(out))
+    check("nothing to note", "note" not in done.stderr, done.stderr)
+    begun = run(out, evaluations=(same, evaluation("begun", 0, problems=5, state="begun")))
+    check("an unfinished evaluation is noted", begun.returncode == 0 and "1 of 2 evaluations are unfinished" in begun.stderr and
+          "5 problems" in begun.stdout and "1 problem left out" in begun.stdout, show(begun))
+    check("rows of similarity", len(rows(out, "select * from similarity where responses = 4")) == 22 and not rows(out))
 
 
 def main():

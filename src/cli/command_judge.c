@@ -260,6 +260,8 @@ static status analyse(const request *r, const settings *s, progress_view *view) 
                              .stop = &signals_stop,
                              .progress = {progress_view_report, view}};
     status code = judge_open(&j, &options, &plan);
+    if (code == STATUS_OK && plan.unfinished)
+        fprintf(stderr, "note: %zu of %zu evaluations are unfinished\n", plan.unfinished, plan.methods);
     if (code == STATUS_OK && *s->judge.base_url) tell_plan(&plan, s);
     if (code == STATUS_OK) code = ask_to_go_on(&plan, s, r->yes);
     if (code != STATUS_OK) goto cleanup;

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "run/options.h"
 #include "run/scoring.h"
+#include "study/collection.h"
 #include "study/endpoint.h"
 #include "study/judge_parts.h"
 
@@ -151,6 +152,11 @@ static status open_all(judge *j, judge_plan *plan) {
     TRY(read_prompt(j));
     TRY(judge_samples_open(&j->samples, j->options.folders, j->options.count, (size_t)j->options.settings->judge.samples));
     TRY(find_texts(j, &plan->texts));
+    for (size_t e = 0; e < j->options.count; e++) {
+        bool finished;
+        TRY(study_is_finished(j->options.folders[e], &finished));
+        plan->unfinished += !finished;
+    }
     plan->methods = j->samples.count, plan->problems = j->samples.problem_count;
     plan->sources = j->samples.source_count, plan->left_out = j->samples.left_out, plan->n = j->samples.n;
     size_t cells = j->samples.count * j->samples.problem_count * JUDGE_MEASURES;

@@ -34,6 +34,7 @@ typedef struct judge_options {
 typedef struct judge_plan {
     size_t methods, problems, sources, left_out, n; // n responses a problem
     size_t texts;                                   // problems whose text is known
+    size_t unfinished;                              // evaluations that did not come to their end
     size_t judgements, repeats;                     // repeats are among the judgements
     size_t cached, requests;                        // answered before; left to ask
     size_t shown, cut;                              // responses in all prompts, and those of them cut to judge.response_limit
