@@ -3,6 +3,7 @@
 
 #include "math/judge.h"
 #include "math/number.h"
+#include "math/units.h"
 
 static math_outcome refuse(judge *j, const char *why) { return judge_says(j, MATH_DIFFERENT, "structure", "%s", why); }
 
@@ -139,6 +140,13 @@ static bool names_differ(const math_node *n) {
     return false;
 }
 
+// x = 1, x = 2: several values of one quantity.
+static bool same_names(const math_node *n) {
+    for (uint32_t i = 0; i < n->count; i++)
+        if (!node_is_assignment(n->children[i])) return false;
+    return n->count > 1 && !names_differ(n);
+}
+
 // y = 2, x = 3: for a tuple without names it is not clear which comes first.
 static bool names_descend(const math_node *n) {
     for (uint32_t i = 0; i < n->count; i++)
@@ -181,12 +189,14 @@ static math_outcome accept_collection(judge *j, math_node *gold, math_node *answ
         return refuse(j, "one value is asked for, several are given");
     }
     if (gold->kind == MATH_TUPLE && answer->kind == MATH_FUNCTION && !name_is_function(answer->name)) // P(0, -5)
-        return accept_in_order(j, gold, answer);
+        return unit_is_hedge(answer->name) ? refuse(j, "words in front of it say more") : accept_in_order(j, gold, answer);
     if (!is_collection(answer)) return refuse(j, "several values are asked for");
     bool bare = answer->kind == MATH_LIST;
     switch (gold->kind) {
     case MATH_LIST:
         if (answer->kind == MATH_SET || bare) {
+            if (names_differ(gold) && bare && answer->integer == 'o')
+                return refuse(j, "values of several quantities are asked for");
             if (names_differ(gold) && !any_relation(answer)) return accept_in_order(j, gold, answer);
             return any_order(j, gold, answer);
         }
@@ -198,6 +208,8 @@ static math_outcome accept_collection(judge *j, math_node *gold, math_node *answ
     case MATH_TUPLE:
         if (outside && answer->kind == MATH_SET && answer->count == 1) return accept_answer(j, gold, answer->children[0]);
         if (answer->kind == MATH_SET || answer->kind == MATH_BRACKETS) return refuse(j, "an ordered tuple is asked for");
+        if (bare && (answer->integer == 'o' || same_names(answer)))
+            return refuse(j, "one tuple is asked for, several values are given");
         if (bare && names_descend(answer)) return judge_says(j, MATH_UNDECIDED, "structure", "names in another order than usual");
         return accept_in_order(j, gold, answer);
     case MATH_BRACKETS:
@@ -346,7 +358,8 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
     }
     if (gold->kind == MATH_WHERE || answer->kind == MATH_WHERE) return accept_where(j, gold, answer);
     if (!node_has_variables(gold)) answer = node_with_unit(j, answer, true);
-    if (gold->kind == MATH_WITH_UNIT || answer->kind == MATH_WITH_UNIT) return accept_unit(j, gold, answer);
+    bool equation = node_is_equation(gold) || node_is_equation(answer); // there the unit is part of a side
+    if (!equation && (gold->kind == MATH_WITH_UNIT || answer->kind == MATH_WITH_UNIT)) return accept_unit(j, gold, answer);
     if (folds_to_matrix(gold) || folds_to_matrix(answer)) {
         math_node *g = matrix_fold(j, gold), *a = matrix_fold(j, answer);
         if (g && a && (g != gold || a != answer)) return accept_answer(j, g, a);

@@ -17,11 +17,11 @@ math_node *node_marked(judge *j, math_node *n, math_kind kind) {
 }
 
 // The unit that a letter is where a gold with unit asks for one: "s" of 5 s, "m^2" of 5 m^2. False when it is none.
-static bool letter_unit(const math_node *n, char *out, size_t size) {
+static bool letter_unit(const math_node *n, const char *letters, char *out, size_t size) {
     long power = 1;
     if (n->kind == MATH_POWER && (!node_small_integer(n->children[1], &power) || power < 2 || power > 3)) return false;
     const math_node *letter = n->kind == MATH_POWER ? n->children[0] : n;
-    if (letter->kind != MATH_SYMBOL || !strchr("mhsglLJNWVAK", letter->name[0]) || letter->name[1]) return false;
+    if (letter->kind != MATH_SYMBOL || !strchr(letters, letter->name[0]) || letter->name[1]) return false;
     char lower = letter->name[0] >= 'a' ? letter->name[0] : (char)(letter->name[0] + 'a' - 'A'); // as units are kept
     snprintf(out, size, power > 1 ? "%c^%ld" : "%c", lower, power);
     return true;
@@ -29,13 +29,14 @@ static bool letter_unit(const math_node *n, char *out, size_t size) {
 
 math_node *node_with_unit(judge *j, math_node *answer, bool spaced) {
     math_node *product = answer->kind == MATH_QUOTIENT ? answer->children[0] : answer;
+    const char *letters = spaced ? "mhsgLJNWV" : "mhsglLJNWVAK"; // without a unit in the gold A, K and l are likelier variables
     if (spaced && !product->ambiguous) return answer;
     char name[16] = "", below[8];
-    if (product->kind != MATH_PRODUCT || product->count != 2 || !letter_unit(product->children[1], name, sizeof name))
+    if (product->kind != MATH_PRODUCT || product->count != 2 || !letter_unit(product->children[1], letters, name, sizeof name))
         return answer;
     if (node_has_variables(product->children[0])) return answer;
     if (product != answer) {
-        if (!letter_unit(answer->children[1], below, sizeof below)) return answer;
+        if (!letter_unit(answer->children[1], letters, below, sizeof below)) return answer;
         strcat(name, "/"), strcat(name, below);
     }
     math_node *n = tree_unary(j->memory, MATH_WITH_UNIT, product->children[0]);

@@ -162,7 +162,9 @@ static void scene_clear(scene *s) {
     for (size_t i = 0; i < s->given.count; i++) fmpq_clear(s->given.items[i].value);
 }
 
-#define WHOLE_POINTS 14     // 12 in a row, so that every remainder modulo 12 occurs, and two farther out
+// Whole numbers: 12 in a row, so that every remainder modulo 12 occurs, two farther out, and 9 at which one variable after the
+// other is even and the rest odd, as in the row of 12 n and k could be even together.
+#define WHOLE_POINTS 23
 #define NEAR_POINTS 3       // about 1
 #define POSITIVE_POINTS 6   // the others much smaller or larger
 #define REAL_POINTS 10      // the others negative
@@ -173,12 +175,16 @@ static void scene_clear(scene *s) {
 static void scene_place(const judge *j, scene *s, uint32_t k) {
     static const long units[4] = {1, 5, 7, 11};
     for (size_t i = 0; i < s->given.count; i++) {
-        uint32_t draw = s->integer[i] ? 0 : k; // whole numbers of one series
+        uint32_t draw = s->integer[i] && k < 14 ? 0 : k; // whole numbers of one series
         random_words w = random_draw(j->options->seed, RANDOM_VERIFY, j->pair, 1000 + draw, (uint32_t)i);
         fmpq *value = s->given.items[i].value;
         if (s->integer[i]) {
             long step = i ? units[w.word[0] % 4] : 1, start = (long)(w.word[1] % 12);
-            fmpq_set_si(value, k < 12 ? 1 + (step * (long)k + start) % 12 : k == 12 ? 20 + start : 1000 + start, 1);
+            long number = k < 12    ? 1 + (step * (long)k + start) % 12
+                          : k == 12 ? 20 + start
+                          : k == 13 ? 1000 + start
+                                    : 1 + 2 * (long)(w.word[0] % 12) + (k - 14 == i);
+            fmpq_set_si(value, number, 1);
             continue;
         }
         fmpq_set_si(value, 4096 + (long)(w.word[0] % 65536), 16384);

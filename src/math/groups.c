@@ -122,6 +122,7 @@ math_node *parser_group(parser *p) {
     int close = here(p)->code;
     p->at++;
     bool several = inside->kind == MATH_LIST && !inside->grouped;
+    if (several && inside->integer == 'o' && open != 'S' && open != '{') return parser_refuse(p, "\"or\" inside of brackets");
     if ((open == '(' && close == '[') || (open == '[' && close == '(')) {
         if (!several || inside->count != 2) return parser_refuse(p, "brackets do not match");
         n = tree_binary(p->e, MATH_INTERVAL, inside->children[0], inside->children[1]);

@@ -468,7 +468,8 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
             t->kind = TOKEN_WORD;
             return left;
         }
-        if (t->kind == TOKEN_NAME && t->code == TOKEN_UPRIGHT && !holds_letters(left)) { // 1.6 \mathrm{C}
+        bool upright = t->kind == TOKEN_NAME && t->code == TOKEN_UPRIGHT && !memchr("xyzabckn", t->text[0], 8);
+        if (upright && !holds_letters(left)) { // 1.6 \mathrm{C}
             t->kind = TOKEN_WORD;
             return left;
         }

@@ -55,6 +55,24 @@ static bool is_word(const char *run, size_t length) {
     return word_is_language(small, length);
 }
 
+// Words that turn round what a phrase says.
+static bool is_negation(const char *word, size_t length) {
+    static const char *const words[] = {"not", "non", "no", "never", "minus", "wrong", "incorrect", "cannot", NULL};
+    for (size_t i = 0; words[i]; i++)
+        if (strlen(words[i]) == length && strncasecmp(words[i], word, length) == 0) return true;
+    return false;
+}
+
+static bool holds_negation(const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        size_t end = i;
+        while (end < length && is_letter(text[end])) end++;
+        if (is_negation(text + i, end - i)) return true;
+        i = end;
+    }
+    return false;
+}
+
 // Phrases for one thing.
 static const char *canonical_phrase(const char *words) {
     static const char *const absent[] = {"dne", "does not exist", "undefined", "not exist", "doesnt exist", NULL};
@@ -66,7 +84,7 @@ static const char *canonical_phrase(const char *words) {
     size_t length = strlen(words);
     for (size_t i = 0; absent[i]; i++) {
         size_t n = strlen(absent[i]);
-        bool ends = length >= n && strcmp(words + length - n, absent[i]) == 0;
+        bool ends = length >= n && strcmp(words + length - n, absent[i]) == 0 && !holds_negation(words, length - n);
         if (ends && (length == n || words[length - n - 1] == ' ')) return "does not exist"; // "the limit does not exist"
     }
     return NULL;
@@ -183,6 +201,7 @@ size_t phrase_lead(const char *text, size_t length, size_t *open) {
             size_t colon = end; // "Answer: 5"
             while (colon < length && text[colon] && strchr(" *}", text[colon])) colon++;
             verb = verb || (colon < length && text[colon] == ':' && is_heading(text + i, end - i));
+            if (!behind && is_negation(text + i, end - i)) return 0;
             if (verb && behind) return 0; // two things are said
             if (verb) behind = end, *open = depth;
             words += end - i > 1;
@@ -301,6 +320,9 @@ char phrase_choice_answer(const char *plain, size_t length) {
     bool marked = open || (at < length && strchr(".:)", plain[at]) && plain[at]);
     if (marked && at < length) at++;
     if (marked && at < length && plain[at] && strchr("(^_/+-=!", plain[at])) return 0; // (a)(b + c) is a product
+    size_t next = at;
+    while (next < length && plain[next] == ' ') next++;
+    if (next + 1 < length && plain[next] && strchr("^_/+-=!", plain[next]) && plain[next + 1] == ' ') return 0; // (a) - 1
     while (at < length && strchr(" *.", plain[at]) && plain[at]) at++;
     if (at < length && (!marked || names_choice(plain + at, length - at))) return 0;
     return letter >= 'a' ? (char)(letter - 32) : letter;

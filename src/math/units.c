@@ -204,7 +204,9 @@ bool unit_is_number_word(const char *text, size_t length) {
 bool unit_is_hedge(const char *text) {
     for (const char *at = text; *at;) {
         size_t length = strcspn(at, " ,;()/-");
-        if (has_word("or nor not either maybe than least most below under remainder factorial", at, length)) return true;
+        if (has_word("or nor not no non minus negative about except either maybe than least most below under remainder factorial",
+                     at, length))
+            return true;
         if (at == text && has_word("squared cubed", at, length)) return true; // 5 squared
         bool exponent = at > text && (at[-1] == '^' || (at[-1] == '-' && at > text + 1 && at[-2] == '^'));
         if (length && at[0] >= '0' && at[0] <= '9' && !exponent) return true; // a second number
