@@ -206,6 +206,7 @@ def check_file(dsdr, root):
     check("nothing outside is asked for", not outside, outside)
     check("licences are told", "Permission is hereby granted, free of charge" in text and "Khan Academy" in text)
     data = data_of(page)
+    check("quantiles of t", all(abs(data["t"][n - 1] - value) <= 1e-3 for n, value in ((1, 12.706), (2, 4.303), (10, 2.228), (100, 1.984))), data["t"])
     for one in data["runs"]:
         if one["done"] < 0:
             check("a failed run is told", one["state"] == "failed" and one["reason"] == "the disk was full", one)

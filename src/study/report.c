@@ -6,7 +6,10 @@
 
 #include "base/file.h"
 #include "base/jsonl.h"
+#include "stats/stats.h"
 #include "study/report_parts.h"
+
+enum { T_DEGREES = 100 }; // for intervals over seeds
 
 status report_no_memory(void) { return status_set(STATUS_NO_MEMORY, "out of memory while writing a report"); }
 
@@ -109,6 +112,10 @@ static status collect_data(json_t *data, const study_collection *c, size_t rollo
     for (size_t i = 0; i < c->count; i++) trained += !strcmp(c->runs[i].kind, "train");
     for (size_t i = 0; i < c->count; i++) TRY(add_run(runs, &c->runs[i], trained ? rollouts / trained : 0, done));
     done->runs = c->count;
+    json_t *t = json_array();
+    for (uint32_t degrees = 1; t && degrees <= T_DEGREES; degrees++)
+        json_array_append_new(t, json_real(stats_t_quantile(0.975, degrees)));
+    if (!t || json_object_set_new(data, "t", t) != 0) return report_no_memory();
     json_t *kept = json_pack("{s:I, s:I}", "kept", (json_int_t)done->kept, "recorded", (json_int_t)done->recorded);
     return kept && json_object_set_new(data, "rollouts", kept) == 0 ? STATUS_OK : report_no_memory();
 }

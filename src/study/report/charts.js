@@ -4,7 +4,8 @@ const figures = []; // {element, draw, chart}
 
 // A figure with a place for a chart. `draw` gives the configuration of Chart.js, or null where nothing was recorded; it may set
 // `figure.note`. data-state says what became of it, data-points how many numbers it shows.
-function figure(section, {id, title, unit, note, tall}, draw) {
+function figure(section, {id, title: named, unit, note, tall}, draw) {
+  const title = typeof named === 'function' ? named() : named;
   const canvas = h('canvas', {role: 'img'}), empty = h('p', {class: 'empty', hidden: true}, 'not recorded');
   const remark = h('p', {class: 'remark', hidden: true}), key = h('div', {class: 'key'});
   const element = h('figure', {class: 'chart', 'data-chart': id, 'data-state': 'waiting'},
@@ -68,6 +69,14 @@ function band(points, colour) {
   return points.length > 1 && points.every(p => known(p.low) && known(p.high)) ? [edge('low', false), edge('high', '-1')] : [];
 }
 
+// A little air around the lines, but none below 0 or above 100% where there is nothing.
+function bounds(curve, datasets) {
+  const values = datasets.flatMap(set => set.data.map(point => point.y)).filter(known);
+  const low = Math.min(...values), high = Math.max(...values), range = high - low;
+  return {grace: '4%', min: curve.zero || (low >= 0 && low < 0.3 * range) ? 0 : undefined, max: curve.percent && high <= 1 && high > 1 - 0.05 * range ? 1 : undefined,
+    suggestedMax: curve.zero && high === 0 ? 0.01 : undefined};
+}
+
 function drawCurve(curve) {
   const show = curve.percent ? percent : x => number(x, 4);
   const read = run => curve.read(run, settings.axis), datasets = [], missing = [];
@@ -95,7 +104,7 @@ function drawCurve(curve) {
   }};
   const values = datasets.filter(set => !set.silent).map(set => `${set.label} ends at ${show(last(set.data).y)}`);
   return {points, summary: values.join('; '), remark: missing.length ? `not recorded: ${missing.join(', ')}` : '',
-    config: {type: 'line', data: {datasets}, options: options({x: {type: 'linear', grid: {display: false}}, y: {beginAtZero: !!curve.zero, grace: '4%', suggestedMax: curve.zero ? 0.01 : undefined},
+    config: {type: 'line', data: {datasets}, options: options({x: {type: 'linear', grid: {display: false}}, y: bounds(curve, datasets),
       xTitle: X_AXES[settings.axis].label, yTitle: '', xFormat: compact, yFormat: curve.percent ? value => `${Number((100 * value).toPrecision(3))}%` : compact, label})}};
 }
 
@@ -150,6 +159,8 @@ function curvesSection(section) {
     seeds ? choice('Seeds', [['band', 'mean, band from least to greatest'], ['lines', 'a line each']], settings.lines, again('lines')) : null));
   const stride = Math.max(1, ...report.runs.map(run => run.stride || 1));
   if (stride > 1) section.append(h('p', {class: 'note'}, `Runs are long: a point is the mean over up to ${stride} steps.`));
+  const early = arms.filter(arm => arm.kind !== 'eval').flatMap(arm => { const most = Math.max(...arm.runs.map(run => run.done)); return arm.runs.filter(run => run.done < most); });
+  if (early.length) section.append(h('p', {class: 'note'}, `${early.map(run => run.done < 0 ? `${run.name} has no record` : `${run.name} ends at step ${run.done}`).join('; ')}: behind that, means are over fewer seeds.`));
   const grid = h('div', {class: 'grid'});
   section.append(grid);
   for (const curve of CURVES) if (kinds.has(curve.kind)) figure(grid, curve, () => drawCurve(curve)).curve = true;

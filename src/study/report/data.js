@@ -86,16 +86,12 @@ const counted = (n, noun) => `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 
 const mean = values => values.reduce((sum, x) => sum + x, 0) / values.length;
 const last = values => values[values.length - 1];
 
-// Student's t, 97.5%, by degrees of freedom from 1.
-const T_975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093,
-  2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042];
-
-// The mean over seeds with its 95% t interval; none under three seeds.
+// The mean over seeds with its 95% t interval; none under three seeds. report.t holds the quantiles by degrees of freedom from 1.
 function overSeeds(values) {
   const centre = mean(values), n = values.length;
   if (n < 3) return {value: centre, low: null, high: null};
   const deviation = Math.sqrt(values.reduce((sum, x) => sum + (x - centre) ** 2, 0) / (n - 1));
-  const reach = (T_975[n - 2] || 1.96 + 2.4 / (n - 1)) * deviation / Math.sqrt(n);
+  const reach = report.t[Math.min(n - 1, report.t.length) - 1] * deviation / Math.sqrt(n);
   return {value: centre, low: centre - reach, high: centre + reach};
 }
 

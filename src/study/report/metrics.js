@@ -25,6 +25,9 @@ const estimate = wanted => (run, axis) => {
   return rows.filter(row => row.metric === name).map(row => [row.step, place(run, row.step, axis), row.value, row.low, row.high]);
 };
 
+// "Pass@4 on held-out problems", by the largest k that any run has.
+const heldOut = stem => () => `${metricName(largest(stem)(new Set(report.runs.flatMap(run => run.evaluations.map(row => row.metric)))) || stem)} on held-out problems`;
+
 // Of "acc/pass@4" and its like the one with the largest k; k = 1 is the accuracy itself.
 const largest = stem => names => [...names].filter(name => name.startsWith(stem) && name !== 'acc/pass@1')
   .sort((a, b) => Number(b.slice(stem.length)) - Number(a.slice(stem.length)))[0];
@@ -35,8 +38,8 @@ const FORMULA_NOTE = 'dsdr is trained on this: its reward counts how far a respo
 const CURVES = [
   {id: 'reward', title: 'Reward', unit: 'mean per response', kind: 'train', read: metric('critic/rewards/mean')},
   {id: 'accuracy', title: 'Accuracy in training', unit: '% of responses', kind: 'train', percent: true, read: metric('critic/score/mean')},
-  {id: 'validation', title: 'Accuracy on held-out problems', unit: '% of responses', kind: 'train', percent: true, read: estimate(largest('acc/mean@')), points: true},
-  {id: 'pass', title: 'Pass@k on held-out problems, largest k', unit: '% of problems', kind: 'train', percent: true, read: estimate(largest('acc/pass@')), points: true},
+  {id: 'validation', title: heldOut('acc/mean@'), unit: '% of responses', kind: 'train', percent: true, read: estimate(largest('acc/mean@')), points: true},
+  {id: 'pass', title: heldOut('acc/pass@'), unit: '% of problems', kind: 'train', percent: true, read: estimate(largest('acc/pass@')), points: true},
   {id: 'entropy', title: 'Entropy of the policy', unit: 'nats per token', kind: 'train', read: metric('actor/entropy')},
   {id: 'length', title: 'Response length', unit: 'tokens', kind: 'train', read: metric('response_length/mean')},
   {id: 'cut', title: 'Responses cut at the limit', unit: '% of responses', kind: 'train', percent: true, zero: true, read: metric('response_length/clip_ratio')},

@@ -20,9 +20,13 @@ function metricName(metric) {
 const isShare = metric => metric.startsWith('acc/');
 const showOf = metric => isShare(metric) ? percent : x => number(x);
 
+// Runs whose own evaluations are final: those that came to their end, or all where none did. What `dsdr eval` measured always is.
+const ended = run => run.state === 'finished' || run.state === 'diverged';
+const isFinal = (run, pass) => pass !== 'validation' || ended(run) || !report.runs.some(ended);
+
 // An arm's estimate: over seeds where there are several, else the run's own with its interval over problems.
 function armEstimate(arm, pass, source, metric) {
-  const rows = arm.runs.map(run => finalRows(run, pass).find(row => row.source === source && row.metric === metric)).filter(row => row && known(row.value));
+  const rows = arm.runs.filter(run => isFinal(run, pass)).map(run => finalRows(run, pass).find(row => row.source === source && row.metric === metric)).filter(row => row && known(row.value));
   if (rows.length === 0) return null;
   const seeds = rows.map(row => row.value);
   if (rows.length === 1) return {...rows[0], seeds, over: 'problems'};
@@ -52,12 +56,12 @@ function tiles() {
     .map(({arm, pass}) => ({arm, metric: mainMetric(arm.runs, pass), estimate: armEstimate(arm, pass, 'overall', mainMetric(arm.runs, pass))}))
     .filter(one => one.estimate && isShare(one.metric)).sort((a, b) => b.estimate.value - a.estimate.value)[0];
   const tile = (value, name, more) => h('div', {class: 'tile'}, h('strong', {}, value), h('span', {}, name), more ? h('small', {}, more) : null);
-  const ended = report.runs.filter(run => run.state === 'finished').length;
+  const finished = report.runs.filter(run => run.state === 'finished').length;
   return h('div', {class: 'tiles'},
-    tile(String(report.runs.length), report.runs.length === 1 ? 'run' : 'runs', ended === report.runs.length ? 'all finished' : `${ended} finished`),
+    tile(String(report.runs.length), report.runs.length === 1 ? 'run' : 'runs', report.runs.length === 1 ? report.runs[0].state : finished === report.runs.length ? 'all finished' : `${finished} finished`),
     arms.length > 1 ? tile(String(arms.length), 'arms', arms.slice(0, 4).map(arm => arm.label).join(', ') + (arms.length > 4 ? ' …' : '')) : null,
     best ? tile(percent(best.estimate.value), arms.length > 1 ? `highest ${metricName(best.metric)}` : metricName(best.metric), arms.length > 1 ? best.arm.label : 'held-out problems, final') : null,
-    trained.length ? tile(number(tokens), 'tokens generated', 'in training, all runs') : null,
+    tokens > 0 ? tile(number(tokens), 'tokens generated', 'in training, all runs') : null,
     trained.length ? tile(duration(seconds), 'of training', 'all runs') : null,
     report.rollouts.recorded ? tile(report.rollouts.recorded.toLocaleString('en'), 'responses recorded', `${report.rollouts.kept.toLocaleString('en')} of them on this page`) : null);
 }
@@ -74,7 +78,7 @@ function runsTable() {
     return [h('span', {}, swatch(run.arm), run.label), run.kind === 'eval' ? '–' : String(run.seed), run.method || run.kind, run.reason ? h('span', {}, state, h('small', {class: 'reason'}, run.reason)) : state,
       run.done < 0 || run.kind === 'eval' ? '–' : run.total ? `${run.done} of ${run.total}` : String(run.done), duration(last((run.seconds || []).filter(known))), number(last((run.tokens || []).filter(known))),
       first && row && first !== row ? showOf(metric)(first.value) : '–',
-      row ? h('span', {}, `${showOf(metric)(row.value)}${interval(showOf(metric), row.low, row.high)}`, h('small', {}, ` ${metricName(metric)}, ${counted(row.n, 'problem')}`)) : '–'];
+      row ? h('span', {class: 'whole'}, `${showOf(metric)(row.value)}${interval(showOf(metric), row.low, row.high)}`, h('small', {}, ` ${metricName(metric)}, ${counted(row.n, 'problem')}${ended(run) ? '' : `, after step ${row.step}`}`)) : '–'];
   });
   return table('Runs; the last column has the final evaluation with its 95% interval over problems', ['arm', 'seed', 'method', 'state', 'steps', 'training', 'tokens', 'before', 'final'], rows, [1, 4, 5, 6, 7]);
 }

@@ -84,7 +84,7 @@ function statusBadge(status) {
   return h('span', {class: `badge ${name}`}, `${sign} ${(status || 'not recorded').replace('_', ' ')}`);
 }
 
-const MEASURES = [['reward', 'reward', 'shaped reward of the response', x => number(x, 5)], ['advantage', 'advantage', 'advantage within the group', signed], ['coupling', 'weight w', 'coupling weight: its share of the local entropy term', x => number(x)],
+const MEASURES = [['reward', 'reward', 'shaped reward of the response', x => number(x, 6)], ['advantage', 'advantage', 'advantage within the group', signed], ['coupling', 'weight w', 'coupling weight: its share of the local entropy term', x => number(x)],
   ['d_emb', ['d', h('sub', {}, 'emb')], 'how far its meaning is from the rest of the group', x => number(x)], ['d_eq', ['d', h('sub', {}, 'eq')], 'how different its formulas are from those of the rest', x => number(x)], ['dbar', 'd̄', 'both together, clipped', x => number(x)],
   ['length', 'tokens', 'length of the response', x => number(x)]];
 
