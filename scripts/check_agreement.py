@@ -38,7 +38,7 @@ def sample(folder, work):
             files[-1].write_text("".join(itertools.islice(lines, count)))
     out = work / "responses.jsonl"
     subprocess.run([DSDR, "eval", MODEL, *files, "temperature=0.4", "max_response_length=192", "max_prompt_length=1500",
-                    f"data.prompt_template={TEMPLATE}", 'actor_rollout_ref.rollout.stop=["\\n\\n","Problem:"]', "--output", out], check=True)
+                    f"data.prompt_template={TEMPLATE}", 'actor_rollout_ref.rollout.stop=["\\n\\n","Problem:"]', "--output", out, "--folder", work / "eval"], check=True)
     return [out]
 
 

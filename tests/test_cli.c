@@ -111,10 +111,17 @@ static const cli_case cases[] = {
     {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "--otput=x"}, "", 2, "", "did you mean --output?"},
     {{"eval", "{GOLDEN}/model/tiny_lm", "builtin:word_arithmetic/test?count=2"}, "", 2, "", "the model was made for 128 positions"},
     {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "max_response_length=500"}, "", 2, "", "set data.max_response_length to at most"},
-    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "prompt_template=\"{problem}\\n\"", "max_response_length=12", "precision=float32"}, "", 0, "  Pass@1     100.00%   88.43% to 100.00%\n", "30 responses"},
-    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "prompt_template=\"{problem}\\n\"", "max_response_length=12", "threads=1", "--json"}, "", 0, "\"accuracy\":{\"value\":1.0,\"low\":0.8842966917", ""},
-    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "prompt_template=\"{problem}\\n\"", "max_response_length=12", "n=3", "temperature=1"}, "", 0, "  Maj@3 ", "90 responses"},
-    {{"eval", "{GOLDEN}/model/tiny_lm", "builtin:addition/test?count=3", "n=2"}, "", 0, "addition, 3 problems\n", "one sample a problem was taken"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "prompt_template=\"{problem}\\n\"", "max_response_length=12", "precision=float32", "temperature=0", "--folder={TMP}/e1"}, "", 0, "test                    30     100.0 [88.4, 100.0]\n", "30 responses"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "prompt_template=\"{problem}\\n\"", "max_response_length=12", "threads=1", "--json", "--samples=4", "--folder={TMP}/e2"}, "", 0, "\"accuracy\":{\"value\":1.0,\"low\":0.8842966917", "pass@k: 30 problems x 4 samples, temperature 0.7, top-p 0.9"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "prompt_template=\"{problem}\\n\"", "max_response_length=12", "n=3", "temperature=1", "--folder={TMP}/e3"}, "", 0, " Maj@3\n", "90 responses of at most 12 tokens, at most 1080 tokens in all"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "--folder={TMP}/e3"}, "", 2, "", "e3 already holds a run; give --resume"},
+    {{"eval", "--resume", "--folder={TMP}/e3"}, "", 0, " Maj@3\n", "continuing"},
+    {{"eval", "--resume", "--folder={TMP}/nowhere"}, "", 2, "", "holds no evaluation to continue"},
+    {{"eval", "--resume"}, "", 2, "", "--resume needs --folder EVAL"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "--samples=1"}, "", 2, "", "--samples is 1; it has to be a number from 2"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "--samples=8", "n=8"}, "", 2, "", "without it n=8"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "--interval=wide"}, "", 2, "", "it has to be problems or sampling"},
+    {{"eval", "{GOLDEN}/model/tiny_lm", "builtin:addition/test?count=3", "n=2", "--folder={TMP}/e4"}, "", 0, "addition                 3 ", "one sample a problem was taken"},
     // generate; the texts are those of transformers
     {{"generate", "--help"}, "", 0, "usage: dsdr generate MODEL", ""},
     {{"generate"}, "", 2, "", "no model: dsdr generate MODEL"},
@@ -362,7 +369,9 @@ static void printed_settings_are_a_file_that_loads(void **state) {
 
 static void an_evaluation_writes_one_row_a_response_or_nothing(void **state) {
     (void)state;
-#define ROWS "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "--output={TMP}/rows.jsonl"
+#define ROWS                                                                                                                     \
+    "{GOLDEN}/model/tiny_lm", "{GOLDEN}/model/tiny_lm/test.jsonl", "prompt_key=prompt", "--output={TMP}/rows.jsonl",             \
+        "--folder={TMP}/eval"
     static const cli_case whole = {
         {"eval", ROWS, "prompt_template=\"{problem}\\n\"", "max_response_length=12", "n=2", "temperature=1"}, "", 0, NULL, NULL};
     static const cli_case failing = {{"eval", ROWS, "max_response_length=500"}, "", 2, NULL, NULL};

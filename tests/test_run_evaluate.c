@@ -372,6 +372,100 @@ static void rows_go_into_the_record(void **state) {
     bench_close(&b);
 }
 
+// A record of its own, in parts: what an interruption leaves is whole chunks, and a second call counts them as the first did.
+static status stop_after(void *context, const evaluation_response *r) {
+    (void)r;
+    volatile sig_atomic_t *left = context;
+    *left = *left + 1;
+    return STATUS_OK;
+}
+
+static void an_evaluation_in_parts_goes_on_where_it_was(void **state) {
+    (void)state;
+    static bench whole, b;
+    char path[] = "/tmp/dsdr-evaluate-XXXXXX", file[64];
+    assert_non_null(mkdtemp(path));
+    snprintf(file, sizeof file, "%s/run.db", path);
+    const char *more[] = {"actor_rollout_ref.rollout.val_kwargs.n=4"};
+    bench_open(&whole, test_rows, 1, 1, more, 1);
+    assert_ok(bench_run(&whole, (evaluation_options){.average = 2}));
+    bench_open(&b, test_rows, 1, 1, more, 1);
+    record *r;
+    assert_ok(record_create(&r, file));
+    // The flag that stops it is set by the first response of the first chunk, so this chunk is the last.
+    volatile sig_atomic_t stop = 0;
+    evaluation_options options = {.settings = &b.s,
+                                  .lm = &b.lm,
+                                  .scorer = &b.scorer,
+                                  .problems = &b.problems,
+                                  .pass = "pass@k",
+                                  .record = r,
+                                  .parts = true,
+                                  .average = 2,
+                                  .chunk_rollouts = 28,
+                                  .stop = &stop,
+                                  .response = stop_after,
+                                  .response_context = (void *)&stop};
+    assert_int_equal(evaluation_run(&b.result, &options), STATUS_INTERRUPTED);
+    assert_ok(
+        bench_run(&b, (evaluation_options){.pass = "pass@k", .record = r, .parts = true, .average = 2, .chunk_rollouts = 12}));
+    assert_int_equal(b.result.restored, 7);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(b.heard.count, 120);
+        for (size_t i = 0; i < 120; i++) { // lengths, verdicts, texts, answers
+            assert_string_equal(b.heard.all[i].text, whole.heard.all[i].text);
+            assert_string_equal(b.heard.all[i].answer, whole.heard.all[i].answer);
+            assert_int_equal(b.heard.all[i].status, whole.heard.all[i].status);
+            assert_int_equal(b.heard.all[i].length, whole.heard.all[i].length);
+            assert_int_equal(b.heard.all[i].finish, whole.heard.all[i].finish);
+        }
+        assert_int_equal(b.result.metric_count, whole.result.metric_count);
+        for (size_t m = 0; m < whole.result.metric_count; m++)
+            assert_memory_equal(&b.result.metrics[m].value, &whole.result.metrics[m].value, sizeof(double));
+        assert_ok(bench_run(&b, (evaluation_options){.pass = "pass@k", .record = r, .parts = true, .average = 2}));
+        assert_int_equal(b.result.restored, 30);
+        assert_int_equal(b.result.sampled_tokens, 0);
+    }
+    // Another pass knows nothing of it; other problems or samples do not fit.
+    b.s.val.n = 3;
+    assert_int_equal(bench_run(&b, (evaluation_options){.pass = "pass@k", .record = r, .parts = true}), STATUS_INVALID);
+    assert_non_null(strstr(status_message(), "sample 3 of problem test-0"));
+    b.s.val.n = 4, b.problems.count = 29;
+    assert_int_equal(bench_run(&b, (evaluation_options){.pass = "pass@k", .record = r, .parts = true}), STATUS_INVALID);
+    assert_ok(bench_run(&b, (evaluation_options){.pass = "pass@1", .record = r, .parts = true}));
+    assert_int_equal(b.result.restored, 0);
+    record_close(r);
+    assert_ok(folder_remove(path));
+    bench_close(&b), bench_close(&whole);
+}
+
+static void the_average_counts_the_first_samples(void **state) {
+    (void)state;
+    static bench b;
+    const char *more[] = {"actor_rollout_ref.rollout.val_kwargs.n=6"};
+    bench_open(&b, test_rows, 1, 1, more, 1);
+    assert_ok(bench_run(&b, (evaluation_options){.average = 4}));
+    double first = 0, all = 0;
+    for (size_t i = 0; i < 180; i++) {
+        bool right = b.heard.all[i].status == VERDICT_CORRECT;
+        all += right / 180.0, first += i % 6 < 4 ? right / 120.0 : 0;
+    }
+    const evaluation_summary *s = &b.result.sources[0];
+    assert_int_equal(s->accuracy.k, 4);
+    assert_true(fabs(s->accuracy.value - first) < 1e-12);
+    assert_true(fabs(s->pass[0].value - all) < 1e-12);
+    assert_true(fabs(first - all) > 1e-9);
+    assert_string_equal(b.result.metrics[0].name, "val-core/test/acc/mean@4");
+    // Over responses: narrower, for k up to half of the samples, and never for the majority.
+    stats_interval over_problems = s->pass[0].interval;
+    assert_ok(bench_run(&b, (evaluation_options){.average = 4, .interval = EVALUATION_OVER_RESPONSES}));
+    s = &b.result.sources[0];
+    assert_true(s->pass[0].interval.low > over_problems.low && s->pass[0].interval.high < over_problems.high);
+    assert_true(!isnan(s->accuracy.interval.low) && !isnan(s->pass[1].interval.high));
+    assert_true(isnan(s->pass[2].interval.low) && isnan(s->majority[1].interval.low) && !isnan(s->majority[1].value));
+    bench_close(&b);
+}
+
 static void an_evaluation_can_be_interrupted(void **state) {
     (void)state;
     static bench b;
@@ -472,6 +566,8 @@ int main(void) {
         cmocka_unit_test(what_an_evaluation_samples_has_the_log_probs_of_training),
         cmocka_unit_test(a_greedy_evaluation_takes_one_sample),
         cmocka_unit_test(rows_go_into_the_record),
+        cmocka_unit_test(an_evaluation_in_parts_goes_on_where_it_was),
+        cmocka_unit_test(the_average_counts_the_first_samples),
         cmocka_unit_test(an_evaluation_can_be_interrupted),
         cmocka_unit_test(prompts_that_are_too_long_are_named_left_out_or_cut),
         cmocka_unit_test(a_built_in_task_decides_what_is_not_set),

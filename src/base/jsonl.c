@@ -118,3 +118,11 @@ status json_write(buffer *out, const json_t *value, int digits) {
 }
 
 json_t *json_number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
+
+json_t *json_valid_text(const char *text, size_t length) {
+    buffer valid = {0};
+    json_t *value = NULL;
+    if (text_make_valid(&valid, text, length) == STATUS_OK) value = json_stringn(buffer_text(&valid), valid.length);
+    buffer_free(&valid);
+    return value ? value : json_null();
+}

@@ -36,4 +36,7 @@ status json_write(buffer *out, const json_t *value, int digits);
 // A JSON number, or null when x is not finite (json_real refuses such values).
 json_t *json_number(double x);
 
+// A text as a JSON string, made valid UTF-8; null when memory is out.
+json_t *json_valid_text(const char *text, size_t length);
+
 #endif

@@ -1,19 +1,17 @@
-// Evaluation: chunks of problems are sampled, judged and counted. See evaluate.h; evaluate_summary.c makes estimates of the
-// counts.
+// Evaluation: chunks of problems are sampled, judged and counted (evaluate_count.c), or taken from the record
+// (evaluate_restore.c). See evaluate.h; evaluate_summary.c makes estimates of the counts.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "rollout/group_set.h"
+#include "base/machine.h"
 #include "run/evaluate_parts.h"
 
 enum { CHUNK_ROLLOUTS = 2048, MOST_ROWS = 64 };
 // Room for the caches of a generator made here; fewer rows at once where the responses are long.
 static const size_t generator_budget = (size_t)2 << 30;
-// Maj@k of one problem costs n k^2 log k steps; beyond this much it is left out.
-static const double majority_budget = 1 << 23;
 
 static status no_memory(void) { return status_set(STATUS_NO_MEMORY, "out of memory while evaluating"); }
 
@@ -32,31 +30,6 @@ size_t evaluation_chunk(const settings *s, size_t problems, size_t rollouts) {
     return chunk < problems ? chunk : problems;
 }
 
-// One evaluation under way.
-typedef struct work {
-    const evaluation_options *o;
-    const prompt_set *prompts;
-    generator *generator;
-    group_set set;
-    verdict *verdicts; // [chunk groups * n]
-    size_t chunk;      // groups
-    size_t chunk_tokens;
-    size_t done; // rollouts of former chunks
-    double started;
-    tally tally;
-    // Scratch of one problem: the answers of its samples.
-    buffer keys;
-    struct answer_key {
-        size_t offset, length;
-        const char *text;
-        bool accepted;
-    } * answers;                   // [n]
-    uint32_t *class_size;          // [n]
-    bool *class_accepted;          // [n]
-    formula_set *formulas;         // [n], with diversity
-    struct diversity *diversities; // [n], with diversity
-} work;
-
 // ---- preparation ---------------------------------------------------------------------------------------------------------
 
 // Sources in order of first appearance; problems whose prompt was left out are not evaluated.
@@ -65,7 +38,8 @@ static status list_problems(evaluation *e, const evaluation_options *o, const pr
     e->index = malloc((count + 1) * sizeof *e->index);
     e->source_of = malloc((count + 1) * sizeof *e->source_of);
     e->correct = calloc(count + 1, sizeof *e->correct);
-    if (!e->index || !e->source_of || !e->correct) return no_memory();
+    e->first = calloc(count + 1, sizeof *e->first);
+    if (!e->index || !e->source_of || !e->correct || !e->first) return no_memory();
     for (size_t i = 0; i < count; i++) {
         if (prompts->tokens[i].count == 0) {
             e->left_out++;
@@ -101,23 +75,36 @@ static status make_generator(generator **out, const evaluation_options *o, const
     return generator_create(out, &o->lm->model, o->lm->tokenizer, &options, NULL);
 }
 
-static status take_room(work *w) {
+// A chunk holds one problem at least, with all of its samples.
+static status check_room(const evaluation_work *w) {
+    size_t n = w->tally.e->n, response = (size_t)w->o->settings->data.max_response_length;
+    size_t bytes = group_set_bytes(w->chunk, n, w->prompts->longest, response), most = machine_memory();
+    if (bytes < most / 2) return STATUS_OK;
+    return status_set(STATUS_INVALID,
+                      "%zu samples of a problem with up to %zu tokens each need %.1f GiB at once, and this machine has %.1f GiB; "
+                      "take fewer samples or a lower data.max_response_length",
+                      n, response, (double)bytes / 0x1p30, (double)most / 0x1p30);
+}
+
+static status take_room(evaluation_work *w) {
     const evaluation_options *o = w->o;
     evaluation *e = w->tally.e;
     size_t n = e->n;
     w->chunk = evaluation_chunk(o->settings, e->problems, o->chunk_rollouts);
+    TRY(check_room(w));
     TRY(group_set_create(&w->set, w->chunk, n, w->prompts->longest, (size_t)o->settings->data.max_response_length));
     w->verdicts = calloc(w->chunk * n, sizeof *w->verdicts);
     w->answers = calloc(n, sizeof *w->answers);
     w->class_size = calloc(n, sizeof *w->class_size);
     w->class_accepted = calloc(n, sizeof *w->class_accepted);
     w->tally.pass = calloc(e->k_count * e->problems, sizeof *w->tally.pass);
+    w->tally.average = calloc(e->problems, sizeof *w->tally.average);
     w->tally.majority = calloc(e->k_count * e->problems, sizeof *w->tally.majority);
     w->tally.sources = calloc(e->source_count, sizeof *w->tally.sources);
     if (!w->verdicts || !w->answers || !w->class_size || !w->class_accepted || !w->tally.pass || !w->tally.majority ||
-        !w->tally.sources)
+        !w->tally.average || !w->tally.sources)
         return no_memory();
-    w->tally.diversity = o->scorer->encoder && n > 1;
+    w->tally.diversity = o->scorer->encoder && e->diversity_samples > 1;
     if (w->tally.diversity) {
         w->formulas = calloc(n, sizeof *w->formulas);
         w->diversities = calloc(n, sizeof *w->diversities);
@@ -130,29 +117,29 @@ static status take_room(work *w) {
     return STATUS_OK;
 }
 
-static void give_back(work *w) {
+static void give_back(evaluation_work *w) {
     for (size_t i = 0; w->verdicts && i < w->chunk * w->tally.e->n; i++) verdict_clear(&w->verdicts[i]);
     for (size_t i = 0; w->formulas && i < w->tally.e->n; i++) formula_set_free(&w->formulas[i]);
     group_set_free(&w->set);
     buffer_free(&w->keys);
     free(w->verdicts), free(w->answers), free(w->class_size), free(w->class_accepted), free(w->formulas), free(w->diversities);
-    free(w->tally.pass), free(w->tally.majority), free(w->tally.sources);
+    free(w->tally.pass), free(w->tally.majority), free(w->tally.average), free(w->tally.sources);
     if (w->generator != w->o->generator) generator_free(w->generator);
 }
 
 // ---- sampling ------------------------------------------------------------------------------------------------------------
 
 static bool watch(void *context, size_t finished, size_t tokens) {
-    const work *w = context;
+    const evaluation_work *w = context;
     char detail[64];
     double seconds = seconds_now() - w->started;
     snprintf(detail, sizeof detail, "%.0f tok/s", (double)(w->chunk_tokens + tokens) / (seconds > 1e-3 ? seconds : 1e-3));
-    progress_report(&w->o->progress, "evaluate", (double)(w->done + finished), (double)(w->tally.e->problems * w->tally.e->n),
-                    "responses", seconds > 0.2 ? detail : NULL);
+    progress_report(&w->o->progress, w->o->parts ? w->o->pass : "evaluate", (double)(w->done + finished),
+                    (double)(w->tally.e->problems * w->tally.e->n), "responses", seconds > 0.2 ? detail : NULL);
     return w->o->stop && *w->o->stop;
 }
 
-static status sample(work *w, size_t first, size_t count) {
+static status sample(evaluation_work *w, size_t first, size_t count) {
     const settings *s = w->o->settings;
     const evaluation *e = w->tally.e;
     for (size_t g = 0; g < count; g++) {
@@ -178,10 +165,10 @@ static status sample(work *w, size_t first, size_t count) {
     return generator_write_texts(w->generator, w->set.groups, count);
 }
 
-// ---- judging and counting ------------------------------------------------------------------------------------------------
+// ---- judging -------------------------------------------------------------------------------------------------------------
 
 // Groups with the same kind of prompt are judged together.
-static status judge(work *w, size_t first, size_t count) {
+static status judge(evaluation_work *w, size_t first, size_t count) {
     const evaluation *e = w->tally.e;
     for (size_t from = 0, to; from < count; from = to) {
         bool open = w->prompts->think_open[e->index[first + from]];
@@ -191,138 +178,67 @@ static status judge(work *w, size_t first, size_t count) {
     return STATUS_OK;
 }
 
-static int compare_keys(const void *a, const void *b) {
-    const struct answer_key *x = a, *y = b;
-    size_t length = x->length < y->length ? x->length : y->length;
-    int order = memcmp(x->text, y->text, length);
-    return order ? order : x->length < y->length ? -1 : x->length > y->length;
+// The problems of a chunk, in a transaction of their own where the record is the evaluation's.
+static status count_chunk(evaluation_work *w, size_t first, size_t count) {
+    const evaluation_options *o = w->o;
+    if (o->parts) TRY(record_begin_step(o->record, o->step));
+    status code = STATUS_OK;
+    for (size_t g = 0; g < count && code == STATUS_OK; g++)
+        code = evaluation_count(w, first + g, &w->set.groups[g], w->verdicts + g * w->tally.e->n);
+    if (o->parts && code == STATUS_OK) code = record_commit_step(o->record);
+    if (o->parts && code != STATUS_OK) record_abandon_step(o->record);
+    return code;
 }
 
-// The classes of equal answers among the samples of one problem.
-static status classify(work *w, const group *one, const verdict *verdicts, bool think_open, size_t *classes, size_t *answered) {
-    verify_options options = w->o->scorer->verify;
-    options.think_open = think_open;
-    buffer_clear(&w->keys);
-    *classes = *answered = 0;
-    for (size_t r = 0; r < one->size; r++) {
-        struct answer_key *key = &w->answers[*answered];
-        *key = (struct answer_key){.offset = w->keys.length, .accepted = verdicts[r].status == VERDICT_CORRECT};
-        bool found = false;
-        TRY(verify_answer_key(&options, one->rollouts[r].text, one->rollouts[r].text_length, &w->keys, &found));
-        key->length = w->keys.length - key->offset;
-        *answered += found;
-    }
-    for (size_t i = 0; i < *answered; i++) w->answers[i].text = buffer_text(&w->keys) + w->answers[i].offset;
-    qsort(w->answers, *answered, sizeof *w->answers, compare_keys);
-    for (size_t i = 0; i < *answered; i++) {
-        if (i == 0 || compare_keys(&w->answers[i], &w->answers[i - 1])) {
-            w->class_size[*classes] = 0;
-            w->class_accepted[(*classes)++] = false;
-        }
-        w->class_size[*classes - 1]++;
-        // Equal answers have equal verdicts, but for one whose judgement did not come back.
-        w->class_accepted[*classes - 1] |= w->answers[i].accepted;
-    }
-    return STATUS_OK;
-}
-
-static status score_problem(work *w, size_t place, const group *one, const verdict *verdicts) {
-    evaluation *e = w->tally.e;
-    size_t ks[72], classes, answered, n = e->n;
-    evaluation_ks(n, ks);
-    uint32_t correct = 0;
-    for (size_t r = 0; r < n; r++) correct += verdicts[r].status == VERDICT_CORRECT;
-    e->correct[place] = correct;
-    w->tally.pass[place] = w->tally.majority[place] = (double)correct / (double)n;
-    if (n == 1) return STATUS_OK;
-    TRY(classify(w, one, verdicts, w->prompts->think_open[e->index[place]], &classes, &answered));
-    for (size_t i = 1; i < e->k_count; i++) {
-        double *majority = &w->tally.majority[i * e->problems + place];
-        TRY(stats_pass_at_k((uint32_t)n, correct, (uint32_t)ks[i], &w->tally.pass[i * e->problems + place]));
-        *majority = NAN;
-        if (!((double)n * (double)ks[i] * (double)ks[i] <= majority_budget)) continue;
-        TRY(stats_majority_at_k(w->class_size, w->class_accepted, classes, (uint32_t)(n - answered), (uint32_t)ks[i], majority));
-    }
-    return STATUS_OK;
-}
-
-static status measure_diversity(work *w, const group *one, source_tally *sum) {
-    diversity_report report;
-    TRY(scorer_diversity(w->o->scorer, one, 1, w->diversities, w->formulas, &report));
-    sum->semantic += report.semantic_similarity, sum->formula += report.formula_similarity;
-    sum->distinct += report.distinct_share;
-    return STATUS_OK;
-}
-
-static status hand_out(const work *w, size_t index, const group *one, size_t r, const verdict *v) {
-    if (w->o->record) {
-        record_evaluation_row row = {.pass = w->o->pass,
-                                     .source = one->problem->source,
-                                     .problem_id = one->problem->id,
-                                     .sample = r,
-                                     .rollout = &one->rollouts[r],
-                                     .verdict = v};
-        TRY(record_evaluation(w->o->record, &row));
-    }
-    if (!w->o->response) return STATUS_OK;
-    evaluation_response response = {
-        .problem = one->problem, .index = index, .sample = r, .rollout = &one->rollouts[r], .verdict = v};
-    return w->o->response(w->o->response_context, &response);
-}
-
-static status count_problem(work *w, size_t place, const group *one, const verdict *verdicts) {
-    evaluation *e = w->tally.e;
-    source_tally *sum = &w->tally.sources[e->source_of[place]];
-    sum->problems++;
-    for (size_t r = 0; r < one->size; r++) {
-        const rollout *response = &one->rollouts[r];
-        sum->samples++;
-        sum->verdicts[verdicts[r].status]++;
-        sum->length += (double)response->length;
-        sum->cut += response->finish == FINISH_LENGTH;
-        e->response_tokens += response->length;
-        TRY(hand_out(w, e->index[place], one, r, &verdicts[r]));
-    }
-    TRY(score_problem(w, place, one, verdicts));
-    return w->tally.diversity ? measure_diversity(w, one, sum) : STATUS_OK;
-}
-
-static status evaluate_chunk(work *w, size_t first, size_t count) {
+static status evaluate_chunk(evaluation_work *w, size_t first, size_t count) {
     evaluation *e = w->tally.e;
     double start = seconds_now();
     TRY(sample(w, first, count));
     e->generation_seconds += seconds_now() - start;
     TRY(judge(w, first, count));
-    for (size_t g = 0; g < count; g++) TRY(count_problem(w, first + g, &w->set.groups[g], w->verdicts + g * e->n));
-    for (size_t i = 0; i < count * e->n; i++) {
-        verdict_clear(&w->verdicts[i]);
-        w->verdicts[i] = (verdict){0};
-    }
-    group_set_clear(&w->set);
+    TRY(count_chunk(w, first, count));
+    evaluation_forget(w, count);
     w->done += count * e->n;
-    w->chunk_tokens = e->response_tokens;
+    w->chunk_tokens = e->sampled_tokens;
     return w->o->stop && *w->o->stop ? status_set(STATUS_INTERRUPTED, "the evaluation was interrupted") : STATUS_OK;
 }
 
 // ---- all of it -----------------------------------------------------------------------------------------------------------
 
+static status summarize(const evaluation_work *w) {
+    const evaluation_options *o = w->o;
+    TRY(evaluation_summarize(&w->tally));
+    if (!o->record) return STATUS_OK;
+    if (o->parts) TRY(record_begin_step(o->record, o->step));
+    status code = evaluation_write_summary(w->tally.e, o->record, o->pass);
+    if (o->parts && code == STATUS_OK) code = record_commit_step(o->record);
+    if (o->parts && code != STATUS_OK) record_abandon_step(o->record);
+    return code;
+}
+
 static status run(evaluation *e, const evaluation_options *o, const prompt_set *prompts) {
     TRY(list_problems(e, o, prompts));
-    work w = {.o = o, .prompts = prompts, .started = seconds_now(), .tally = {.e = e}};
+    evaluation_work w = {.o = o,
+                         .prompts = prompts,
+                         .started = seconds_now(),
+                         .tally = {.e = e, .interval = o->interval, .seed = (uint64_t)o->settings->trainer.seed}};
     status code = take_room(&w);
-    for (size_t first = 0; first < e->problems && code == STATUS_OK; first += w.chunk)
+    if (code == STATUS_OK && o->parts) code = evaluation_restore(&w);
+    for (size_t first = e->restored; first < e->problems && code == STATUS_OK; first += w.chunk)
         code = evaluate_chunk(&w, first, e->problems - first < w.chunk ? e->problems - first : w.chunk);
-    if (code == STATUS_OK) code = evaluation_summarize(&w.tally, (uint64_t)o->settings->trainer.seed);
-    if (code == STATUS_OK && o->record) code = evaluation_write_summary(e, o->record, o->pass);
+    if (code == STATUS_OK) code = summarize(&w);
     e->seconds = seconds_now() - w.started;
     give_back(&w);
     return code;
 }
 
+static size_t some_of(size_t wanted, size_t n) { return wanted > 0 && wanted < n ? wanted : n; }
+
 status evaluation_run(evaluation *e, const evaluation_options *o) {
     prompt_set own = {0};
     *e = (evaluation){.n = evaluation_samples(o->settings)};
     e->k_count = evaluation_ks(e->n, NULL);
+    e->average = some_of(o->average, e->n), e->diversity_samples = some_of(o->diversity_samples, e->n);
     status code = o->prompts ? STATUS_OK : prompt_set_create(&own, o->lm, o->settings, o->problems);
     if (code == STATUS_OK) code = run(e, o, o->prompts ? o->prompts : &own);
     prompt_set_free(&own);
@@ -339,6 +255,6 @@ void evaluation_free(evaluation *e) {
     }
     for (size_t i = 0; i < e->metric_count; i++) free(e->metrics[i].name);
     summary_free(&e->overall), summary_free(&e->pooled);
-    free(e->sources), free(e->index), free(e->source_of), free(e->correct), free(e->metrics);
+    free(e->sources), free(e->index), free(e->source_of), free(e->correct), free(e->first), free(e->metrics);
     *e = (evaluation){0};
 }

@@ -51,6 +51,8 @@ static const char *const step_tables[] = {"metrics", "rollouts",    "formulas", 
     S(SUMMARY,                                                                                                                   \
       "INSERT INTO evaluation_summary VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(step, pass, source, metric) DO UPDATE " \
       "SET value = excluded.value, low = excluded.low, high = excluded.high, n = excluded.n")                                    \
+    S(READ, "SELECT source, problem_id, sample, response, answer, status, length, finish FROM evaluations WHERE step = ?1 AND "  \
+            "pass = ?2 ORDER BY rowid")                                                                                          \
     S(SUM, "SELECT total(value) FROM metrics WHERE name = ?1")                                                                   \
     S(LAST, "SELECT max(step) FROM metrics")                                                                                     \
     S(EVALUATED, "SELECT 1 FROM evaluation_summary WHERE step = ?1 LIMIT 1")
@@ -374,6 +376,51 @@ status record_evaluation(record *r, const record_evaluation_row *row) {
     bind_int(&b, (int64_t)row->rollout->length);
     bind_word(&b, finish_name(row->rollout->finish));
     return bind_run(&b, "record an evaluation");
+}
+
+// A column's text as long as the statement stands on its row; never NULL.
+static const char *column_text(sqlite3_stmt *statement, int column) {
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    return text ? text : "";
+}
+
+static bool verdict_of_name(const char *name, verdict_status *out) {
+    for (int v = 0; v < VERDICT_STATUS_COUNT; v++)
+        if (!strcmp(name, verdict_name((verdict_status)v))) {
+            *out = (verdict_status)v;
+            return true;
+        }
+    return false;
+}
+
+static status read_evaluation(const record *r, sqlite3_stmt *s, record_evaluation_reader read, void *context) {
+    bool answered = sqlite3_column_type(s, 4) != SQLITE_NULL;
+    verdict v = {.tier = "", .extracted = answered ? (char *)column_text(s, 4) : NULL};
+    if (!verdict_of_name(column_text(s, 5), &v.status))
+        return status_set(STATUS_INVALID, "%s holds an evaluation with the status \"%s\"", r->path, column_text(s, 5));
+    rollout o = {.length = (size_t)sqlite3_column_int64(s, 6),
+                 .finish = strcmp(column_text(s, 7), finish_name(FINISH_LENGTH)) ? FINISH_STOP : FINISH_LENGTH,
+                 .text = (char *)column_text(s, 3),
+                 .text_length = (size_t)sqlite3_column_bytes(s, 3)};
+    record_evaluation_row row = {.source = column_text(s, 0),
+                                 .problem_id = column_text(s, 1),
+                                 .sample = (size_t)sqlite3_column_int64(s, 2),
+                                 .rollout = &o,
+                                 .verdict = &v};
+    return read(context, &row);
+}
+
+status record_each_evaluation(record *r, int64_t step, const char *pass, record_evaluation_reader read, void *context) {
+    binding b = bind_start(r, STATEMENT_READ);
+    bind_int(&b, step);
+    bind_word(&b, pass);
+    status code = b.code;
+    int result = SQLITE_DONE;
+    while (code == STATUS_OK && (result = sqlite3_step(b.statement)) == SQLITE_ROW)
+        code = read_evaluation(r, b.statement, read, context);
+    if (code == STATUS_OK && result != SQLITE_DONE) code = refuse(r, "read an evaluation");
+    sqlite3_reset(b.statement);
+    return code;
 }
 
 status record_evaluation_summary(record *r, const char *pass, const char *source, const char *metric, double value, double low,

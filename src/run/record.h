@@ -82,6 +82,12 @@ typedef struct record_evaluation_row {
 } record_evaluation_row;
 status record_evaluation(record *r, const record_evaluation_row *row);
 
+// Calls `read` for the responses recorded of one pass at one step, in the order in which they were recorded; a failure of it ends
+// the reading. Rollouts hold text, length and finish only. Strings are valid during the call. STATUS_INVALID for a status that is
+// unknown.
+typedef status (*record_evaluation_reader)(void *context, const record_evaluation_row *row);
+status record_each_evaluation(record *r, int64_t step, const char *pass, record_evaluation_reader read, void *context);
+
 // An aggregate with its interval (NAN, NAN for none) over n problems; `source` is "overall" for the mean over sources.
 status record_evaluation_summary(record *r, const char *pass, const char *source, const char *metric, double value, double low,
                                  double high, size_t n);
