@@ -3,7 +3,7 @@ SHELL := /bin/bash
 SECONDS_EACH ?= 30
 PEERS ?= 1
 
-.PHONY: help setup build test demo asan fuzz check-data bench format clean
+.PHONY: help setup build test demo study asan fuzz check-data bench format clean
 
 help:        ## this list
 	@echo "make demo    set up, build, download two small models, train one of them, show what it learned (about 10 minutes)"
@@ -21,6 +21,9 @@ test: build  ## every test; the last line counts them
 
 demo: build  ## train SmolLM2-135M with DSDR on word problems, evaluate before and after
 	@scripts/demo.sh
+
+study: build ## a cut of the Countdown study: all methods, the table, the report (10 to 30 minutes)
+	@scripts/study.sh
 
 asan: setup  ## the test suite under AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/build.sh asan

@@ -23,7 +23,7 @@ static void become(const study_process *p, int log, pid_t parent) {
     int nothing = open("/dev/null", O_RDONLY);
     setpgid(0, 0);
     if (nothing < 0 || dup2(nothing, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0) _exit(127);
-    if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent) _exit(127);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(127);
     execv(p->arguments[0], (char *const *)p->arguments);
     _exit(127);
 }

@@ -15,7 +15,7 @@ typedef struct study_process {
 } study_process;
 
 // Runs it to its end. *result is its exit code, or 128 and the number of the signal that killed it. The child is a group of its
-// own, so that Ctrl-C at the terminal reaches only this process; it gets SIGTERM when this process dies, however that happens.
+// own, so that Ctrl-C at the terminal reaches only this process. When this process dies the child is killed: none goes on unseen.
 status study_process_run(const study_process *p, int *result);
 
 // Appends the last line of a log that is not blank to `out`-like fresh string (free it): what a command that failed had to say.

@@ -19,6 +19,7 @@
 #include "study/jobs.h"
 #include "study/outcome.h"
 #include "study/process.h"
+#include "study/report.h"
 
 static status no_memory(void) { return status_set(STATUS_NO_MEMORY, "out of memory while running a study"); }
 
@@ -195,7 +196,7 @@ static status declare(const runner *r) {
 
 // ---- one command ------------------------------------------------------------------------------------------------------------
 
-// A child that outlived the study's process is saving and about to end.
+// A child that was killed with the study's process holds its lock until the kernel has taken it away.
 static status wait_for_lock(const runner *r, const study_job *job) {
     if (!folder_exists(job->folder)) return STATUS_OK;
     for (int i = 0;; i++) {
@@ -220,9 +221,13 @@ static status keep_model(const runner *r, const study_job *job) {
     return code;
 }
 
-static status prepare(const runner *r, const study_job *job) {
+static status prepare(const runner *r, study_job *job) {
     TRY(folder_create(job->run));
-    if (job->kind != JOB_INIT) return wait_for_lock(r, job);
+    if (job->kind != JOB_INIT) {
+        TRY(wait_for_lock(r, job));
+        if (run_folder_holds_run(job->folder)) job->state = JOB_BEGUN;
+        return STATUS_OK;
+    }
     char *temporary;
     if (asprintf(&temporary, "%s.tmp", job->folder) < 0) return no_memory();
     status code = folder_remove(temporary); // of an earlier attempt
@@ -344,6 +349,16 @@ static status write_results(const runner *r, const study_collection *found) {
     return code;
 }
 
+static status write_report(const runner *r) {
+    char *path = study_file(r->d, "report.html");
+    const char *folder = r->d->folder;
+    report_summary summary;
+    status code = path ? report_write(path, &folder, 1, REPORT_ROLLOUTS, &summary) : no_memory();
+    if (code == STATUS_OK) say(r, "report: %s", path);
+    free(path);
+    return code;
+}
+
 static status conclude(const runner *r, study_result *result) {
     study_collection found;
     const char *folder = r->d->folder;
@@ -356,7 +371,7 @@ static status conclude(const runner *r, study_result *result) {
     }
     status code = write_results(r, &found);
     study_collection_free(&found);
-    return code;
+    return code == STATUS_OK ? write_report(r) : code;
 }
 
 static status run_locked(runner *r, study_result *result) {

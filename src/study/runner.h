@@ -6,6 +6,7 @@
 //   FOLDER/start/               the warm start: model.yaml, model/, sft/
 //   FOLDER/eval-start/          evaluation of the model that runs start from
 //   FOLDER/compare.json, .csv   the comparison of all runs (study/compare.h), written last
+//   FOLDER/report.html          the page about them (study/report.h)
 //   FOLDER/ARM/seed-N/          a run, with train.log, eval.log, eval/, and outcome.json where it failed
 //
 // What is finished is skipped and what was begun goes on, so a study that was killed at any instant and is started again ends
