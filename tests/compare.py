@@ -201,6 +201,19 @@ def troubled_study():
     check("it is told", "5 of 6, 1 failed" in text and "1 diverged" in text and 'no "memory"' in text and "nothing is decided" in text, text)
 
 
+def unfinished_study():
+    folder = ROOT / "unfinished"
+    make_study(folder, range(1, 7), "b vs a")
+    with sqlite3.connect(folder / "b" / "seed-6" / "run.db") as db:
+        db.execute("update run set value = 'begun' where key = 'state'")
+    db.close()
+    table = json.loads(run(folder, "--json").stdout)
+    check("a run that goes on has no number", table["arms"][1]["runs"][5]["state"] == "unfinished" and
+          all(o["by_seed"][5] is None for o in table["arms"][1]["outcomes"]), table["arms"][1]["runs"])
+    check("anywhere", all(c["seeds"] == 5 and c["seeds_missing"] == 1 and c["p"] is None for c in table["comparisons"]), table["comparisons"])
+    check("it is told, too", "5 of 6, 1 unfinished" in run(folder).stdout)
+
+
 def few_seeds():
     folder = ROOT / "few"
     make_study(folder, (3, 8), "b vs a")
@@ -245,7 +258,7 @@ def bad_input():
     check("one seed twice", "with seed 1" in run(twins / "x" / "a", twins / "y" / "a", code=2).stderr)
 
 
-for part in (whole_study, troubled_study, few_seeds, checkpoints, bad_input):
+for part in (whole_study, troubled_study, unfinished_study, few_seeds, checkpoints, bad_input):
     part()
 shutil.rmtree(ROOT, ignore_errors=True)
 print(f"{passed} passed, {len(failed)} failed")

@@ -256,8 +256,8 @@ static status measure_all(study_table *t, measurement *all, size_t *count, bool 
     for (size_t r = 0; r < t->row_count; r++)
         for (size_t s = 0; s < t->seed_count; s++) {
             const study_run *run = t->rows[r].runs[s];
-            // A failed run's checkpoint is not its end: it has no number.
-            if (!run || run->state == STUDY_FAILED) continue;
+            // What a run has before its end is not its number, whether it goes on or has failed.
+            if (!run || run->state == STUDY_FAILED || run->state == STUDY_UNFINISHED) continue;
             measurement *one = &all[*count];
             *one = (measurement){.row = r, .seed = s};
             TRY(study_measure(&one->m, run, primary.average ? primary.k : 0, validation));

@@ -85,7 +85,8 @@ static void path_free(path *p) {
 
 static status path_read(path *p, const study_run *run, char *outcome, size_t size) {
     *p = (path){.total = NAN, .exact = true};
-    if (!run || !run->settings || run->steps < 0 || run->state == STUDY_FAILED) return STATUS_OK;
+    bool ended = run && (run->state == STUDY_FINISHED || run->state == STUDY_DIVERGED);
+    if (!ended || !run->settings || run->steps < 0) return STATUS_OK;
     char metric[48];
     size_t n = evaluation_samples(run->settings);
     study_curve generated = {0};

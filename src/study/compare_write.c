@@ -104,32 +104,41 @@ static size_t average_column(const study_table *t, const char *source) {
     return t->column_count;
 }
 
+// Whether a column is one of the first table's: the average on each source, and over all where there are several.
+static bool in_first_table(const study_table *t, size_t column, size_t average) {
+    if (average == t->column_count || strcmp(t->columns[column].outcome, t->columns[average].outcome)) return false;
+    size_t sources = 0;
+    for (size_t i = 0; i < t->column_count; i++)
+        sources += !is_overall(&t->columns[i]) && !strcmp(t->columns[i].outcome, t->columns[average].outcome);
+    return sources > 1 || !is_overall(&t->columns[column]);
+}
+
 // The paper's table: Pass@1 / Avg@N of each benchmark and over all.
 static status write_benchmarks(buffer *out, const study_table *t) {
-    size_t first = average_column(t, "overall"), one = study_find_column(t, "overall", "pass@1");
+    size_t average = average_column(t, "overall"), one = study_find_column(t, "overall", "pass@1");
     grid g = {.columns = 2};
     char a[32], b[32];
     status code = put(&g, "%s", "");
     if (code == STATUS_OK) code = put(&g, "seeds");
-    for (size_t c = 0; c < t->column_count && code == STATUS_OK && first < t->column_count; c++)
-        if (!strcmp(t->columns[c].outcome, t->columns[first].outcome) && g.columns < 60)
-            g.columns++, code = put(&g, "%s", t->columns[c].source);
+    for (size_t c = 0; c < t->column_count && code == STATUS_OK; c++)
+        if (in_first_table(t, c, average) && g.columns < 60) g.columns++, code = put(&g, "%s", t->columns[c].source);
     for (size_t r = 0; r < t->row_count && code == STATUS_OK; r++) {
         size_t written = 2;
         code = put(&g, "%s", t->rows[r].arm);
         if (code == STATUS_OK) code = put_seeds(&g, &t->rows[r]);
         for (size_t c = 0; c < t->column_count && code == STATUS_OK && written < g.columns; c++) {
-            if (strcmp(t->columns[c].outcome, t->columns[first].outcome)) continue;
+            if (!in_first_table(t, c, average)) continue;
             size_t single = study_find_column(t, t->columns[c].source, "pass@1");
-            const char *average = shown(a, t->rows[r].cells[c].mean, true);
-            code = single < t->column_count ? put(&g, "%s / %s", shown(b, t->rows[r].cells[single].mean, true), average)
-                                            : put(&g, "%s", average);
+            const char *mean = shown(a, t->rows[r].cells[c].mean, true);
+            code = single < t->column_count ? put(&g, "%s / %s", shown(b, t->rows[r].cells[single].mean, true), mean)
+                                            : put(&g, "%s", mean);
             written++;
         }
     }
     if (code == STATUS_OK)
-        code = buffer_printf(out, "%s%s, %%, mean over seeds (overall: unweighted mean of the benchmarks)\n",
-                             one < t->column_count ? "Pass@1 / " : "", first < t->column_count ? t->columns[first].outcome : "");
+        code = buffer_printf(out, "%s%s, %%, mean over seeds%s\n", one < t->column_count ? "Pass@1 / " : "",
+                             average < t->column_count ? t->columns[average].outcome : "",
+                             g.columns > 3 ? " (overall: unweighted mean of the benchmarks)" : "");
     if (code == STATUS_OK) code = show_grid(out, &g);
     text_list_free(&g.cells);
     return code;
@@ -307,8 +316,8 @@ static status write_troubles(buffer *out, const study_table *t) {
     }
     if (any)
         TRY(buffer_append_text(
-            out, "  A diverged run enters means with its evaluation like any other. A failed run has no number: means "
-                 "are over the other seeds, and comparisons that miss it are not decided.\n"));
+            out, "  A diverged run enters means with its evaluation like any other. A run that failed or goes on has no "
+                 "number: means are over the other seeds, and comparisons that miss it are not decided.\n"));
     return STATUS_OK;
 }
 
