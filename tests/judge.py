@@ -187,7 +187,7 @@ def test_good():
         check("a good endpoint", done.returncode == 0, show(done))
         check("requests are first judgements and repeats", len(server.seen) == ALL + TWICE, len(server.seen))
         bodies = [json.loads(seen["body"]) for seen in server.seen]
-        check("temperature 0, model, limit", all(b["temperature"] == 0 and b["model"] == "a-judge" and b["max_tokens"] == 256 and
+        check("temperature 0, model, limit", all(b["temperature"] == 0 and b["model"] == "a-judge" and b["max_tokens"] == 256 and b["stream"] is False and
                                                  len(b["messages"]) == 1 for b in bodies), bodies[0])
         check("path and key", all(s["path"] == "/v1/chat/completions" and s["headers"]["Authorization"] == f"Bearer {KEY}" for s in server.seen))
         texts = prompts(server)

@@ -60,8 +60,9 @@ status judge_write_request(judge *j, const judge_request *r, buffer *body, size_
     TRY(fill(j, r, shown, cut));
     buffer valid = {0};
     TRY(text_make_valid(&valid, buffer_text(&j->filled), j->filled.length));
-    json_t *root = json_pack("{s:s, s:[{s:s, s:s%}], s:i, s:I}", "model", s->judge.model, "messages", "role", "user", "content",
-                             buffer_text(&valid), valid.length, "temperature", 0, "max_tokens", (json_int_t)s->judge.max_tokens);
+    json_t *root = json_pack("{s:s, s:[{s:s, s:s%}], s:i, s:I, s:b}", "model", s->judge.model, "messages", "role", "user",
+                             "content", buffer_text(&valid), valid.length, "temperature", 0, "max_tokens",
+                             (json_int_t)s->judge.max_tokens, "stream", 0);
     buffer_free(&valid);
     if (!root) return status_set(STATUS_INVALID, "judge.model %s is no text that JSON can hold", s->judge.model);
     buffer_clear(body);
