@@ -2,13 +2,14 @@
 
 usage: judge.py DSDR GOLDEN
 
-GOLDEN is tests/golden, for its tiny sentence encoder. Evaluations are made here, as run/record.h describes them; the endpoint is
-Python's http.server in this process, told for each test how to answer. What is looked at: output, exit codes, messages, judge.db,
+GOLDEN is tests/golden, for its tiny models. Evaluations are made here, as run/record.h describes them, and some by `dsdr eval`; the
+endpoint is Python's http.server in this process, told for each test how to answer. What is looked at: output, exit codes, messages, judge.db,
 and every request that the endpoint saw.
 """
 import contextlib, csv, hashlib, http.server, io, json, math, os, pathlib, pty, re, resource, signal, socket, sqlite3, subprocess, sys, tempfile, threading, time
 
-DSDR, ENCODER = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve() / "model/tiny_bert"
+DSDR, GOLDEN = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
+MODEL, ENCODER = GOLDEN / "model/tiny_lm", GOLDEN / "model/tiny_bert"
 ROOT = pathlib.Path(tempfile.mkdtemp(prefix="dsdr-judge-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
 KEY = "sk-a-secret-key"
 passed, failed = 0, []
@@ -151,7 +152,7 @@ ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.lower().endswith(
 
 
 def run(out, url=None, *more, **settings):
-    return subprocess.run(command(out, url, *more, **settings), capture_output=True, text=True, timeout=60, env=ENVIRONMENT, cwd=ROOT,
+    return subprocess.run(command(out, url, *more, **settings), capture_output=True, text=True, timeout=240, env=ENVIRONMENT, cwd=ROOT,
                           stdin=subprocess.DEVNULL)
 
 
@@ -593,6 +594,28 @@ def test_without_endpoint():
     check("an unfinished evaluation is noted", begun.returncode == 0 and "1 of 2 evaluations are unfinished" in begun.stderr and
           "5 problems" in begun.stdout and "1 problem left out" in begun.stdout, show(begun))
     check("rows of similarity", len(rows(out, "select * from similarity where responses = 4")) == 22 and not rows(out))
+
+
+def test_evaluations_by_dsdr():
+    """From dsdr eval to the judge: measures are those of the evaluation itself, problems come from the files it names."""
+    folders = [ROOT / f"eval-{seed}" for seed in (1, 2)]
+    for seed, folder in enumerate(folders, 1):
+        done = subprocess.run([DSDR, "eval", MODEL, MODEL / "test.jsonl", "--folder", folder, "--samples", "16", "--diversity", "data.prompt_key=prompt",
+                               'data.prompt_template="{problem}\\n"', "data.max_prompt_length=64", "data.max_response_length=16", f"trainer.seed={seed}",
+                               "trainer.threads=1", "verify.workers=1", f"algorithm.dsdr.encoder={ENCODER}"], capture_output=True, text=True, cwd=ROOT)
+        check(f"dsdr eval, seed {seed}", done.returncode == 0, show(done))
+    out = fresh()
+    with endpoint(good) as server:
+        done = run(out, server.url, "--yes", "--json", evaluations=folders, judge__samples=16, data__val_files=None)
+        check("dsdr judge of dsdr eval", done.returncode == 0 and "note" not in done.stderr, show(done))
+        report = json.loads(done.stdout)
+        check("its problems are shown", len(server.seen) == 63 and all(re.search(r"What is \d+ \+ \d+\?", t) for t in prompts(server)), prompts(server)[0])
+    for folder, method in zip(folders, report["methods"]):
+        db = sqlite3.connect(folder / "run.db")
+        for name in ("semantic_similarity", "formula_similarity", "distinct_equation_share"):
+            expected, = db.execute("select value from evaluation_summary where pass = 'pass@k' and source = 'test' and metric = ?", (name,)).fetchone()
+            check(f"{name} is that of the evaluation", abs(method["measures"][name]["value"] - expected) < 1e-6, (method, expected))
+        db.close()
 
 
 def main():
