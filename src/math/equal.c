@@ -141,6 +141,17 @@ static bool judge_words(const reading *gold, const reading *answer, math_verdict
         say(out, MATH_EQUAL, "words", "");
         return true;
     }
+    int wanted[3], said[3];
+    if (phrase_date(buffer_text(&gold->plain), gold->plain.length, wanted) &&
+        phrase_date(buffer_text(&answer->plain), answer->plain.length, said)) {
+        bool same = wanted[0] == said[0] && wanted[1] == said[1] && (!wanted[2] || wanted[2] == said[2]);
+        say(out, same ? MATH_EQUAL : MATH_DIFFERENT, "words", same ? "" : "another date");
+        return true;
+    }
+    if (gold->only_words && answer->only_words && phrase_says(gold->words.data, answer->words.data)) {
+        say(out, MATH_EQUAL, "words", "");
+        return true;
+    }
     bool words = (gold->only_words && answer->only_letters) || (answer->only_words && gold->only_letters); // Bob and bob
     if (words && same_buffer(&gold->words, &answer->words)) {
         say(out, MATH_EQUAL, "words", "");

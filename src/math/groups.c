@@ -95,6 +95,18 @@ math_node *parser_list(parser *p) {
     return domain ? tree_binary(p->e, MATH_WHERE, n, items[count]) : n;
 }
 
+math_node *parser_exceptions(parser *p) {
+    math_node *real = tree_named(p->e, MATH_SYMBOL, "mathbb R"), *out = parser_list(p);
+    if (out && out->kind == MATH_LIST) out->kind = MATH_SET;
+    if (out && out->kind != MATH_SET) out = tree_unary(p->e, MATH_SET, out);
+    for (uint32_t i = 0; out && i < out->count; i++) { // except x = 2
+        const math_node *one = out->children[i];
+        bool named = one->kind == MATH_RELATION && one->count == 2 && one->operators[0] == MATH_EQ;
+        if (named && one->children[0]->kind == MATH_SYMBOL) out->children[i] = one->children[1];
+    }
+    return tree_binary(p->e, MATH_DIFFERENCE, real, out);
+}
+
 // Everything between an opening token and its closing one.
 math_node *parser_group(parser *p) {
     int open = here(p)->code;

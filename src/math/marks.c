@@ -73,6 +73,17 @@ math_node *parser_price(parser *p) {
     return n;
 }
 
+// 20 degrees with C or F behind them.
+math_node *parser_temperature(parser *p, math_node *degrees) {
+    if (!at_kind(p, TOKEN_NAME) && !at_kind(p, TOKEN_WORD)) return degrees;
+    bool celsius = token_is(here(p), "C") || token_is(here(p), "Celsius") || token_is(here(p), "celsius");
+    bool fahrenheit = token_is(here(p), "F") || token_is(here(p), "Fahrenheit") || token_is(here(p), "fahrenheit");
+    if (!celsius && !fahrenheit) return degrees;
+    p->at++;
+    degrees->kind = MATH_WITH_UNIT, degrees->name = celsius ? "celsius" : "fahrenheit";
+    return degrees;
+}
+
 // x^\circ, x^{\circ}, x^*, x^+, x^\prime: raised signs that are no exponents. Stands on the caret.
 math_node *parser_raised_sign(parser *p, math_node *left, bool *handled) {
     bool braces = ahead(p, 1)->kind == TOKEN_OPEN && ahead(p, 1)->code == '{';

@@ -366,8 +366,9 @@ const char *parser_words(parser *p, bool unit) {
         bool behind_slash = unit && text.length && text.data[text.length - 1] == '/' && t->kind == TOKEN_NAME;
         token_kind next = ahead(p, 1)->kind;
         bool inch = unit && t->kind == TOKEN_RELATION && t->code == MATH_IN && text.length &&
-                    (next == TOKEN_END || next == TOKEN_COMMA || next == TOKEN_CLOSE || next == TOKEN_CARET); // sq in
-        bool word = t->kind == TOKEN_WORD || behind_slash || inch ||
+                    (next == TOKEN_END || next == TOKEN_COMMA || next == TOKEN_CLOSE || next == TOKEN_CARET);  // sq in
+        bool article = unit && text.length && token_is(t, "a") && t->kind == TOKEN_NAME && next == TOKEN_WORD; // of a mile
+        bool word = t->kind == TOKEN_WORD || behind_slash || inch || article ||
                     (t->kind == TOKEN_NAME && t->length == 1 && text.length && !unit && t->space && next != TOKEN_RELATION) ||
                     (t->kind == TOKEN_RELATION && t->code == MATH_IN && t->space && !unit && text.length);
         if (!word) break;

@@ -162,18 +162,8 @@ math_node *parser_prefix(parser *p) {
         const char *text = parser_words(p, false);
         if (!text) return NULL;
         if (strcmp(text, "all real numbers except") == 0 || strcmp(text, "all reals except") == 0 ||
-            strcmp(text, "all real numbers except for") == 0) {
-            a = tree_named(p->e, MATH_SYMBOL, "mathbb R");
-            b = parser_list(p);
-            if (b && b->kind == MATH_LIST) b->kind = MATH_SET;
-            if (b && b->kind != MATH_SET) b = tree_unary(p->e, MATH_SET, b);
-            for (uint32_t i = 0; b && i < b->count; i++) { // except x = 2
-                const math_node *one = b->children[i];
-                bool named = one->kind == MATH_RELATION && one->count == 2 && one->operators[0] == MATH_EQ;
-                if (named && one->children[0]->kind == MATH_SYMBOL) b->children[i] = one->children[1];
-            }
-            return tree_binary(p->e, MATH_DIFFERENCE, a, b);
-        }
+            strcmp(text, "all real numbers except for") == 0)
+            return parser_exceptions(p);
         if (at_open(p, '(')) return parser_call(p, text);
         return tree_named(p->e, MATH_TEXT, text);
     }
@@ -268,17 +258,6 @@ static bool odd_bars(parser *p) {
 static bool set_like(const math_node *n) {
     return n->kind == MATH_TUPLE || n->kind == MATH_INTERVAL || n->kind == MATH_BRACKETS || n->kind == MATH_UNION ||
            n->kind == MATH_SET;
-}
-
-// 20 degrees with C or F behind them.
-static math_node *temperature(parser *p, math_node *degrees) {
-    if (!at_kind(p, TOKEN_NAME) && !at_kind(p, TOKEN_WORD)) return degrees;
-    bool celsius = token_is(here(p), "C") || token_is(here(p), "Celsius") || token_is(here(p), "celsius");
-    bool fahrenheit = token_is(here(p), "F") || token_is(here(p), "Fahrenheit") || token_is(here(p), "fahrenheit");
-    if (!celsius && !fahrenheit) return degrees;
-    p->at++;
-    degrees->kind = MATH_WITH_UNIT, degrees->name = celsius ? "celsius" : "fahrenheit";
-    return degrees;
 }
 
 bool parser_ends_operand(const token *t) {
@@ -416,7 +395,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
     case TOKEN_CARET: {
         bool handled;
         n = parser_raised_sign(p, left, &handled);
-        if (handled) return n && n->kind == MATH_DEGREE ? temperature(p, n) : n;
+        if (handled) return n && n->kind == MATH_DEGREE ? parser_temperature(p, n) : n;
         if (power > POWER_CARET) break;
         p->at++;
         if (at_open(p, '{') && ahead(p, 1)->kind == TOKEN_WORD && is_close(ahead(p, 2), '{') && left->kind == MATH_NUMBER) {
@@ -451,7 +430,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         if (power > POWER_POSTFIX) break;
         p->at++;
         n = tree_unary(p->e, t->kind == TOKEN_PERCENT ? MATH_PERCENT : MATH_DEGREE, left);
-        return n && t->kind == TOKEN_DEGREE ? temperature(p, n) : n;
+        return n && t->kind == TOKEN_DEGREE ? parser_temperature(p, n) : n;
     case TOKEN_PRIME:
         if (power > POWER_POSTFIX) break;
         p->at++;

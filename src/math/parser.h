@@ -56,12 +56,14 @@ const char *parser_whole_digits(parser *p, const math_node *n); // of a whole li
 int parser_base_of_words(const token *t);                       // of "(base 2)": 2; 0 where it is something else
 size_t parser_quantifier(parser *p);                            // of "for all" in front of a relation: the number of its tokens
 math_node *parser_price(parser *p);                             // \$5, \$5 million; stands on the sign
+math_node *parser_temperature(parser *p, math_node *degrees);   // 20 degrees with C or F behind them
 math_node *parser_raised_sign(parser *p, math_node *left, bool *handled); // x^\circ, x^*, x^+; stands on the caret
 math_node *parser_more_units(parser *p, math_node *left);                 // left itself where nothing of the kind follows
 math_node *parser_unit_fraction(parser *p, math_node *left);              // left itself where no unit of words follows
 
 // groups.c
 math_node *parser_list(parser *p);                      // items up to something that is no separator
+math_node *parser_exceptions(parser *p);                // the real numbers without those of the list that follows
 math_node *parser_group(parser *p);                     // from an opening bracket to its closing one
 bool parser_at_condition(parser *p);                    // at "if", "for", "where", "otherwise", ...
 math_node *parser_condition(parser *p, math_node *n);   // `n` with the condition that follows; stands at its first word

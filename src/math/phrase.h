@@ -24,6 +24,12 @@ bool phrase_holds_word(const char *plain, size_t length);
 // close.
 size_t phrase_lead(const char *text, size_t length, size_t *open);
 
+// Day, month and year (0: not said) of a date such as "March 5th, 2020", "5 March". False for anything else.
+bool phrase_date(const char *plain, size_t length, int date[3]);
+
+// Whether a sentence of a subject and the words says them: "(the) series converges" says "converges". Both without articles.
+bool phrase_says(const char *words, const char *sentence);
+
 // The letter of a multiple-choice gold: a single capital A-J, in parentheses or not. 0: it is none.
 char phrase_choice_gold(const char *plain, size_t length);
 

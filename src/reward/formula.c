@@ -236,28 +236,6 @@ static status add_span(scanner *s, const char *text, size_t length) {
 
 // ---- finding spans ---------------------------------------------------------------------------------------------------------
 
-bool text_reads_as_prose(const char *text, size_t length) {
-    size_t letters = 0, words = 0, depth = 0;
-    for (size_t i = 0; i <= length; i++) {
-        int c = i < length ? (unsigned char)text[i] : ' ';
-        if (c == '{') depth++;
-        if (c == '}' && depth > 0) depth--;
-        if (isalpha(c) && depth == 0) {
-            letters++;
-            continue;
-        }
-        bool command = letters > 0 && i > letters && text[i - letters - 1] == '\\';
-        if (letters >= 3 && !command) {
-            if (++words == 2) return true;
-        } else if (letters > 0 || !isspace(c)) {
-            words = 0;
-        }
-        if (!isspace(c)) words = 0;
-        letters = 0;
-    }
-    return false;
-}
-
 // The end of a code fence that opens at the line start `at`: behind its closing line. 0 when there is no fence.
 static size_t behind_fence(const scanner *s, size_t at) {
     size_t i = at, ticks = 0;

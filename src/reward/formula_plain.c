@@ -316,6 +316,28 @@ static bool unit(run *r) {
     return false;
 }
 
+bool text_reads_as_prose(const char *text, size_t length) {
+    size_t letters = 0, words = 0, depth = 0;
+    for (size_t i = 0; i <= length; i++) {
+        int c = i < length ? (unsigned char)text[i] : ' ';
+        if (c == '{') depth++;
+        if (c == '}' && depth > 0) depth--;
+        if (isalpha(c) && depth == 0) {
+            letters++;
+            continue;
+        }
+        bool command = letters > 0 && i > letters && text[i - letters - 1] == '\\';
+        if (letters >= 3 && !command) {
+            if (++words == 2) return true;
+        } else if (letters > 0 || !isspace(c)) {
+            words = 0;
+        }
+        if (!isspace(c)) words = 0;
+        letters = 0;
+    }
+    return false;
+}
+
 bool plain_can_start(const char *text, size_t length, size_t at) {
     int c = (unsigned char)text[at], next = at + 1 < length ? (unsigned char)text[at + 1] : -1;
     int before = at > 0 ? (unsigned char)text[at - 1] : ' ';
