@@ -515,6 +515,13 @@ def test_before():
         words = re.search(r"13 requests to make:\n  about (\d+) tokens in .* at most (\d+) out.*; about (\S+), by", estimate.stderr)
         check("the estimate", words and int(words.group(2)) == 13 * 256 and
               math.isclose(float(words.group(3)), (2 * int(words.group(1)) + 8 * 13 * 256) / 1e6, rel_tol=1e-3), estimate.stderr)
+        twins = [evaluation(f"twin-{i}", 0) for i in (1, 2)]
+        once = run(out, u, "--yes", "--json", evaluations=twins, judge__repeat_share=0)
+        means = [m["measures"]["overall"] for m in json.loads(once.stdout)["methods"]]
+        check("the same responses of two methods are judged once", once.returncode == 0 and len(server.seen) == 6 and means[0] == means[1] and
+              "6 of the same responses as others, 6 requests" in once.stderr and len(rows(out)) == 12 and means[0]["problems"] == 6, show(once))
+        server.seen.clear()
+        out = fresh()
         refused("no model", run(out, u, judge__model=None), "judge.model")
         refused("no endpoint", run(out, judge__model="x"), "judge.base_url")
         refused("no such folder", run(out, u, evaluations=(ROOT / "none",)), "none", "run.db")

@@ -203,8 +203,9 @@ static void tell_plan(const judge_plan *p, const settings *s) {
     if (p->cut)
         fprintf(stderr, "note: %zu of %zu responses are longer than judge.response_limit, %lld bytes, and shown cut\n", p->cut,
                 p->shown, s->judge.response_limit);
-    fprintf(stderr, "%zu judgements, %zu of them second ones; %zu answered before, %zu requests to make", p->judgements,
-            p->repeats, p->cached, p->requests);
+    fprintf(stderr, "%zu judgements, %zu of them second ones; %zu answered before, ", p->judgements, p->repeats, p->cached);
+    if (p->equal) fprintf(stderr, "%zu of the same responses as others, ", p->equal);
+    fprintf(stderr, "%zu requests to make", p->requests);
     if (p->requests == 0) {
         fprintf(stderr, "\n");
         return;

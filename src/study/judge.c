@@ -119,6 +119,12 @@ static status plan_requests(judge *j, judge_plan *plan) {
             TRY_OR(code, judge_read_reply(buffer_text(&reply), reply.length, &r->reply), cleanup);
             continue;
         }
+        for (size_t k = 0; k < j->order_count && !r->equal; k++)
+            if (!strcmp(j->requests[j->order[k]].key, r->key)) r->equal = true, r->twin = j->order[k];
+        if (r->equal) {
+            plan->equal++;
+            continue;
+        }
         j->order[j->order_count++] = i;
         plan->input_tokens += ceil((double)body.length / 4);
         plan->output_tokens += (double)s->judge.max_tokens;
@@ -129,7 +135,7 @@ static status plan_requests(judge *j, judge_plan *plan) {
         j->order[i] = j->order[k], j->order[k] = held;
     }
     plan->judgements = j->request_count, plan->repeats = j->request_count - j->samples.count * j->samples.problem_count;
-    plan->requests = j->order_count, plan->cached = j->request_count - j->order_count;
+    plan->requests = j->order_count, plan->cached = j->request_count - j->order_count - plan->equal;
     if (s->judge.input_price > 0 || s->judge.output_price > 0)
         plan->cost = 1e-6 * (plan->input_tokens * s->judge.input_price + plan->output_tokens * s->judge.output_price);
 cleanup:
@@ -275,6 +281,8 @@ static status ask_all(judge *j) {
     endpoint_work work = {
         .count = j->order_count, .context = j, .write = write_body, .accept = accept_body, .finish = take_answer};
     TRY(endpoint_run(&options, &work));
+    for (size_t i = 0; i < j->request_count; i++)
+        if (j->requests[i].equal) j->requests[i].reply = j->requests[j->requests[i].twin].reply;
     for (size_t i = 0; i < j->samples.count * j->samples.problem_count; i++)
         memcpy(measures_of(j, j->requests[i].evaluation, j->requests[i].problem), j->requests[i].reply.scores,
                sizeof j->requests[i].reply.scores);

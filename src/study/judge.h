@@ -36,7 +36,7 @@ typedef struct judge_plan {
     size_t texts;                                   // problems whose text is known
     size_t unfinished;                              // evaluations that did not come to their end
     size_t judgements, repeats;                     // repeats are among the judgements
-    size_t cached, requests;                        // answered before; left to ask
+    size_t cached, equal, requests;                 // answered before; the same as others; left to ask
     size_t shown, cut;                              // responses in all prompts, and those of them cut to judge.response_limit
     double input_tokens, output_tokens;             // of the requests: a token for every 4 bytes; judge.max_tokens each
     double cost;                                    // by judge.input_price and judge.output_price; NAN where neither is given

@@ -11,8 +11,10 @@
 // A judgement that is wanted.
 typedef struct judge_request {
     uint32_t evaluation, problem;
-    int repeat;            // 1: the second one
-    bool known;            // `reply` is what was answered, now or before
+    int repeat; // 1: the second one
+    bool known; // `reply` is what was answered, now or before
+    bool equal; // to request `twin`, which is asked for both: two methods may have given the same responses
+    size_t twin;
     char key[SHA256_TEXT]; // of what is asked
     judge_reply reply;
 } judge_request;

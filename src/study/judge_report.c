@@ -82,6 +82,7 @@ static status count_judgements(const judge *j, judge_report *report) {
         const judge_request *r = &j->requests[i];
         report->statuses[r->reply.status]++;
         if (!r->repeat) report->methods[r->evaluation].statuses[r->reply.status]++;
+        if (r->equal) continue;
         if (r->reply.input_tokens > 0) report->input_tokens += r->reply.input_tokens;
         if (r->reply.output_tokens > 0) report->output_tokens += r->reply.output_tokens;
         if (*r->reply.model) TRY(note_model(report, r->reply.model));
