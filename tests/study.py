@@ -116,6 +116,8 @@ def undisturbed():
     check("the report", (folder / "out/report.html").stat().st_size > 1000)
     table = json.loads(expected[1])
     check("the table", [row["arm"] for row in table["arms"]] == ["start", "grpo", "dsdr", "tau=1"], [row["arm"] for row in table["arms"]])
+    alone = subprocess.run([DSDR, "compare", "out"], cwd=folder, capture_output=True, text=True)
+    check("dsdr compare prints the same", alone.returncode == 0 and alone.stdout and alone.stdout in done.stdout, (alone.stdout, alone.stderr))
     check("two seeds decide nothing", "too few seeds to decide" in done.stdout and "Sensitivity of dsdr in algorithm.dsdr.tau" in done.stdout, done.stdout)
     before = {p: p.stat().st_mtime_ns for p in (folder / "out").rglob("*.log")}
     again = study(folder)
@@ -141,16 +143,16 @@ def disturbed(expected, seconds):
 
 
 def interrupted(expected):
-    folder = place("interrupted")
-    process = subprocess.Popen([DSDR, "study", "study.yaml"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    folder, override = place("interrupted", STUDY.replace("actor_rollout_ref.rollout.n: 4", "actor_rollout_ref.rollout.n: 3")), "actor_rollout_ref.rollout.n=4"
+    process = subprocess.Popen([DSDR, "study", "study.yaml", override], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (folder / "out/grpo/seed-3/run.db").exists() and process.poll() is None:
         time.sleep(0.02)
-    second = subprocess.run([DSDR, "study", "study.yaml"], cwd=folder, capture_output=True, text=True)
+    second = subprocess.run([DSDR, "study", "study.yaml", override], cwd=folder, capture_output=True, text=True)
     check("the lock", second.returncode == 2 and f"in use by process {process.pid}" in second.stderr, second.stderr)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate()
     check("SIGTERM", process.returncode == 3 and "the same command goes on" in err, (process.returncode, out, err))
-    study(folder)
+    study(folder, override)
     compare("interrupted", expected, results(folder))
 
 

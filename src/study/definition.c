@@ -91,7 +91,20 @@ static status append_assignment(buffer *out, const char *key, const written *w) 
     return STATUS_OK;
 }
 
-// Adds a setting by its own key to a list of assignments; one of the same key before it is overridden by it, as usual.
+// Puts "KEY=VALUE" in the place of one with the same key (of `length` bytes with its sign), else behind all.
+static status replace_setting(text_list *list, const char *text, size_t length) {
+    for (size_t i = 0; i < list->count; i++) {
+        if (strncmp(list->items[i], text, length)) continue;
+        char *copy = strdup(text);
+        if (!copy) return no_memory();
+        free(list->items[i]);
+        list->items[i] = copy;
+        return STATUS_OK;
+    }
+    return text_list_add(list, text, strlen(text));
+}
+
+// Adds a setting by its own key to a list of assignments, where it overrides one of the same key.
 static status add_setting(text_list *list, const written *w, const char *key) {
     char place[512];
     written named = *w;
@@ -105,7 +118,7 @@ static status add_setting(text_list *list, const written *w, const char *key) {
     if (w->nested) return status_set(STATUS_INVALID, "%s%s is a list in a list; no setting is", place, key);
     buffer text = {0};
     status code = append_assignment(&text, key, w);
-    if (code == STATUS_OK) code = text_list_add(list, buffer_text(&text), text.length);
+    if (code == STATUS_OK) code = replace_setting(list, buffer_text(&text), strlen(key) + 1);
     buffer_free(&text);
     return code;
 }
