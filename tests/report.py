@@ -158,6 +158,9 @@ def make_study(dsdr, source, root):
                 "data.max_response_length=16", "data.train_batch_size=4", "actor_rollout_ref.rollout.n=4", "actor_rollout_ref.rollout.temperature=1", "actor_rollout_ref.rollout.val_kwargs.n=4",
                 "actor_rollout_ref.rollout.val_kwargs.temperature=1", "actor_rollout_ref.rollout.val_kwargs.do_sample=true", "trainer.total_training_steps=6", "trainer.test_freq=3",
                 "trainer.probe_freq=2", f"trainer.seed={seed}", f"trainer.default_local_dir={root}/study/{arm}/seed-{seed}")
+    for folder in ("dsdr/seed-1", "dsdr/seed-2", "grpo/seed-1"):
+        run(dsdr, "eval", root / f"study/{folder}/global_step_6", model / "test.jsonl", model / "train.jsonl", "--folder", root / f"study/{folder}/eval", "--samples", 4, *common[1:4],
+            "data.max_response_length=16", "data.prompt_key=prompt", "data.answer_key=answer")
     failed_run = root / "study/grpo/seed-3"
     failed_run.mkdir(parents=True)
     (failed_run / "outcome.json").write_text('{"failed": "train", "reason": "the disk was full"}\n')
@@ -292,6 +295,11 @@ def check_study(browser, page, root):
     browser.open(page, 1280, 900, "light")
     check("hostile text is text", browser.run("window.pwned === undefined && !document.querySelector('.statement b, .response b') && document.querySelector('.statement').textContent.startsWith('</script><script>window.pwned')"))
     check("mathematics is set", browser.run("document.querySelectorAll('.statement .katex').length") == 2 and browser.run("document.fonts.check('16px KaTeX_Main')"))
+    for control, values in (("Evaluation", browser.run("passesOf(report.runs)")), ("Metric", browser.run("metricsOf(comparison.pass)"))):
+        check(f"something to choose: {control}", len(values) >= 2, values)
+        for value in values[::-1]:
+            browser.run(f"(() => {{ const s = [...document.querySelectorAll('#comparison .choice')].find(c => c.innerText.startsWith('{control}')).querySelector('select'); s.value = '{value}'; s.dispatchEvent(new Event('change')) }})()")
+            check_drawn(f"{control} {value}", browser, ["coupling"])
     check("beside formula similarity", "dsdr is trained on this" in browser.run("document.querySelector('[data-chart=formula]').innerText"))
     check("a failed seed stays in the table", "the disk was full" in browser.run("document.querySelector('#overview table').innerText"))
     check_browser(browser, root)

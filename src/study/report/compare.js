@@ -87,7 +87,7 @@ function drawPassCurve(source) {
       ticks: {callback: value => String(value), maxRotation: 0, autoSkip: false}}, y: {grace: '4%'}, xTitle: 'k, samples of a problem', yFormat: value => `${Number((100 * value).toPrecision(3))}%`, label})}};
 }
 
-const titleOf = source => source === 'overall' ? 'Mean over benchmarks' : source;
+const titleOf = source => source !== 'overall' ? source : sourcesOf(report.runs, comparison.pass).length > 1 ? 'Mean over benchmarks' : 'Held-out data';
 
 function comparisonTable() {
   const {pass} = comparison, runs = report.runs, sources = sourcesOf(runs, pass);
@@ -95,7 +95,8 @@ function comparisonTable() {
   const order = ['mean', 'pass', 'maj'], rank = name => { const [, kind, k] = name.match(/^acc\/(\w+)@(\d+)$/) || []; return 1e6 * order.indexOf(kind) + Number(k || 0); };
   metrics.sort((a, b) => rank(a) - rank(b));
   return table('Final evaluations: means, with 95% intervals in brackets', ['benchmark', 'metric', ...shown().map(arm => arm.label)],
-    sources.flatMap(source => metrics.map(metric => [titleOf(source), metricName(metric), ...shown().map(arm => estimateText(showOf(metric), armEstimate(arm, pass, source, metric)))])),
+    sources.flatMap(source => metrics.map(metric => [source, metric, shown().map(arm => armEstimate(arm, pass, source, metric))])).filter(([, , estimates]) => estimates.some(Boolean))
+      .map(([source, metric, estimates]) => [titleOf(source), metricName(metric), ...estimates.map(one => estimateText(showOf(metric), one))]),
     shown().map((arm, i) => i + 2));
 }
 
@@ -106,6 +107,7 @@ function metricsOf(pass) {
 
 function comparisonSection(section) {
   const passes = passesOf(report.runs);
+  if (arms.length === 1) section.querySelector('h2').textContent = 'Final evaluation';
   if (passes.length === 0) {
     section.append(h('p', {class: 'empty'}, 'not recorded: no run on this page was evaluated'));
     return;
@@ -123,9 +125,10 @@ function comparisonSection(section) {
     h('p', {class: 'note'}, several ? 'A point is the mean over seeds, its line the 95% t interval over seeds (three seeds or more), the rings below it are the seeds. ' +
       'An arm of one run has its 95% interval over problems.' : 'A point is a run; its line is the 95% interval over problems.',
       left.length ? ` Left out, for they have not come to their end: ${left.map(run => run.name).join(', ')}.` : '', ' What can be claimed from them, paired by seed and adjusted for the number of comparisons, dsdr compare says.', comparison.metric === 'formula_similarity' ? ` ${FORMULA_NOTE}` : ''), grid, holder);
+    const severalSamples = report.runs.some(run => finalRows(run, comparison.pass).some(row => /^acc\/pass@(?!1$)/.test(row.metric)));
     for (const source of sourcesOf(report.runs, comparison.pass)) {
       figure(grid, {id: `dots ${source}`, title: titleOf(source), unit: metricName(comparison.metric), tall: true}, () => drawDots(source)).compare = true;
-      if (isShare(comparison.metric)) figure(grid, {id: `pass-k ${source}`, title: `${titleOf(source)}: Pass@k`, unit: '% of problems solved by one of k samples', tall: true}, () => drawPassCurve(source)).compare = true;
+      if (severalSamples && isShare(comparison.metric)) figure(grid, {id: `pass-k ${source}`, title: `${titleOf(source)}: Pass@k`, unit: '% of problems solved by one of k samples', tall: true}, () => drawPassCurve(source)).compare = true;
     }
     holder.append(comparisonTable());
     drawAll(one => one.compare);

@@ -7,7 +7,7 @@ function finalRows(run, pass) {
   return rows.filter(row => row.step === step);
 }
 
-const PASSES = {'pass@1': 'one sample a problem', 'pass@k': 'many samples a problem', custom: 'dsdr eval, own settings', validation: 'validation after the last step'};
+const PASSES = {'pass@k': 'dsdr eval, many samples a problem', 'pass@1': 'dsdr eval, one sample a problem', custom: 'dsdr eval, own settings', validation: 'validation after the last step'};
 const passesOf = runs => Object.keys(PASSES).filter(pass => runs.some(run => run.evaluations.some(row => row.pass === pass)));
 
 // "acc/mean@4" as a reader knows it.
