@@ -124,7 +124,7 @@ function comparisonSection(section) {
       choice('Metric', metrics.map(name => [name, metricName(name)]), comparison.metric, value => { comparison.metric = value; redraw(); })),
     h('p', {class: 'note'}, several ? 'A point is the mean over seeds, its line the 95% t interval over seeds (three seeds or more), the rings below it are the seeds. ' +
       'An arm of one run has its 95% interval over problems.' : 'A point is a run; its line is the 95% interval over problems.',
-      left.length ? ` Left out, for they have not come to their end: ${left.map(run => run.name).join(', ')}.` : '', ' What can be claimed from them, paired by seed and adjusted for the number of comparisons, dsdr compare says.', comparison.metric === 'formula_similarity' ? ` ${FORMULA_NOTE}` : ''), grid, holder);
+      left.length ? ` Left out, for they have not come to their end: ${left.map(run => run.name).join(', ')}.` : '', arms.length > 1 ? ' What can be claimed from them, paired by seed and adjusted for the number of comparisons, dsdr compare says.' : '', comparison.metric === 'formula_similarity' ? ` ${FORMULA_NOTE}` : ''), grid, holder);
     const severalSamples = report.runs.some(run => finalRows(run, comparison.pass).some(row => /^acc\/pass@(?!1$)/.test(row.metric)));
     for (const source of sourcesOf(report.runs, comparison.pass)) {
       figure(grid, {id: `dots ${source}`, title: titleOf(source), unit: metricName(comparison.metric), tall: true}, () => drawDots(source)).compare = true;
