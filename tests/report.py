@@ -222,7 +222,13 @@ def check_file(dsdr, root):
         db.close()
         close = lambda a, b: all((x is None) == (y is None) and (x is None or abs(x - y) <= 1e-5 * max(1, abs(y))) for x, y in zip(a, b))
         check("a curve is the record's", len(one["curves"]["critic/score/mean"]) == len(curve) == 6 and close(one["curves"]["critic/score/mean"], curve), (one["curves"]["critic/score/mean"], curve))
-        check("an estimate is the record's", close([row[4:7] for row in one["evaluations"] if row[2:4] == ["overall", "acc/mean@4"]][-1], final), final)
+        check("an estimate is the record's", close([row[4:7] for row in one["evaluations"] if row[1:4] == ["validation", "overall", "acc/mean@4"]][-1], final), final)
+        beside = root / one["folder"] / "eval/run.db"
+        if beside.exists():
+            with sqlite3.connect(beside) as db:
+                measured = db.execute("select value, low, high from evaluation_summary where pass = 'pass@k' and source = 'train' and metric = 'acc/pass@4'").fetchone()
+            db.close()
+            check("an evaluation belongs to its run", close([row[4:7] for row in one["evaluations"] if row[1:4] == ["pass@k", "train", "acc/pass@4"]][-1], measured), measured)
         check("every response is kept", one["recorded"] == rows == sum(len(group["rollouts"]) for group in one["groups"]))
         kept = [response for group in one["groups"] if group["step"] == 3 for response in group["rollouts"]]
         if one["label"] == "dsdr":
