@@ -153,8 +153,8 @@ def data_cases():
     train("an unknown built-in task", "builtin:word_aritmetic/train", "did you mean word_arithmetic?", data__train_files="builtin:word_aritmetic/train")
     train("a row without an answer", "no_answer.jsonl line 2", "no answer", '"answer"', "data.answer_key", "problem, answer",
           data__train_files=rows("no_answer.jsonl", GOOD, {"problem": "What is 2 + 2?", "solution": "4"}))
-    train("a row without a problem", "no_problem.jsonl line 1", "data.prompt_key", "question, answer",
-          data__train_files=rows("no_problem.jsonl", {"question": "What is 2 + 2?", "answer": "4"}))
+    train("a row without a problem", "no_problem.jsonl line 1", "data.prompt_key", "task, answer",
+          data__train_files=rows("no_problem.jsonl", {"task": "What is 2 + 2?", "answer": "4"}))
     train("an empty answer", "empty.jsonl line 1", "answer", data__train_files=rows("empty.jsonl", {"problem": "What is 2 + 2?", "answer": ""}))
     train("a row that is no JSON", "broken.jsonl line 2", data__train_files=rows("broken.jsonl", GOOD, '{"problem": "What'))
     train("a file without rows", "none.jsonl", data__train_files=rows("none.jsonl"))

@@ -52,9 +52,9 @@ static void rows_give_text_answer_id_and_source(void **state) {
     problem_set set;
     assert_int_equal(open_with(&set, path, NULL, NULL), STATUS_OK);
     assert_int_equal(set.count, 3);
-    assert_problem(&set.problems[0], "mixed.train.jsonl:1", "mixed", "one?", "1");
+    assert_problem(&set.problems[0], "mixed.train.jsonl:1", "mixed.train", "one?", "1");
     assert_problem(&set.problems[1], "b", "maths", " t\xC3\xA9xt\n", " \\frac12 ");
-    assert_problem(&set.problems[2], "17", "mixed", "three?", "3");
+    assert_problem(&set.problems[2], "17", "mixed.train", "three?", "3");
     problem_set_free(&set);
     assert_null(set.problems);
 }
@@ -109,6 +109,60 @@ static void a_plain_prompt_is_a_problem_too(void **state) {
     problem_set_free(&set);
 }
 
+// Rows as published benchmarks have them; the keys of a file's first row hold for all of it.
+static void usual_keys_are_found(void **state) {
+    (void)state;
+    const struct {
+        const char *name, *content, *text, *answer, *second;
+    } files[] = {
+        {"olympiad.v2.jsonl",
+         "{\"context\": null, \"question\": \"Which?\", \"solution\": [\"Long.\"], \"final_answer\": [\"2\"], \"unit\": null}\n\n"
+         "{\"question\": \"All?\", \"answer\": \"no\", \"final_answer\": [\"2\", 0.5]}\n",
+         "Which?", "2", "2, 0.5"},
+        {"minerva.jsonl",
+         "{\"question\": \"How far?\", \"answer\": \"1.6\", \"solution\": \"So 2.\"}\n{\"question\": \"x\", \"answer\": "
+         "\"2.3e4\"}\n",
+         "How far?", "1.6", "2.3e4"},
+        {"boxed.jsonl",
+         "{\"problem\": \"Aya?\", \"solution\": \"\\\\boxed{1} then $x=\\\\boxed{\\\\frac{1}{2}}$.\"}\n"
+         "{\"problem\": \"Cut?\", \"solution\": \"12 \\\\boxed{3\"}\n",
+         "Aya?", "\\frac{1}{2}", "12 \\boxed{3"},
+        {"gsm.jsonl",
+         "{\"question\": \"Janet?\", \"answer\": \"3+4 = 7 ducks.\\n#### 7\\n\"}\n{\"question\": \"x\", \"answer\": "
+         "\"####1,000\"}\n",
+         "Janet?", "7", "1,000"},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        problem_set set;
+        char source[32], id[40];
+        snprintf(source, sizeof source, "%.*s", (int)(strlen(files[i].name) - 6), files[i].name);
+        snprintf(id, sizeof id, "%s:1", files[i].name);
+        assert_int_equal(open_with(&set, write_file(files[i].name, files[i].content), NULL, NULL), STATUS_OK);
+        assert_int_equal(set.count, 2);
+        assert_problem(&set.problems[0], id, source, files[i].text, files[i].answer);
+        assert_string_equal(set.problems[1].answer, files[i].second);
+        problem_set_free(&set);
+    }
+}
+
+static void files_of_the_same_name_are_told_apart(void **state) {
+    (void)state;
+    assert_int_equal(folder_create(FOLDER "/gsm8k"), STATUS_OK);
+    assert_int_equal(folder_create(FOLDER "/math"), STATUS_OK);
+    write_file("gsm8k/test.jsonl", "{\"problem\": \"a\", \"answer\": 1}\n");
+    write_file("math/test.jsonl",
+               "{\"problem\": \"b\", \"answer\": 2}\n{\"source\": \"s\", \"problem\": \"c\", \"answer\": 3}\n");
+    problem_set set;
+    assert_int_equal(
+        open_with(&set, FOLDER "/gsm8k/test.jsonl," FOLDER "/math/test.jsonl," FOLDER "/gsm8k/test.jsonl", NULL, NULL),
+        STATUS_OK);
+    assert_string_equal(set.problems[0].source, "gsm8k/test");
+    assert_string_equal(set.problems[1].source, "math/test");
+    assert_string_equal(set.problems[2].source, "s");
+    assert_string_equal(set.problems[3].source, "gsm8k/test");
+    problem_set_free(&set);
+}
+
 static void keys_can_be_named(void **state) {
     (void)state;
     const char *path =
@@ -126,9 +180,17 @@ static void bad_files_are_refused_with_file_and_line(void **state) {
         status code;
         const char *message;
     } rows[] = {
-        {"k.jsonl", "{\"question\": \"a\", \"gold\": \"1\"}\n", NULL, STATUS_INVALID,
-         "k.jsonl line 1: no problem text: the row has no key \"problem\" (data.prompt_key names another); row 1 has the keys "
-         "question, gold"},
+        {"k.jsonl", "{\"task\": \"a\", \"gold\": \"1\"}\n", NULL, STATUS_INVALID,
+         "k.jsonl line 1: no problem text: the row has no key \"problem\", \"question\", \"prompt\" or \"query\" "
+         "(data.prompt_key names "
+         "another); row 1 has the keys task, gold"},
+        {"k1.jsonl", "{\"query\": \"a\", \"answer\": null}\n", NULL, STATUS_INVALID,
+         "k1.jsonl line 1: no answer: the row has no key \"answer\", \"final_answer\", "},
+        {"l.jsonl", "{\"query\": \"a\", \"final_answer\": []}\n", NULL, STATUS_INVALID,
+         "l.jsonl line 1: the answer in \"final_answer\" is an empty list"},
+        {"l2.jsonl", "{\"query\": \"a\", \"final_answer\": [\"1\", {}]}\n", NULL, STATUS_INVALID,
+         "l2.jsonl line 1: the answer in \"final_answer\" is neither a string nor a number (nor a list of them)"},
+        {"h.jsonl", "{\"query\": \"a\", \"answer\": \"so it is ####\"}\n", NULL, STATUS_INVALID, "is empty behind ####"},
         {"k2.jsonl", "{\"problem\": \"a\", \"answer\": \"1\"}\n{\"problem\": \"a\"}\n", NULL, STATUS_INVALID,
          "k2.jsonl line 2: no answer: the row has no key \"answer\" (data.answer_key names another); row 1 has the keys problem, "
          "answer"},
@@ -497,6 +559,8 @@ int main(void) {
         cmocka_unit_test(numbers_are_kept_as_written),
         cmocka_unit_test(verl_rows_are_understood),
         cmocka_unit_test(a_plain_prompt_is_a_problem_too),
+        cmocka_unit_test(usual_keys_are_found),
+        cmocka_unit_test(files_of_the_same_name_are_told_apart),
         cmocka_unit_test(keys_can_be_named),
         cmocka_unit_test(bad_files_are_refused_with_file_and_line),
         cmocka_unit_test(files_are_read_in_order_and_ids_made_unique),

@@ -106,8 +106,8 @@
 #define SETTINGS_DATA(X, M) \
     X(M, LIST, train_files, "data.train_files", "", NULL, "~/data/rlhf/gsm8k/train.parquet", ALTERS, "Training problems: files of JSON lines, or built-in tasks such as builtin:word_arithmetic/train.") \
     X(M, LIST, val_files, "data.val_files", "", NULL, "~/data/rlhf/gsm8k/test.parquet", FREE, "Files of held-out problems for evaluation while training.") \
-    X(M, TEXT, prompt_key, "data.prompt_key", "", NULL, "prompt", ALTERS, "Key of a row that holds the question (a text, or a list with one user message); empty: `problem`, else `prompt`.") \
-    X(M, TEXT, answer_key, "data.answer_key", "", NULL, OWN, ALTERS, "Key of a row that holds the gold answer; empty: `answer`, else verl's reward_model.ground_truth.") \
+    X(M, TEXT, prompt_key, "data.prompt_key", "", NULL, "prompt", ALTERS, "Key of a row that holds the question (a text, or a list with one user message); empty: `problem`, `question`, `prompt` or `query`.") \
+    X(M, TEXT, answer_key, "data.answer_key", "", NULL, OWN, ALTERS, "Key of a row that holds the gold answer; empty: `answer`, `final_answer`, `expected_answer`, `ground_truth`, `target`, verl's reward_model.ground_truth, or what a `solution` ends in.") \
     X(M, TEXT, response_key, "data.response_key", "", NULL, "answer", ALTERS, "Key of a row that holds the response to learn from (`dsdr sft`); empty: `response`.") \
     X(M, TEXT, prompt_template, "data.prompt_template", "chat", NULL, OWN, ALTERS, "`chat` for the model's own template, or a raw text that contains {problem}.") \
     X(M, TEXT, instruction, "data.instruction", "Please reason step by step, and put your final answer within \\boxed{}.", NULL, OWN, ALTERS, "Appended to the question under `chat`; empty for none.") \

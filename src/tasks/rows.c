@@ -95,14 +95,45 @@ static bool number_as_written(const char *line, size_t length, const char *key, 
     return *number_length > 0;
 }
 
-// ---- fields ----------------------------------------------------------------------------------------------------------------
-
 // Appends `length` bytes and a NUL; *offset is where they begin.
 static status add_string(buffer *strings, const char *text, size_t length, size_t *offset) {
     *offset = strings->length;
     TRY(buffer_append(strings, text, length));
     return buffer_append_byte(strings, 0);
 }
+
+// ---- keys ------------------------------------------------------------------------------------------------------------------
+
+// Where a text and an answer are looked for when no key is named, in this order. A worked solution comes last: it is the answer
+// only where nothing else is.
+static const char *const text_keys[] = {"problem", "question", "prompt", "query", NULL};
+static const char *const answer_keys[] = {
+    "answer", "final_answer", "expected_answer", "ground_truth", "target", "reward_model.ground_truth", "solution", NULL};
+
+// The value of `named`, or of the first of `usual` that the row has and that is not null; *key is that key. NULL for none.
+static const json_t *find_field(const json_t *row, const char *named, const char *const *usual, const char **key) {
+    if (named) return find_value(row, *key = named);
+    for (const char *const *k = usual; *k; k++) {
+        const json_t *value = find_value(row, *k);
+        if (!value || json_is_null(value)) continue;
+        *key = *k;
+        return value;
+    }
+    return NULL;
+}
+
+static status missing_key(const char *what, const char *named, const char *const *usual, const char *setting, const char *file,
+                          size_t line_number) {
+    char keys[256];
+    size_t length = 0;
+    const char *const one[] = {named, NULL};
+    for (const char *const *k = named ? one : usual; *k && length < sizeof keys; k++)
+        length += (size_t)snprintf(keys + length, sizeof keys - length, "%s\"%s\"", length == 0 ? "" : k[1] ? ", " : " or ", *k);
+    return status_set(STATUS_INVALID, "%s line %zu: no %s: the row has no key %s (%s names another)", file, line_number, what,
+                      keys, setting);
+}
+
+// ---- fields ----------------------------------------------------------------------------------------------------------------
 
 static bool blank(const char *text) { return text[strspn(text, " \t\r\n\v\f")] == 0; }
 
@@ -127,70 +158,96 @@ static status add_text(buffer *strings, const json_t *value, const char *key, co
     return add_string(strings, json_string_value(value), json_string_length(value), offset);
 }
 
-static status add_answer(buffer *strings, const json_t *value, const char *line, size_t line_length, const char *key,
-                         const char *file, size_t line_number, size_t *offset) {
+// What a worked solution ends in: the text behind its last "####" (as in GSM8K), or with `boxes` inside its last \boxed{}; else
+// all of it.
+static const char *conclusion(const char *text, size_t *length, bool boxes) {
+    static const char mark[] = "####", box[] = "\\boxed{";
+    const char *found = NULL, *end = text + *length;
+    for (const char *p = strstr(text, mark); p; p = strstr(p + 4, mark)) found = p + 4;
+    for (const char *p = boxes && !found ? strstr(text, box) : NULL; p; p = strstr(p + 1, box)) {
+        const char *inside = p + sizeof box - 1, *q = inside;
+        for (size_t depth = 1; *q && depth > 0; q++) depth += *q == '{' ? 1 : *q == '}' ? (size_t)-1 : 0;
+        if (q > inside && q[-1] == '}') found = inside, end = q - 1;
+    }
+    if (!found) return text;
+    while (found < end && isspace((unsigned char)*found)) found++;
+    while (end > found && isspace((unsigned char)end[-1])) end--;
+    *length = (size_t)(end - found);
+    return found;
+}
+
+// A place in a row, for messages and for numbers as they are written.
+typedef struct row_place {
+    const char *line, *key, *file;
+    size_t line_length, line_number;
+} row_place;
+
+static status bad_answer(const row_place *at, const char *how) {
+    return status_set(STATUS_INVALID, "%s line %zu: the answer in \"%s\" is %s", at->file, at->line_number, at->key, how);
+}
+
+static status append_answer(buffer *out, const json_t *value, const row_place *at, bool in_list) {
     if (json_is_number(value)) {
         const char *number;
         size_t length;
-        if (number_as_written(line, line_length, key, &number, &length)) return add_string(strings, number, length, offset);
-        buffer plain = {0};
-        status code = json_write(&plain, value, 17);
-        if (code == STATUS_OK) code = add_string(strings, buffer_text(&plain), plain.length, offset);
-        buffer_free(&plain);
-        return code;
+        if (!in_list && number_as_written(at->line, at->line_length, at->key, &number, &length))
+            return buffer_append(out, number, length);
+        return json_write(out, value, 17);
     }
-    if (!json_is_string(value))
-        return status_set(STATUS_INVALID, "%s line %zu: the answer in \"%s\" is neither a string nor a number", file, line_number,
-                          key);
-    if (blank(json_string_value(value)))
-        return status_set(STATUS_INVALID, "%s line %zu: the answer in \"%s\" is empty", file, line_number, key);
-    return add_string(strings, json_string_value(value), json_string_length(value), offset);
+    if (!json_is_string(value)) return bad_answer(at, "neither a string nor a number (nor a list of them)");
+    if (blank(json_string_value(value))) return bad_answer(at, "empty");
+    size_t length = json_string_length(value);
+    const char *text = conclusion(json_string_value(value), &length, !strcmp(at->key, "solution"));
+    return length > 0 ? buffer_append(out, text, length) : bad_answer(at, "empty behind ####");
 }
 
-static status missing_key(const char *what, const char *key, const char *setting, const char *file, size_t line_number) {
-    return status_set(STATUS_INVALID, "%s line %zu: no %s: the row has no key \"%s\" (%s names another)", file, line_number, what,
-                      key, setting);
+// A string, a number, or a list of them, whose items are one answer together: "2, 3".
+static status add_answer(buffer *strings, const json_t *value, const row_place *at, size_t *offset) {
+    bool list = json_is_array(value);
+    size_t count = list ? json_array_size(value) : 1;
+    if (count == 0) return bad_answer(at, "an empty list");
+    *offset = strings->length;
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) TRY(buffer_append_text(strings, ", "));
+        TRY(append_answer(strings, list ? json_array_get(value, i) : value, at, list));
+    }
+    return buffer_append_byte(strings, 0);
 }
 
 status problem_from_row(const json_t *row, const char *line, size_t line_length, const char *file, size_t line_number,
                         const problem_options *options, buffer *strings, problem_draft *draft) {
     *draft = (problem_draft){0};
     bool lessons = options && options->lessons;
-    const char *prompt_key = options && options->prompt_key ? options->prompt_key : "problem";
-    const char *answer_key = options && options->answer_key ? options->answer_key : "answer";
-    const json_t *text = find_value(row, prompt_key), *answer = find_value(row, answer_key);
-    if (!text && !(options && options->prompt_key) && json_object_get(row, "prompt")) {
-        prompt_key = "prompt"; // verl's name for it
-        text = json_object_get(row, prompt_key);
-    }
-    if (!answer && !(options && options->answer_key) && find_value(row, "reward_model.ground_truth")) {
-        answer_key = "reward_model.ground_truth";
-        answer = find_value(row, answer_key);
-    }
-    if (!text) return missing_key("problem text", prompt_key, "data.prompt_key", file, line_number);
-    if (!answer && !lessons) return missing_key("answer", answer_key, "data.answer_key", file, line_number);
-    TRY(add_text(strings, text, prompt_key, "user", file, line_number, &draft->text));
+    const char *prompt_named = options ? options->prompt_key : NULL, *answer_named = options ? options->answer_key : NULL;
+    const json_t *text = find_field(row, prompt_named, text_keys, &draft->prompt_key);
+    const json_t *answer = find_field(row, answer_named, answer_keys, &draft->answer_key);
+    if (!text) return missing_key("problem text", prompt_named, text_keys, "data.prompt_key", file, line_number);
+    if (!answer && !lessons) return missing_key("answer", answer_named, answer_keys, "data.answer_key", file, line_number);
+    TRY(add_text(strings, text, draft->prompt_key, "user", file, line_number, &draft->text));
     if (lessons) {
         const char *response_key = options->response_key ? options->response_key : "response";
         const json_t *response = find_value(row, response_key);
-        if (!response) return missing_key("response", response_key, "data.response_key", file, line_number);
+        if (!response) return missing_key("response", response_key, NULL, "data.response_key", file, line_number);
         TRY(add_text(strings, response, response_key, "assistant", file, line_number, &draft->response));
         draft->has_response = true;
     }
     if (answer)
-        TRY(add_answer(strings, answer, line, line_length, answer_key, file, line_number, &draft->answer));
+        TRY(add_answer(strings, answer, &(row_place){line, draft->answer_key, file, line_length, line_number}, &draft->answer));
     else
         TRY(add_string(strings, "", 0, &draft->answer));
 
     const char *base = strrchr(file, '/');
     base = base ? base + 1 : file;
-    size_t stem = strcspn(base, ".") ? strcspn(base, ".") : strlen(base);
+    const char *ending = strrchr(base, '.');
+    size_t stem = ending && ending > base ? (size_t)(ending - base) : strlen(base);
     const json_t *source = json_object_get(row, "source");
     if (!json_is_string(source)) source = json_object_get(row, "data_source");
     if (json_is_string(source) && !blank(json_string_value(source)))
         TRY(add_string(strings, json_string_value(source), json_string_length(source), &draft->source));
-    else
+    else {
         TRY(add_string(strings, base, stem, &draft->source));
+        draft->named_by_file = true;
+    }
 
     const json_t *id = json_object_get(row, "id"), *index = find_value(row, "extra_info.index");
     const json_t *data_source = json_object_get(row, "data_source");

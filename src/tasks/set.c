@@ -14,6 +14,12 @@ typedef struct set_builder {
     problem_draft *drafts;
     size_t count, capacity;
     size_t repeated_ids;
+    // Files read so far: their paths, and where their problems begin.
+    struct loaded_file {
+        char *path;
+        size_t first;
+    } * files;
+    size_t file_count;
 } set_builder;
 
 static status builder_add(void *context, problem_draft draft) {
@@ -68,6 +74,7 @@ static status load_file(set_builder *b, const char *path, const problem_options 
     json_t *row = NULL;
     status code;
     size_t before = b->count;
+    problem_options fixed = options ? *options : (problem_options){0};
     for (;;) {
         code = jsonl_next(&reader, &row);
         if (code == STATUS_INVALID && reader.line_number == 1) {
@@ -81,10 +88,12 @@ static status load_file(set_builder *b, const char *path, const problem_options 
         if (b->count == before && keys.length == 0) TRY_OR(code, keys_of(row, &keys), cleanup);
         problem_draft draft;
         code =
-            problem_from_row(row, reader.line, reader.line_length, reader.name, reader.line_number, options, &b->strings, &draft);
+            problem_from_row(row, reader.line, reader.line_length, reader.name, reader.line_number, &fixed, &b->strings, &draft);
         if (code == STATUS_INVALID && strstr(status_message(), ": the row has no key")) code = list_keys(code, &keys);
         if (code != STATUS_OK) break;
         TRY_OR(code, builder_add(b, draft), cleanup);
+        fixed.prompt_key = draft.prompt_key;
+        if (draft.answer_key) fixed.answer_key = draft.answer_key;
         json_decref(row);
         row = NULL;
     }
@@ -98,6 +107,11 @@ cleanup:
 
 static status open_one(set_builder *b, const char *spec, const problem_options *options) {
     if (strncmp(spec, "builtin:", 8) == 0) return tasks_generate(spec + 8, &b->strings, builder_add, b);
+    struct loaded_file *files = realloc(b->files, (b->file_count + 1) * sizeof *files);
+    if (!files) return status_set(STATUS_NO_MEMORY, "cannot keep the name of %s", spec);
+    b->files = files;
+    files[b->file_count] = (struct loaded_file){text_copy(spec, strlen(spec)), b->count};
+    if (!files[b->file_count++].path) return status_set(STATUS_NO_MEMORY, "cannot keep the name of %s", spec);
     return load_file(b, spec, options);
 }
 
@@ -116,6 +130,33 @@ static status open_spec(set_builder *b, const char *spec, const problem_options 
         p += strcspn(p, ",");
         if (!*p++) return STATUS_OK;
     }
+}
+
+// ---- files of the same name ------------------------------------------------------------------------------------------------
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+// gsm8k/test.jsonl beside math/test.jsonl: their problems' sources become "gsm8k/test" and "math/test". A file that is given
+// twice stays one source.
+static status tell_files_apart(set_builder *b) {
+    for (size_t f = 0; f < b->file_count; f++) {
+        const char *path = b->files[f].path, *base = base_name(path), *folder = base;
+        bool shared = false;
+        for (size_t other = 0; other < b->file_count; other++)
+            shared |= !strcmp(base_name(b->files[other].path), base) && strcmp(b->files[other].path, path) != 0;
+        if (!shared || base == path) continue;
+        for (folder = base - 1; folder > path && folder[-1] != '/';) folder--;
+        size_t end = f + 1 < b->file_count ? b->files[f + 1].first : b->count, name = b->strings.length;
+        const char *ending = strrchr(base, '.');
+        TRY(buffer_append(&b->strings, folder, (size_t)((ending && ending > base ? ending : base + strlen(base)) - folder)));
+        TRY(buffer_append_byte(&b->strings, 0));
+        for (size_t i = b->files[f].first; i < end; i++)
+            if (b->drafts[i].named_by_file) b->drafts[i].source = name;
+    }
+    return STATUS_OK;
 }
 
 // ---- unique ids ------------------------------------------------------------------------------------------------------------
@@ -166,6 +207,7 @@ status problem_set_open(problem_set *set, const char *const *specs, size_t count
     if (code == STATUS_OK && b.count == 0) code = status_set(STATUS_INVALID, "no problem file is named");
     if (code == STATUS_OK && b.count >= UINT32_MAX)
         code = status_set(STATUS_INVALID, "%zu problems; fewer than 2^32 are understood", b.count);
+    if (code == STATUS_OK) code = tell_files_apart(&b);
     if (code == STATUS_OK) code = make_ids_unique(&b);
     if (code == STATUS_OK) {
         set->problems = malloc(b.count * sizeof *set->problems);
@@ -184,7 +226,8 @@ status problem_set_open(problem_set *set, const char *const *specs, size_t count
         b.strings = (buffer){0};
     }
     buffer_free(&b.strings);
-    free(b.drafts);
+    for (size_t f = 0; f < b.file_count; f++) free(b.files[f].path);
+    free(b.files), free(b.drafts);
     return code;
 }
 

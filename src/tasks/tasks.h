@@ -16,8 +16,9 @@
 #include "records/records.h"
 
 typedef struct problem_options {
-    const char *prompt_key;   // data.prompt_key; NULL: `problem`, else verl's `prompt`
-    const char *answer_key;   // data.answer_key; NULL: `answer`, or verl's `reward_model.ground_truth`
+    const char *prompt_key;   // data.prompt_key; NULL: the first of `problem`, `question`, `prompt`, `query` that a row has
+    const char *answer_key;   // data.answer_key; NULL: `answer`, `final_answer`, `expected_answer`, `ground_truth`, `target`,
+                              // verl's `reward_model.ground_truth`, or a worked `solution`
     bool lessons;             // rows are there to be learned from: they hold a response and need no answer ("" then)
     const char *response_key; // data.response_key, read with `lessons`; NULL: `response`
 } problem_options;
@@ -35,12 +36,14 @@ typedef struct problem_set {
 // A built-in task is `builtin:NAME/train` or `builtin:NAME/test`, optionally with `?seed=S`, `?count=N` or `?seed=S&count=N`. The
 // two splits share no numbers, whatever the seeds; the first N problems do not depend on N.
 //
-// A row is a JSON object. The text comes from prompt_key (a string, or a list of messages that holds one user message), the
-// answer from answer_key (a string, or a number, kept as written), the response from response_key (a string, or a list that holds
-// one message of the assistant); a key with dots that the row lacks is a path into objects. Built-in tasks have no responses:
-// tasks_solution writes them.
-// `id` is the row's `id`, else its data_source and extra_info.index ("openai/gsm8k:17"), else FILE:LINE; `source` is `source`,
-// else `data_source`, else the file's name without folder and ending.
+// A row is a JSON object; the keys that are found in the first row of a file hold for all of it. The text comes from prompt_key
+// (a string, or a list of messages that holds one user message), the answer from answer_key (a string, or a number, kept as
+// written, or a list of them, which are one answer: "2, 3"; of a string with
+// "####" what stands behind it, of a `solution` what its last \boxed{} holds), the response from response_key (a string, or a
+// list that holds one message of the assistant); a key with dots that the row lacks is a path into objects. Built-in tasks have
+// no responses: tasks_solution writes them. `id` is the row's `id`, else its data_source and extra_info.index
+// ("openai/gsm8k:17"), else FILE:LINE; `source` is `source`, else `data_source`, else the file's name without folder and ending;
+// files of the same name have their folder's in front of it.
 //
 // On failure *set is empty; the message names file and line: STATUS_INVALID for a missing file, an empty one, a row that is not
 // a JSON object, a missing key (the keys of row 1 are listed), an empty or unusable text or answer, an unknown task or option;
@@ -88,6 +91,8 @@ uint64_t tasks_hash_text(const char *text); // FNV-1a
 typedef struct problem_draft {
     size_t id, source, text, answer, response;
     bool has_response;
+    bool named_by_file;                  // the source is the file's name
+    const char *prompt_key, *answer_key; // where text and answer were found; the latter NULL without an answer
 } problem_draft;
 
 // Appends the strings of one row to *strings, NUL-terminated. `line` is the row as written (numbers are copied from it), `file`
