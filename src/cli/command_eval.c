@@ -19,16 +19,13 @@
 
 static const char detail[] =
     "MODEL is a Hugging Face folder or a GGUF file. DATA are files of JSON lines, or built-in tasks such as\n"
-    "builtin:word_arithmetic/test. Rows hold the question under problem, question, prompt or query, and the answer under "
-    "answer,\n"
-    "final_answer, expected_answer, ground_truth, target or solution; rows that name no source belong to a benchmark called "
-    "like\n"
-    "their file.\n"
+    "builtin:word_arithmetic/test. Rows hold the question under problem, question, prompt or query, and the answer under\n"
+    "answer, final_answer, expected_answer, ground_truth, target or solution; rows that name no source belong to a benchmark\n"
+    "called like their file.\n"
     "Without further settings the protocol is the paper's: Pass@1 from one sample at temperature 0.1; Avg@16, and Pass@k and\n"
     "Maj@k for k up to 64, from 64 samples at temperature 0.7; top-p 0.9. Where n, temperature, top_p, top_k, do_sample or\n"
-    "--config are given, there is one pass as they say. Settings are the keys of `dsdr config`; of these matter here (with "
-    "their\n"
-    "defaults):\n"
+    "--config are given, there is one pass as they say. Settings are the keys of `dsdr config`; of these matter here (with\n"
+    "their defaults):\n"
     "  actor_rollout_ref.rollout.val_kwargs.n             samples of a problem (1)\n"
     "  actor_rollout_ref.rollout.val_kwargs.temperature   0 is greedy, which takes one sample whatever n (0)\n"
     "  actor_rollout_ref.rollout.val_kwargs.top_p, .top_k (1, -1: all); .do_sample is true here unless --config is given\n"
@@ -44,12 +41,11 @@ static const char detail[] =
     "The folder receives run.db and config.yaml as the evaluation goes on. SIGINT and SIGTERM exit with 3. One that was\n"
     "interrupted or killed goes on, and ends with the same responses, by\n"
     "    dsdr eval --resume --folder EVAL\n"
-    "Avg@n is the share of correct samples, Pass@k the unbiased estimator, Maj@k the majority's answer. Intervals are 95%, over\n"
-    "problems, or with --interval sampling over responses to these problems. Overall is the mean of the benchmarks, pooled "
-    "takes\n"
-    "all problems as one. Rows of --output: "
-    "{\"pass\",\"source\",\"id\",\"sample\",\"response\",\"answer\",\"gold\",\"correct\",\"status\",\n"
-    "\"length\",\"finish\"}. Rows of --csv: model, pass, source, metric, value, low, high, problems.\n";
+    "Avg@n is the share of correct samples, Pass@k the unbiased estimator, Maj@k the majority's answer. Intervals are 95%,\n"
+    "over problems, or with --interval sampling over responses to these problems. Overall is the mean of the benchmarks,\n"
+    "pooled takes all problems as one. Rows of --output: "
+    "{\"pass\",\"source\",\"id\",\"sample\",\"response\",\"answer\",\"gold\",\n"
+    "\"correct\",\"status\",\"length\",\"finish\"}. Rows of --csv: model, pass, source, metric, value, low, high, problems.\n";
 
 // ---- settings ------------------------------------------------------------------------------------------------------------
 
