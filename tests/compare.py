@@ -211,6 +211,11 @@ def unfinished_study():
     check("a run that goes on has no number", table["arms"][1]["runs"][5]["state"] == "unfinished" and
           all(o["by_seed"][5] is None for o in table["arms"][1]["outcomes"]), table["arms"][1]["runs"])
     check("anywhere", all(c["seeds"] == 5 and c["seeds_missing"] == 1 and c["p"] is None for c in table["comparisons"]), table["comparisons"])
+    with sqlite3.connect(folder / "a" / "seed-1" / "eval" / "run.db") as db:
+        db.execute("update run set value = 'begun' where key = 'state'")
+    db.close()
+    check("an evaluation that goes on has none either", all(o["by_seed"][0] is None for o in json.loads(run(folder, "--json").stdout)["arms"][0]["outcomes"]))
+    check("that is told", "5 of 6, 1 not evaluated" in run(folder).stdout)
     check("it is told, too", "5 of 6, 1 unfinished" in run(folder).stdout)
 
 

@@ -84,6 +84,9 @@ static status put_seeds(grid *g, const study_row *row) {
         if (row->count[state] && used < sizeof text)
             used += (size_t)snprintf(text + used, sizeof text - used, ", %zu %s", row->count[state],
                                      study_state_name((study_state)state));
+    size_t ended = row->count[STUDY_FINISHED] + row->count[STUDY_DIVERGED];
+    if (row->evaluated < ended && used < sizeof text)
+        snprintf(text + used, sizeof text - used, ", %zu not evaluated", ended - row->evaluated);
     return put(g, "%s", text);
 }
 

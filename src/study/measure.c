@@ -57,6 +57,10 @@ static status read_passes(study_measured *m, const study_recorded_pass *passes, 
 
 status study_measure(study_measured *m, const study_run *run, uint32_t first, bool validation) {
     *m = (study_measured){.folder = validation ? (run->steps >= 0 ? run->folder : NULL) : choose_evaluation(run), .trained = -1};
+    // What an evaluation has before its end is not its number.
+    bool finished = validation;
+    if (m->folder && !validation) TRY(study_is_finished(m->folder, &finished));
+    if (!finished) m->folder = NULL;
     if (!m->folder) return STATUS_OK;
     study_recorded_pass *passes;
     size_t count;
