@@ -93,7 +93,7 @@ math_node *parser_raised_sign(parser *p, math_node *left, bool *handled) {
     const char *name = NULL;
     if (sign->kind == TOKEN_STAR || sign->kind == TOKEN_TIMES)
         name = "star";
-    else if (sign->kind == TOKEN_PRIME)
+    else if (sign->kind == TOKEN_PRIME && left->kind != MATH_WITH_UNIT)
         name = "prime";
     else if (sign->kind == TOKEN_PLUS && (braces ? closed : !parser_starts_operand(p, ahead(p, 2))))
         name = "plus";
@@ -104,6 +104,7 @@ math_node *parser_raised_sign(parser *p, math_node *left, bool *handled) {
     if (!closed || (!name && !degree)) return left;
     *handled = true;
     p->at += braces ? 4 : 2;
+    if (sign->kind == TOKEN_PRIME) return parser_primed(p, left);
     math_node *n = tree_unary(p->e, degree ? MATH_DEGREE : MATH_VECTOR, left);
     if (n) n->name = name;
     return n;

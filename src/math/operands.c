@@ -208,6 +208,23 @@ math_node *parser_call(parser *p, const char *name) {
     return n;
 }
 
+static const char *name_primed(parser *p, const char *name) {
+    size_t length = strlen(name);
+    char *primed = tree_take(p->e, length + 2);
+    if (primed) memcpy(primed, name, length), primed[length] = '\'';
+    return primed;
+}
+
+math_node *parser_primed(parser *p, math_node *n) {
+    if (n->kind == MATH_SYMBOL) {
+        const char *name = name_primed(p, n->name);
+        return name ? tree_named(p->e, MATH_SYMBOL, name) : NULL;
+    }
+    n = tree_unary(p->e, MATH_VECTOR, n);
+    if (n) n->name = "prime";
+    return n;
+}
+
 math_node *parser_name(parser *p) {
     token *t = here(p);
     const char *name = parser_keep(p, t);
@@ -224,11 +241,8 @@ math_node *parser_name(parser *p) {
             name = parser_subscript(p, name);
             if (!name) return NULL;
         } else {
-            size_t length = strlen(name);
-            char *primed = tree_take(p->e, length + 2);
-            if (!primed) return NULL;
-            memcpy(primed, name, length), primed[length] = '\'';
-            name = primed;
+            name = name_primed(p, name);
+            if (!name) return NULL;
             p->at++;
         }
     }

@@ -432,11 +432,9 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         n = tree_unary(p->e, t->kind == TOKEN_PERCENT ? MATH_PERCENT : MATH_DEGREE, left);
         return n && t->kind == TOKEN_DEGREE ? parser_temperature(p, n) : n;
     case TOKEN_PRIME:
-        if (power > POWER_POSTFIX) break;
+        if (power > POWER_POSTFIX || left->kind == MATH_WITH_UNIT) break;
         p->at++;
-        n = tree_unary(p->e, MATH_VECTOR, left);
-        if (n) n->name = "prime";
-        return n;
+        return parser_primed(p, left);
     case TOKEN_MID:
         if (power >= POWER_RELATION || p->in_set) break;
         return relation_chain(p, left);

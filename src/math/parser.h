@@ -78,6 +78,7 @@ math_node *parser_mixed_number(parser *p, math_node *whole); // 3 1/2, 3\frac12;
 const char *parser_subscript(parser *p, const char *base);   // the name base_sub; stands on the underscore
 math_node *parser_call(parser *p, const char *name);         // name(arguments); stands on the bracket
 math_node *parser_name(parser *p);
+math_node *parser_primed(parser *p, math_node *n); // x', f'; of a symbol one of that name
 math_node *parser_selections(parser *p); // _8C_3; NULL without having failed or read anything where it is something else
 math_node *parser_function(parser *p);
 math_node *parser_big(parser *p);               // \sum, \int, \lim
