@@ -159,7 +159,7 @@ def make_study(dsdr, source, root):
                 "actor_rollout_ref.rollout.val_kwargs.temperature=1", "actor_rollout_ref.rollout.val_kwargs.do_sample=true", "trainer.total_training_steps=6", "trainer.test_freq=3",
                 "trainer.probe_freq=2", f"trainer.seed={seed}", f"trainer.default_local_dir={root}/study/{arm}/seed-{seed}")
     for folder in ("dsdr/seed-1", "dsdr/seed-2", "grpo/seed-1"):
-        run(dsdr, "eval", root / f"study/{folder}/global_step_6", model / "test.jsonl", model / "train.jsonl", "--folder", root / f"study/{folder}/eval", "--samples", 4, *common[1:4],
+        run(dsdr, "eval", root / f"study/{folder}/global_step_6", model / "test.jsonl", model / "train.jsonl", "--folder", root / f"study/{folder}/eval", "--samples", 6, *common[1:4],
             "data.max_response_length=16", "data.prompt_key=prompt", "data.answer_key=answer")
     failed_run = root / "study/grpo/seed-3"
     failed_run.mkdir(parents=True)
@@ -299,6 +299,8 @@ def check_study(browser, page, root):
     check("all charts", {"reward", "accuracy", "validation", "pass", "entropy", "length", "clipped", "semantic", "formula", "dbar", "coupling", "groups", "statuses", "phases", "kernels"} <= drawn and
           any(c.startswith("dots ") for c in drawn) and any(c.startswith("pass-k ") for c in drawn), drawn)
     browser.open(page, 1280, 900, "light")
+    titles = browser.run("[...document.querySelectorAll('#curves figcaption strong')].map(s => s.textContent)")
+    check("held-out metrics have the names of validation", "Avg@4 on held-out problems" in titles and "Pass@4 on held-out problems" in titles, titles)
     check("hostile text is text", browser.run("window.pwned === undefined && !document.querySelector('.statement b, .response b') && document.querySelector('.statement').textContent.startsWith('</script><script>window.pwned')"))
     check("mathematics is set", browser.run("document.querySelectorAll('.statement .katex').length") == 2 and browser.run("document.fonts.check('16px KaTeX_Main')"))
     for control, values in (("Evaluation", browser.run("passesOf(report.runs)")), ("Metric", browser.run("metricsOf(comparison.pass)"))):

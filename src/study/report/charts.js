@@ -158,12 +158,15 @@ function curvesSection(section) {
     choice('Smoothing', [['1', 'none'], ['5', 'mean of 5 points'], ['15', 'mean of 15 points']], String(settings.width), again('width')),
     seeds ? choice('Seeds', [['band', 'mean, band from least to greatest'], ['lines', 'a line each']], settings.lines, again('lines')) : null));
   const stride = Math.max(1, ...report.runs.map(run => run.stride || 1));
-  if (stride > 1) section.append(h('p', {class: 'note'}, `Runs are long: a point is the mean over up to ${stride} steps.`));
+  if (stride > 1) section.append(h('p', {class: 'note'}, `Of a run of more than 500 steps a point is the mean over up to ${stride} of them.`));
   const early = arms.filter(arm => arm.kind !== 'eval').flatMap(arm => { const most = Math.max(...arm.runs.map(run => run.done)); return arm.runs.filter(run => run.done < most); });
   if (early.length) section.append(h('p', {class: 'note'}, `${early.map(run => run.done < 0 ? `${run.name} has no record` : `${run.name} ends at step ${run.done}`).join('; ')}: behind that, means are over fewer seeds.`));
-  const grid = h('div', {class: 'grid'});
-  section.append(grid);
-  for (const curve of CURVES) if (kinds.has(curve.kind)) figure(grid, curve, () => drawCurve(curve)).curve = true;
+  for (const [kind, name] of [['train', 'Reinforcement learning'], ['sft', 'Warm start']]) {
+    if (!kinds.has(kind)) continue;
+    const grid = h('div', {class: kind === 'sft' ? 'grid wide' : 'grid'});
+    section.append(...(kinds.has('train') && kinds.has('sft') ? [h('h3', {}, name)] : []), grid);
+    for (const curve of CURVES) if (curve.kind === kind) figure(grid, curve, () => drawCurve(curve)).curve = true;
+  }
 
   const subjects = [...arms.filter(arm => arm.kind !== 'eval').map((arm, i) => [`arm ${i}`, arm.runs.length > 1 ? `${arm.label}, mean of ${arm.runs.length} seeds` : arm.label, arm.runs]),
     ...arms.filter(arm => arm.kind !== 'eval' && arm.runs.length > 1).flatMap(arm => arm.runs.map(run => [`run ${report.runs.indexOf(run)}`, run.name, [run]]))];

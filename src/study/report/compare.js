@@ -43,7 +43,7 @@ function beforeTraining(pass, source, metric) {
   return values.length ? mean(values) : null;
 }
 
-const shown = () => arms.filter(arm => !arm.hidden && arm.runs.some(run => run.evaluations.length));
+const shown = () => arms.filter(arm => !arm.hidden && arm.runs.some(run => run.evaluations.some(row => row.pass === comparison.pass)));
 
 function drawDots(source) {
   const {pass, metric} = comparison, show = showOf(metric);
@@ -117,6 +117,7 @@ function comparisonSection(section) {
     for (let i = figures.length - 1; i >= 0; i--) if (figures[i].compare) { figures[i].chart?.destroy(); figures.splice(i, 1); }
     const metrics = metricsOf(comparison.pass);
     if (!metrics.includes(comparison.metric)) comparison.metric = metrics[0];
+    const without = shown().flatMap(arm => arm.runs).filter(run => !run.evaluations.some(row => row.pass === comparison.pass));
     const left = report.runs.filter(run => run.kind !== 'eval' && !isFinal(run, comparison.pass));
     const several = shown().some(arm => arm.runs.length > 1), grid = h('div', {class: 'grid wide'}), holder = h('div', {});
     body.replaceChildren(h('div', {class: 'controls'},
@@ -124,7 +125,7 @@ function comparisonSection(section) {
       choice('Metric', metrics.map(name => [name, metricName(name)]), comparison.metric, value => { comparison.metric = value; redraw(); })),
     h('p', {class: 'note'}, several ? 'A point is the mean over seeds, its line the 95% t interval over seeds (three seeds or more), the rings below it are the seeds. ' +
       'An arm of one run has its 95% interval over problems.' : 'A point is a run; its line is the 95% interval over problems.',
-      left.length ? ` Left out, for they have not come to their end: ${left.map(run => run.name).join(', ')}.` : '', arms.length > 1 ? ' What can be claimed from them, paired by seed and adjusted for the number of comparisons, dsdr compare says.' : '', comparison.metric === 'formula_similarity' ? ` ${FORMULA_NOTE}` : ''), grid, holder);
+      without.length ? ` Without this evaluation: ${without.map(run => run.name).join(', ')}.` : '', left.length ? ` Left out, for they have not come to their end: ${left.map(run => run.name).join(', ')}.` : '', arms.length > 1 ? ' What can be claimed from them, paired by seed and adjusted for the number of comparisons, dsdr compare says.' : '', comparison.metric === 'formula_similarity' ? ` ${FORMULA_NOTE}` : ''), grid, holder);
     const severalSamples = report.runs.some(run => finalRows(run, comparison.pass).some(row => /^acc\/pass@(?!1$)/.test(row.metric)));
     for (const source of sourcesOf(report.runs, comparison.pass)) {
       figure(grid, {id: `dots ${source}`, title: titleOf(source), unit: metricName(comparison.metric), tall: true}, () => drawDots(source)).compare = true;

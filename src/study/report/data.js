@@ -8,7 +8,9 @@ let arms = [];     // {label, index, runs, kind, hidden}: runs that differ in th
 
 function loadReport() {
   report = JSON.parse(document.getElementById('data').textContent);
-  const known = new Map();
+  const known = new Map(), short = run => run.folder.split('/').pop();
+  for (const run of report.runs) // an evaluation is called by its folder, as briefly as it can be
+    if (run.kind === 'eval' && report.runs.filter(other => other.kind === 'eval' && short(other) === short(run)).length === 1) run.label = short(run);
   for (const run of report.runs) {
     run.curves ||= {};
     run.steps ||= [];

@@ -26,7 +26,7 @@ const estimate = wanted => (run, axis) => {
 };
 
 // "Pass@4 on held-out problems", by the largest k that any run has.
-const heldOut = stem => () => `${metricName(largest(stem)(new Set(report.runs.flatMap(run => run.evaluations.map(row => row.metric)))) || stem)} on held-out problems`;
+const heldOut = stem => () => `${metricName(largest(stem)(new Set(report.runs.flatMap(run => run.evaluations.filter(row => row.pass === 'validation').map(row => row.metric)))) || stem)} on held-out problems`;
 
 // Of "acc/pass@4" and its like the one with the largest k; k = 1 is the accuracy itself.
 const largest = stem => names => [...names].filter(name => name.startsWith(stem) && name !== 'acc/pass@1')
@@ -51,10 +51,10 @@ const CURVES = [
   {id: 'coupling', title: 'Coupling entropy', unit: 'nats per group', kind: 'train', read: metric('dsdr/coupling_entropy')},
   {id: 'gradient', title: 'Gradient norm', unit: 'before clipping', kind: 'train', read: metric('actor/grad_norm')},
   {id: 'rate', title: 'Speed', unit: 'tokens per second of training', kind: 'train', zero: true, read: metric('perf/throughput')},
-  {id: 'sft-loss', title: 'Loss of the warm start', unit: 'nats per token', kind: 'sft', read: metric('train/loss')},
+  {id: 'sft-loss', title: 'Loss', unit: 'nats per token', kind: 'sft', read: metric('train/loss')},
   {id: 'sft-validation', title: 'Loss on held-out responses', unit: 'nats per token', kind: 'sft', read: estimate(() => 'loss'), points: true},
-  {id: 'sft-entropy', title: 'Entropy of the warm start', unit: 'nats per token', kind: 'sft', read: metric('train/entropy')},
-  {id: 'sft-gradient', title: 'Gradient norm of the warm start', unit: 'before clipping', kind: 'sft', read: metric('train/grad_norm')},
+  {id: 'sft-entropy', title: 'Entropy', unit: 'nats per token', kind: 'sft', read: metric('train/entropy')},
+  {id: 'sft-gradient', title: 'Gradient norm', unit: 'before clipping', kind: 'sft', read: metric('train/grad_norm')},
 ];
 
 // What a step is made of: parts in stacking order, [metric, name, colour].

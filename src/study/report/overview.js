@@ -83,16 +83,16 @@ function runsTable() {
   return table('Runs; the last column has the final evaluation with its 95% interval over problems', ['arm', 'seed', 'method', 'state', 'steps', 'training', 'tokens', 'before', 'final'], rows, [1, 4, 5, 6, 7]);
 }
 
-// Keys whose values are not the same in all runs, those of places and seeds left out.
+// Keys whose values are not the same in all runs of reinforcement learning, those of places and seeds left out.
 function differing() {
   const own = new Set(['trainer.default_local_dir', 'trainer.seed', 'data.seed', 'trainer.logger']);
-  const keys = Object.keys(report.runs.find(run => run.settings)?.settings || {});
-  return keys.filter(key => !own.has(key) && new Set(report.runs.filter(run => run.settings && run.kind !== 'eval').map(run => run.settings[key])).size > 1);
+  const runs = report.runs.filter(run => run.settings && run.kind === 'train');
+  return Object.keys(runs[0]?.settings || {}).filter(key => !own.has(key) && new Set(runs.map(run => run.settings[key])).size > 1);
 }
 
 function settingsPart() {
   const out = [], keys = differing();
-  const trained = arms.filter(arm => arm.kind !== 'eval');
+  const trained = armsOf('train');
   const of = (arm, read) => { const values = new Set(arm.runs.map(read)); return values.size === 1 ? [...values][0] ?? '–' : 'varies'; };
   if (keys.length && trained.length > 1)
     out.push(table('Settings in which the arms differ', ['setting', ...trained.map(arm => arm.label)], keys.map(key => [h('code', {}, key), ...trained.map(arm => of(arm, run => run.settings?.[key]))])));
