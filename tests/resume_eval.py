@@ -4,10 +4,10 @@ usage: resume_eval.py DSDR FIXTURES [kills]
 
 Evaluates the tiny model of FIXTURES (tests/golden/model/tiny_lm) on two files by the paper's protocol, with diversity, first undisturbed and then
 killed with SIGKILL again and again, at instants that a seeded generator draws, and resumed each time, with one and two threads in turn. Every row
-of evaluations and evaluation_summary, what is printed, and the files of --csv and --output have to be the same. Then: what may not change, and a
-record that another process holds.
+of evaluations and evaluation_summary, what is printed, and the files of --csv and --output have to be the same. Then: what may not change, a
+record that another process holds, and a full disk.
 """
-import pathlib, random, shutil, signal, sqlite3, subprocess, sys, tempfile, time
+import pathlib, random, resource, shutil, signal, sqlite3, subprocess, sys, tempfile, time
 
 
 def rows(folder):
@@ -92,8 +92,16 @@ def main():
     assert process.returncode == 3 and "continue with dsdr eval --resume --folder" in err, (process.returncode, err)
     outcome(evaluate(dsdr, fixtures, root / "live", "--resume"))
     assert rows(root / "live")[1:] == expected[1:]
+
+    # A disk that is full: what fits stays, and is enough to go on from.
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+    process = evaluate(dsdr, fixtures, root / "full", preexec_fn=limit, restore_signals=False)  # SIGXFSZ stays ignored
+    err = process.communicate()[1]
+    assert process.returncode == 1 and "run.db: cannot write" in err, (process.returncode, err)
+    outcome(evaluate(dsdr, fixtures, root / "full", "--resume"))
+    assert rows(root / "full")[1:] == expected[1:]
     shutil.rmtree(root, ignore_errors=True)
-    print("3 passed, 0 failed")
+    print("4 passed, 0 failed")
 
 
 main()
