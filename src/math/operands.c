@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "math/judge.h"
 #include "math/literal.h"
 #include "math/parser.h"
+#include "math/words.h"
 
 // What \frac, \binom and decorations take: a group, or one token, of a number its first digit.
 math_node *parser_argument(parser *p, bool one_digit) {
@@ -300,7 +302,10 @@ math_node *parser_function(parser *p) {
         p->stop_function = true;
         if (!parser_starts_operand(p, here(p)) && !at_kind(p, TOKEN_MINUS) && !at_kind(p, TOKEN_FUNCTION)) {
             p->stop_function = saved;
-            if (at_kind(p, TOKEN_RELATION) && !power && !base) return tree_named(p->e, MATH_SYMBOL, name); // \dim = 3
+            static const char *const quantities[] = {"max", "min", "gcd", "lcm", "arg", NULL};
+            bool quantity = !name_is_function(name) || word_in(quantities, name, strlen(name));
+            if (quantity && !power && !base && parser_ends_operand(here(p))) // \dim = 3, 5 = \max
+                return tree_named(p->e, MATH_SYMBOL, name);
             return parser_refuse(p, "a function without argument");
         }
         arguments = parser_expression(p, POWER_IMPLICIT - 1);
