@@ -22,7 +22,7 @@ test: build  ## every test; the last line counts them
 demo: build  ## train SmolLM2-135M with DSDR on word problems, evaluate before and after
 	@scripts/demo.sh
 
-study: build ## a cut of the Countdown study: all methods, the table, the report (10 to 30 minutes)
+study: build ## a cut of the Countdown study: all methods, the table, the report (about 10 minutes)
 	@scripts/study.sh
 
 asan: setup  ## the test suite under AddressSanitizer and UndefinedBehaviorSanitizer
