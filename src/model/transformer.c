@@ -65,7 +65,6 @@ void backward_place(backward_memory *b, arena *memory, const model *m, size_t ca
     attention_shape shape = model_attention(m);
     size_t rows = matmul_room(capacity), number = precision_bytes(matmul_precision(m->products));
     size_t widest = 2 * w.feed_forward > w.qkv ? 2 * w.feed_forward : w.qkv;
-    if (w.hidden > widest) widest = w.hidden;
     b->d_stream = arena_take_array(memory, rows * w.hidden, 4);
     b->inverse = arena_take_array(memory, rows, 4);
     b->d_normed = arena_take_array(memory, rows * w.hidden, 4);
@@ -75,7 +74,8 @@ void backward_place(backward_memory *b, arena *memory, const model *m, size_t ca
     b->d_key = arena_take_array(memory, rows * w.key, 4);
     b->d_value = arena_take_array(memory, rows * w.key, 4);
     b->d_qkv = arena_take_array(memory, rows * w.qkv, 4);
-    b->d_number = arena_take_array(memory, rows * widest, number);
+    b->d_number = arena_take_array(memory, rows * w.hidden, number);
+    b->d_wide_number = arena_take_array(memory, rows * widest, number);
     b->blocks = arena_take_array(memory, rows, sizeof *b->blocks);
     b->scratch_stride = attention_round(attention_backward_scratch_floats(&shape, longest_prefix, longest_own));
     b->scratch = arena_take_array(memory, b->scratch_stride * (size_t)matmul_threads(m->products), 4);
@@ -198,11 +198,11 @@ static status attention_layer_backward(const model *m, size_t layer, activations
                       gradients + o->k_norm, rows);
     // qkv = W_qkv norm(input) + bias
     if (c->qkv_bias) bias_backward(gradients + o->qkv_bias, b->d_qkv, rows, w.qkv);
-    numbers_round(b->d_number, b->d_qkv, rows * w.qkv, p);
+    numbers_round(b->d_wide_number, b->d_qkv, rows * w.qkv, p);
     kernel_lap(m->clock, KERNEL_ROTATION);
     norm_input(m, layer, a, rows);
-    TRY(linear_backward_weight(m->products, w.qkv, w.hidden, gradients + o->qkv, b->d_number, a->normed, rows));
-    TRY(linear_backward_input(m->products, &m->layers[layer].qkv, b->d_normed, b->d_number, rows));
+    TRY(linear_backward_weight(m->products, w.qkv, w.hidden, gradients + o->qkv, b->d_wide_number, a->normed, rows));
+    TRY(linear_backward_input(m->products, &m->layers[layer].qkv, b->d_normed, b->d_wide_number, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
     rmsnorm_backward(b->d_stream, b->d_number, gradients + o->attention_norm, b->d_normed, x->input,
                      m->parameters + o->attention_norm, (float)c->norm_eps, rows, w.hidden, b->inverse, p);
@@ -247,18 +247,17 @@ static status feed_forward_backward(const model *m, size_t layer, activations *a
     const layer_activations *x = &a->layers[layer];
     precision p = matmul_precision(m->products);
     // output = middle + W_down swiglu(W_gate_up norm(middle))
-    swiglu_forward(a->gated, x->gate_up, rows, c->feed_forward, p);
-    kernel_lap(m->clock, KERNEL_ACTIVATION);
-    TRY(linear_backward_weight(m->products, c->hidden, c->feed_forward, gradients + o->down, b->d_number, a->gated, rows));
     TRY(linear_backward_input(m->products, &m->layers[layer].down, b->d_wide, b->d_number, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
-    swiglu_backward(b->d_number, b->d_wide, x->gate_up, rows, c->feed_forward, p);
+    swiglu_backward(b->d_wide_number, a->gated, b->d_wide, x->gate_up, rows, c->feed_forward, p);
     kernel_lap(m->clock, KERNEL_ACTIVATION);
+    TRY(linear_backward_weight(m->products, c->hidden, c->feed_forward, gradients + o->down, b->d_number, a->gated, rows));
+    kernel_lap(m->clock, KERNEL_PRODUCTS);
     rmsnorm_forward(a->normed, x->middle, m->parameters + o->feed_forward_norm, (float)c->norm_eps, rows, c->hidden, p);
     kernel_lap(m->clock, KERNEL_NORMS);
-    TRY(linear_backward_weight(m->products, 2 * c->feed_forward, c->hidden, gradients + o->gate_up, b->d_number, a->normed,
+    TRY(linear_backward_weight(m->products, 2 * c->feed_forward, c->hidden, gradients + o->gate_up, b->d_wide_number, a->normed,
                                rows));
-    TRY(linear_backward_input(m->products, &m->layers[layer].gate_up, b->d_normed, b->d_number, rows));
+    TRY(linear_backward_input(m->products, &m->layers[layer].gate_up, b->d_normed, b->d_wide_number, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
     rmsnorm_backward(b->d_stream, b->d_number, gradients + o->feed_forward_norm, b->d_normed, x->middle,
                      m->parameters + o->feed_forward_norm, (float)c->norm_eps, rows, c->hidden, b->inverse, p);

@@ -85,8 +85,8 @@ status transformer_forward(const model *m, activations *a, const row_batch *batc
 // Working memory of a backward over at most `capacity` rows.
 typedef struct backward_memory {
     float *d_stream, *d_normed, *d_wide, *d_attention, *d_query, *d_key, *d_value, *d_qkv;
-    float *inverse; // [B] scratch of norms
-    void *d_number; // an operand of products
+    float *inverse;                 // [B] scratch of norms
+    void *d_number, *d_wide_number; // operands of products: d_stream; gradients by gate and up, or by q, k and v
     attention_block *blocks;
     float *scratch;
     size_t scratch_stride;

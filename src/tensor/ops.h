@@ -70,8 +70,8 @@ void rotation_backward(const rotation *s, float *d_qkv, const float *d_query, co
 
 // SwiGLU (Shazeer 2020): y[B,F] = silu(g) * u with (g, u) = gate_up[B, 2F] = [gate | up]; y in precision p.
 void swiglu_forward(void *y, const float *gate_up, size_t rows, size_t width, precision p);
-// dgate_up[B, 2F] = ..., in precision p: it feeds products only.
-void swiglu_backward(void *dgate_up, const float *dy, const float *gate_up, size_t rows, size_t width, precision p);
+// dgate_up[B, 2F] = ..., in precision p: it feeds products only. y = ... once more, for the gradient of the weights behind it.
+void swiglu_backward(void *dgate_up, void *y, const float *dy, const float *gate_up, size_t rows, size_t width, precision p);
 
 // y[B,C] = table[token[B], C]
 void embedding_forward(float *y, const float *table, const int32_t *token, size_t rows, size_t width);

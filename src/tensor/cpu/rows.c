@@ -257,20 +257,22 @@ void swiglu_forward(void *y, const float *gate_up, size_t rows, size_t width, pr
 }
 
 // silu(g) = g s with s = sigmoid(g): d/dg = s (1 + g (1 - s)).
-ROW_FUNCTION swiglu_row_backward(void *dgate_up, size_t index, const float *dy, const float *gate, size_t width, precision p) {
+ROW_FUNCTION swiglu_row_backward(void *dgate_up, void *y, size_t row, const float *dy, const float *gate, size_t width,
+                                 precision p) {
     const float *up = gate + width;
     for (size_t i = 0; i < width; i += 16) {
-        size_t n = lanes_left(i, width);
+        size_t n = lanes_left(i, width), index = row * 2 * width + i;
         f32x16 g = load_count(gate + i, n), u = load_count(up + i, n), d = load_count(dy + i, n);
         f32x16 s = vector_sigmoid(g);
-        store_number(dgate_up, index + i, d * u * s * (vector_all(1.0f) + g * (vector_all(1.0f) - s)), n, p);
-        store_number(dgate_up, index + width + i, d * g * s, n, p);
+        store_number(y, row * width + i, g * s * u, n, p);
+        store_number(dgate_up, index, d * u * s * (vector_all(1.0f) + g * (vector_all(1.0f) - s)), n, p);
+        store_number(dgate_up, index + width, d * g * s, n, p);
     }
 }
 
-void swiglu_backward(void *dgate_up, const float *dy, const float *gate_up, size_t rows, size_t width, precision p) {
+void swiglu_backward(void *dgate_up, void *y, const float *dy, const float *gate_up, size_t rows, size_t width, precision p) {
     FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS,
-             swiglu_row_backward(dgate_up, r * 2 * width, dy + r * width, gate_up + r * 2 * width, width, p));
+             swiglu_row_backward(dgate_up, y, r, dy + r * width, gate_up + r * 2 * width, width, p));
 }
 
 void embedding_forward(float *y, const float *table, const int32_t *token, size_t rows, size_t width) {
