@@ -9,9 +9,9 @@
 #include "base/file.h"
 #include "run/evaluate.h"
 #include "run/folder.h"
+#include "run/settings_internal.h"
 #include "study/collection.h"
 #include "study/collection_parts.h"
-#include "run/settings_internal.h"
 #include "study/definition_parts.h"
 #include "study/outcome.h"
 

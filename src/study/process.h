@@ -18,7 +18,7 @@ typedef struct study_process {
 // own, so that Ctrl-C at the terminal reaches only this process. When this process dies the child is killed: none goes on unseen.
 status study_process_run(const study_process *p, int *result);
 
-// Appends the last line of a log that is not blank to `out`-like fresh string (free it): what a command that failed had to say.
+// The last line of a log that is not blank, in a fresh string (free it): what a command that failed had to say.
 status study_last_line(char **line, const char *log);
 
 #endif
