@@ -301,6 +301,7 @@ static void a_reader_sees_the_record_while_it_is_written(void **state) {
 static void names_that_depend_on_time_are_known(void **state) {
     (void)state;
     assert_true(record_depends_on_time("timing_s/step"));
+    assert_true(record_depends_on_time("timing_kernel_s/gen/attention"));
     assert_true(record_depends_on_time("perf/throughput"));
     assert_true(record_depends_on_time("time/started"));
     assert_false(record_depends_on_time("actor/entropy"));

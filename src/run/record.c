@@ -490,7 +490,7 @@ status record_resume(record *r, int64_t step, const char *when) {
 }
 
 bool record_depends_on_time(const char *name) {
-    static const char *const prefixes[] = {"time/", "timing_s/", "timing_per_token_ms/", "perf/"};
+    static const char *const prefixes[] = {"time/", "timing_", "perf/"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (!strncmp(name, prefixes[i], strlen(prefixes[i]))) return true;
     return false;

@@ -6,7 +6,7 @@
 //   run(key, value)                     what is true of the whole run: versions, CPU, settings; "time/..." depends on the clock;
 //                                       kind: the command that made it; state: begun, or finished when that command came to its
 //                                       end
-//   metrics(step, name, value)          "timing_s/...", "timing_per_token_ms/..." and "perf/..." depend on the clock
+//   metrics(step, name, value)          names that begin with "timing_" or "perf/" depend on the clock
 //   rollouts(step, problem_id, sample, response, answer, correct, status, d_emb, d_eq, dbar, reward, advantage, coupling, length,
 //            finish, serial)            serial: number of the group in the run
 //   formulas(step, serial, sample, position, formula)      the set S(o) that D_eq used
