@@ -75,7 +75,8 @@ typedef struct evaluation_summary {
     double mean_length;                    // tokens of a response, its ending token included
     double cut_share;                      // of samples that reached the length limit
     bool has_diversity;                    // the rest is meaningful
-    double semantic_similarity, formula_similarity, distinct_share; // docs/method.md, section 7; means over problems
+    // docs/method.md, section 7: means over problems; for the latter two over those with formulas, NAN where there are none.
+    double semantic_similarity, formula_similarity, distinct_share;
 } evaluation_summary;
 
 typedef struct evaluation_metric {

@@ -74,8 +74,9 @@ static status measure_diversity(evaluation_work *w, const group *one, source_tal
     group first = *one;
     first.size = w->tally.e->diversity_samples;
     TRY(scorer_diversity(w->o->scorer, &first, 1, w->diversities, w->formulas, &report));
-    sum->semantic += report.semantic_similarity, sum->formula += report.formula_similarity;
-    sum->distinct += report.distinct_share;
+    sum->semantic += report.semantic_similarity;
+    if (report.formula_groups > 0) sum->formula += report.formula_similarity, sum->formula_problems++;
+    if (report.distinct_groups > 0) sum->distinct += report.distinct_share, sum->distinct_problems++;
     return STATUS_OK;
 }
 

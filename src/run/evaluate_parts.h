@@ -11,7 +11,8 @@ typedef struct source_tally {
     size_t verdicts[VERDICT_STATUS_COUNT];
     size_t samples, cut, problems;
     double length;
-    double semantic, formula, distinct; // sums over problems
+    double semantic, formula, distinct; // sums over problems, for the latter two over those that have such a number:
+    size_t formula_problems, distinct_problems;
 } source_tally;
 
 // Everything counted so far. Scores are one number a problem, in order of e->index.

@@ -1,5 +1,6 @@
 // From counts to estimates with intervals, and the names under which they are reported. See evaluate.h.
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,7 @@ static void add_tally(source_tally *sum, const source_tally *one) {
     sum->samples += one->samples, sum->cut += one->cut, sum->problems += one->problems;
     sum->length += one->length;
     sum->semantic += one->semantic, sum->formula += one->formula, sum->distinct += one->distinct;
+    sum->formula_problems += one->formula_problems, sum->distinct_problems += one->distinct_problems;
 }
 
 static void describe(evaluation_summary *out, const source_tally *sum, bool has_diversity) {
@@ -117,22 +119,26 @@ static void describe(evaluation_summary *out, const source_tally *sum, bool has_
     out->cut_share = (double)sum->cut / samples;
     out->has_diversity = has_diversity;
     out->semantic_similarity = sum->semantic / problems;
-    out->formula_similarity = sum->formula / problems;
-    out->distinct_share = sum->distinct / problems;
+    out->formula_similarity = sum->formula / (double)sum->formula_problems; // 0 / 0 is NAN: there is nothing to say
+    out->distinct_share = sum->distinct / (double)sum->distinct_problems;
+}
+
+// The unweighted mean of one number of the sources, over those that have it.
+static double mean_of_sources(const evaluation *e, size_t offset) {
+    double sum = 0, having = 0;
+    for (size_t s = 0; s < e->source_count; s++) {
+        double value = *(const double *)((const char *)&e->sources[s] + offset);
+        if (!isnan(value)) sum += value, having++;
+    }
+    return sum / having;
 }
 
 // "overall" is the unweighted mean of the sources.
 static void average(evaluation_summary *overall, const evaluation *e) {
-    double share = 1.0 / (double)e->source_count;
-    overall->mean_length = overall->cut_share = 0;
-    overall->semantic_similarity = overall->formula_similarity = overall->distinct_share = 0;
-    for (size_t s = 0; s < e->source_count; s++) {
-        overall->mean_length += share * e->sources[s].mean_length;
-        overall->cut_share += share * e->sources[s].cut_share;
-        overall->semantic_similarity += share * e->sources[s].semantic_similarity;
-        overall->formula_similarity += share * e->sources[s].formula_similarity;
-        overall->distinct_share += share * e->sources[s].distinct_share;
-    }
+#define MEAN(member) overall->member = mean_of_sources(e, offsetof(evaluation_summary, member))
+    MEAN(mean_length), MEAN(cut_share);
+    MEAN(semantic_similarity), MEAN(formula_similarity), MEAN(distinct_share);
+#undef MEAN
 }
 
 // ---- names ---------------------------------------------------------------------------------------------------------------

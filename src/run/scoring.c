@@ -184,10 +184,14 @@ status scorer_diversity(scorer *s, const group *groups, size_t count, diversity 
         if (code != STATUS_OK) break;
         for (size_t r = 0; r < size; r++) diversity_combine(d_emb[r], d_eq[r], s->settings->dsdr.sigma_d, &scores[at + r]);
         report->semantic_similarity += semantic.mean / (double)count;
-        report->formula_similarity += jaccard.mean / (double)count;
-        report->distinct_share += distinct / (double)count;
+        size_t formulas = 0;
+        for (size_t r = 0; r < size; r++) formulas += sets[at + r].count;
+        if (jaccard.pairs > 0) report->formula_similarity += jaccard.mean, report->formula_groups++;
+        if (formulas > 0) report->distinct_share += distinct, report->distinct_groups++;
         at += size;
     }
+    report->formula_similarity /= (double)report->formula_groups; // 0 / 0 is NAN: there is nothing to say
+    report->distinct_share /= (double)report->distinct_groups;
     free(d_emb);
     return code;
 }

@@ -43,8 +43,9 @@ status scorer_judge(scorer *s, const group *groups, size_t count, bool think_ope
 // What diversity says of a batch beside the scores.
 typedef struct diversity_report {
     double semantic_similarity; // mean over groups of the mean pairwise cosine
-    double formula_similarity;  // mean over groups of the mean pairwise Jaccard index
-    double distinct_share;      // mean over groups
+    double formula_similarity;  // mean over groups of the mean pairwise Jaccard index; NAN where no pair holds a formula
+    double distinct_share;      // mean over groups; NAN where there is no formula
+    size_t formula_groups, distinct_groups; // that these two are means over
     double encoder_cut_share;   // responses longer than the encoder's limit
 } diversity_report;
 

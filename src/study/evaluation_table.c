@@ -23,6 +23,13 @@ static const char *row_name(const evaluation *e, size_t i) {
 // A cell of that width behind two blanks, longer where the text is.
 static status cell(buffer *out, int width, const char *text) { return buffer_printf(out, "  %*s", width, text); }
 
+// "-" where there is no number.
+static status number_cell(buffer *out, int width, const char *format, double value) {
+    char text[32];
+    snprintf(text, sizeof text, format, value);
+    return cell(out, width, isnan(value) ? "-" : text);
+}
+
 static status name_cell(buffer *out, const char *name) { return buffer_printf(out, "%-*.*s", NAME_WIDTH, 40, name); }
 
 static status end_line(buffer *out) { return buffer_append_byte(out, '\n'); }
@@ -141,8 +148,10 @@ static status similarities(buffer *out, const evaluation *pass) {
     for (size_t i = 0; i < row_count(pass); i++) {
         const evaluation_summary *s = row_at(pass, i);
         TRY(name_cell(out, row_name(pass, i)));
-        TRY(buffer_printf(out, "  %*.4f  %*.4f  %*.1f%%\n", NARROW_WIDTH, s->semantic_similarity, NARROW_WIDTH,
-                          s->formula_similarity, NARROW_WIDTH + 3, 100 * s->distinct_share));
+        TRY(number_cell(out, NARROW_WIDTH, "%.4f", s->semantic_similarity));
+        TRY(number_cell(out, NARROW_WIDTH, "%.4f", s->formula_similarity));
+        TRY(number_cell(out, NARROW_WIDTH + 4, "%.1f%%", 100 * s->distinct_share));
+        TRY(end_line(out));
     }
     return STATUS_OK;
 }
