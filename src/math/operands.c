@@ -189,6 +189,7 @@ static bool is_call(parser *p, const char *name) {
                       (t->kind == TOKEN_BAR && first == 'P'); // P(A \cap B), P(A|B)
         if ((t->kind == TOKEN_COMMA || t->kind == TOKEN_RELATION || events) && depth == 1) comma = true;
     }
+    if (!is_close(ahead(p, i), '(')) return false; // a half-open interval is no list of arguments
     if (comma) return true;
     return i == 2 && (ahead(p, 1)->kind == TOKEN_NAME || (first >= 'A' && first <= 'Z' && letter));
 }
