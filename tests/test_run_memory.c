@@ -41,6 +41,15 @@ static atomic_llong left;              // allocations less frees within executio
 static atomic_size_t executions, most; // of warm phases; allocations of the execution that has most
 static void *first_caller;             // who allocated in a warm phase
 
+#if defined __has_feature
+#define SANITIZED __has_feature(address_sanitizer)
+#elif defined __SANITIZE_ADDRESS__
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+#if !SANITIZED
 static void note_allocation(void *caller) {
     if (!watched) return;
     if (executing) {
@@ -51,15 +60,6 @@ static void note_allocation(void *caller) {
     }
 }
 
-#if defined __has_feature
-#define SANITIZED __has_feature(address_sanitizer)
-#elif defined __SANITIZE_ADDRESS__
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
-
-#if !SANITIZED
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
