@@ -264,6 +264,18 @@ math_node *parser_name(parser *p) {
     return tree_named(p->e, MATH_SYMBOL, name);
 }
 
+// Functions that may stand for a value of their own: \dim = 3, 5 = \max.
+static bool names_quantity(const char *name) {
+    static const char *const computed[] = {"max", "min", "gcd", "lcm", "arg", NULL};
+    return !name_is_function(name) || word_in(computed, name, strlen(name));
+}
+
+// Whether `t`, just behind which the parser stands, is a whole side of a relation, or all there is.
+static bool is_side(parser *p, const token *t) {
+    bool begins = t == p->tokens || t[-1].kind == TOKEN_RELATION;
+    return begins && (at_kind(p, TOKEN_RELATION) || at_kind(p, TOKEN_END));
+}
+
 math_node *parser_function(parser *p) {
     token *t = here(p);
     const char *name = parser_keep(p, t);
@@ -303,10 +315,7 @@ math_node *parser_function(parser *p) {
         p->stop_function = true;
         if (!parser_starts_operand(p, here(p)) && !at_kind(p, TOKEN_MINUS) && !at_kind(p, TOKEN_FUNCTION)) {
             p->stop_function = saved;
-            static const char *const quantities[] = {"max", "min", "gcd", "lcm", "arg", NULL};
-            bool quantity = !name_is_function(name) || word_in(quantities, name, strlen(name));
-            if (quantity && !power && !base && parser_ends_operand(here(p))) // \dim = 3, 5 = \max
-                return tree_named(p->e, MATH_SYMBOL, name);
+            if (!power && !base && is_side(p, t) && names_quantity(name)) return tree_named(p->e, MATH_SYMBOL, name);
             return parser_refuse(p, "a function without argument");
         }
         arguments = parser_expression(p, POWER_IMPLICIT - 1);
