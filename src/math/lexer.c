@@ -219,7 +219,8 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
         const char *canonical = NULL;
         token_kind kind = word_lookup(text, length, true, &canonical, &t.code);
         lx->position = close;
-        if (kind != TOKEN_BAD) return named(t, kind, canonical);
+        bool sign = kind == TOKEN_RELATION || kind == TOKEN_CUP || kind == TOKEN_CAP; // \to, but never \operatorname{to}
+        if (kind != TOKEN_BAD && !sign) return named(t, kind, canonical);
         if (word_is_language(text, length)) return word_token(t, text, length);
         t.kind = TOKEN_NAME, t.text = text, t.length = (uint32_t)length;
         return t;
