@@ -101,6 +101,7 @@ static math_node *negated(math_expression *e, math_node *n) {
         fmpq_neg(q, n->value);
         math_node *m = fmpq_is_zero(q) ? n : tree_number(e, q);
         fmpq_clear(q);
+        if (m && m != n) m->decimal = n->decimal, m->places = n->places, m->digits = n->digits;
         return m;
     }
     return tree_unary(e, MATH_NEGATE, n);
