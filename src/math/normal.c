@@ -244,6 +244,8 @@ math_node *normal_form(math_expression *e, math_node *n) {
     for (uint32_t i = 0; i < n->count; i++)
         if (!(n->children[i] = normal_form(e, n->children[i]))) return NULL;
     switch (n->kind) {
+    case MATH_NUMBER: // of a repeating decimal the fraction
+        return n->decimal || fmpz_is_one(fmpq_denref(n->value)) ? n : normal_product(e, n);
     case MATH_NEGATE: {
         math_node *inside = n->children[0];
         if (inside->kind == MATH_PRODUCT || inside->kind == MATH_QUOTIENT) return normal_product(e, n);
