@@ -80,6 +80,8 @@ def main():
     again = subprocess.run([dsdr, "eval", "--resume", "--folder", folder], capture_output=True, text=True)
     assert again.returncode == 0 and again.stdout == printed, again.stderr
     refused(dsdr, fixtures, folder, "already holds a run; give --resume")
+    # Only what the model was made for limits a prompt, where no other limit is given.
+    refused(dsdr, fixtures, root / "long", "the model was made for 128 positions", 'prompt_template="' + "long " * 600 + '{problem}"')
     refused(dsdr, fixtures, root / "none", "holds no evaluation to continue", "--resume")
     refused(dsdr, fixtures, folder, "data.max_response_length was 12 and is 13", "--resume", "max_response_length=13")
     refused(dsdr, fixtures, folder, "val_kwargs.n was 1 and is 5", "--resume", "n=5")

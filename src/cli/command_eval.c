@@ -31,7 +31,7 @@ static const char detail[] =
     "  actor_rollout_ref.rollout.val_kwargs.top_p, .top_k (1, -1: all); .do_sample is true here unless --config is given\n"
     "  actor_rollout_ref.rollout.stop                     texts that end a response (none)\n"
     "  data.prompt_template, data.instruction             chat, or a raw text with {problem}\n"
-    "  data.max_prompt_length, data.max_response_length   tokens (512, 512)\n"
+    "  data.max_prompt_length, data.max_response_length   tokens (4096, 512)\n"
     "  data.prompt_key, data.answer_key                   keys of a row, where they have other names\n"
     "  reward_model.profile                               where the answer is looked for: strict, gsm8k, lenient (strict)\n"
     "  trainer.seed, trainer.threads, trainer.precision   (1, one a core, auto)\n"
@@ -112,7 +112,7 @@ static status whole_assignments(buffer **texts, const char ***whole, const char 
 static bool says_how_to_sample(const char *assignment) { return strstr(assignment, sampling_section) != NULL; }
 
 // Settings from --config and the command line. Where these sample without a configuration a temperature is meant, so do_sample is
-// true.
+// true. Prompts of benchmarks may be long: memory follows the longest that there is.
 static status load_settings(settings *s, const char *config, const char *const *given, size_t count) {
     buffer *texts;
     const char **whole;
@@ -121,6 +121,7 @@ static status load_settings(settings *s, const char *config, const char *const *
     for (size_t i = 1; i <= count && !config; i++)
         if (says_how_to_sample(whole[i])) first = 0;
     status code = settings_load(s, config, whole + first, count + 1 - first);
+    if (code == STATUS_OK) code = settings_take(s, "data.max_prompt_length", "4096", "dsdr eval");
     free_assignments(texts, whole, count);
     return code;
 }
