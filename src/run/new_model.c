@@ -41,14 +41,6 @@ static status assign(new_model *m, const written *w) {
     return status_set(STATUS_INVALID, "%s%s is no key of a model; did you mean %s?", place, w->key, best);
 }
 
-static status read_yaml(written_list *list, const char *path) {
-    file_map map;
-    TRY(file_map_open(&map, path));
-    status code = written_read_yaml(list, map.bytes ? (const char *)map.bytes : "", map.size, path);
-    file_map_close(&map);
-    return code;
-}
-
 status new_model_load(new_model *m, const char *path, const char *const *assignments, size_t count) {
     *m = (new_model){0};
     written_list list = {0};
@@ -58,7 +50,7 @@ status new_model_load(new_model *m, const char *path, const char *const *assignm
         snprintf(standard, sizeof standard, "%s=%s", keys[i].key, keys[i].standard);
         code = written_read_assignment(&list, standard);
     }
-    if (code == STATUS_OK && path) code = read_yaml(&list, path);
+    if (code == STATUS_OK && path) code = written_read_file(&list, path);
     for (size_t i = 0; i < count && code == STATUS_OK; i++) code = written_read_assignment(&list, assignments[i]);
     for (size_t i = 0; i < list.count && code == STATUS_OK; i++) code = assign(m, &list.items[i]);
     written_free(&list);

@@ -31,6 +31,8 @@ typedef struct written_list {
 
 // Appends what the YAML text holds. Refused, with line: duplicate keys, anchors and aliases, tags, several documents.
 status written_read_yaml(written_list *list, const char *yaml, size_t length, const char *name);
+// The same of a file.
+status written_read_file(written_list *list, const char *path);
 // Appends one command-line assignment.
 status written_read_assignment(written_list *list, const char *text);
 void written_free(written_list *list);

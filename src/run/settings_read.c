@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <yaml.h>
 
+#include "base/file.h"
 #include "base/buffer.h"
 #include "run/settings_internal.h"
 
@@ -314,6 +315,14 @@ status written_read_yaml(written_list *list, const char *yaml, size_t length, co
     yaml_parser_delete(&r.parser);
     for (size_t i = 0; i < r.seen_count; i++) free(r.seen[i].path);
     free(r.seen);
+    return code;
+}
+
+status written_read_file(written_list *list, const char *path) {
+    file_map map;
+    TRY(file_map_open(&map, path));
+    status code = written_read_yaml(list, map.bytes ? (const char *)map.bytes : "", map.size, path);
+    file_map_close(&map);
     return code;
 }
 

@@ -243,14 +243,6 @@ static status read_one(study_definition *d, const written *w) {
     return unknown_key(w);
 }
 
-static status read_yaml(written_list *list, const char *path) {
-    file_map map;
-    TRY(file_map_open(&map, path));
-    status code = written_read_yaml(list, map.bytes ? (const char *)map.bytes : "", map.size, path);
-    file_map_close(&map);
-    return code;
-}
-
 static status read_all(study_definition *d, const written_list *list) {
     for (size_t i = 0; i < list->count; i++) TRY(read_one(d, &list->items[i]));
     d->swept_arm = *d->swept ? study_find_arm(d, d->swept, strlen(d->swept)) : d->arm_count;
@@ -283,7 +275,7 @@ status study_definition_read(study_definition *d, const char *path, const char *
         snprintf(standard, sizeof standard, "%s=%s", keys[i].key, keys[i].standard);
         code = written_read_assignment(&list, standard);
     }
-    if (code == STATUS_OK) code = read_yaml(&list, path);
+    if (code == STATUS_OK) code = written_read_file(&list, path);
     for (size_t i = 0; i < count && code == STATUS_OK; i++) code = written_read_assignment(&list, assignments[i]);
     if (code == STATUS_OK) code = read_all(d, &list);
     if (code == STATUS_OK) code = choose_folder(d);
