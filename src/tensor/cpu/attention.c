@@ -11,20 +11,11 @@
 
 // ---- storing -------------------------------------------------------------------------------------------------------------
 
-static void store_kept(void *x, size_t index, f32x16 v, precision p) {
-    if (p == PRECISION_FLOAT32) {
-        vector_store((float *)x + index, v);
-    } else {
-        u16x16 bits = vector_to_bfloat16(v);
-        memcpy((uint16_t *)x + index, &bits, sizeof bits);
-    }
-}
-
 // One lane of a block of keys.
 static void store_lane(void *block, const float *key, size_t width, precision p) {
     for (size_t d = 0; d < width; d += LANES) {
         size_t n = smaller(LANES, width - d);
-        f32x16 v = n == LANES ? vector_load(key + d) : vector_load_part(key + d, n, 0.0f);
+        f32x16 v = vector_load_part(key + d, n, 0.0f);
         if (p == PRECISION_FLOAT32) {
             for (size_t i = 0; i < n; i++) ((float *)block)[(d + i) * LANES] = v[i];
         } else {
@@ -38,8 +29,8 @@ static void store_value(const attention_shape *s, const attention_run *run, size
     size_t stride = attention_round(s->width);
     for (size_t d = 0; d < s->width; d += LANES) {
         size_t n = smaller(LANES, s->width - d);
-        store_kept(run->values, (kv_head * run->capacity + index) * stride + d,
-                   n == LANES ? vector_load(value + d) : vector_load_part(value + d, n, 0.0f), s->kept);
+        vector_store_numbers(run->values, (kv_head * run->capacity + index) * stride + d, vector_load_part(value + d, n, 0.0f),
+                             LANES, s->kept);
     }
 }
 
@@ -59,12 +50,10 @@ void attention_store_block(const attention_shape *s, const attention_run *run, s
             size_t n = smaller(LANES, width - d);
             f32x16 rows[LANES];
             for (size_t j = 0; j < LANES; j++)
-                rows[j] = j >= count   ? vector_all(0.0f)
-                          : n == LANES ? vector_load(keys + j * stride + h * width + d)
-                                       : vector_load_part(keys + j * stride + h * width + d, n, 0.0f);
+                rows[j] = j < count ? vector_load_part(keys + j * stride + h * width + d, n, 0.0f) : vector_all(0.0f);
             vector_transpose(rows);
             for (size_t i = 0; i < n; i++)
-                store_kept(run->keys, (h * run->capacity + first) * width + (d + i) * LANES, rows[i], s->kept);
+                vector_store_numbers(run->keys, (h * run->capacity + first) * width + (d + i) * LANES, rows[i], LANES, s->kept);
         }
         for (size_t j = 0; j < count; j++) store_value(s, run, h, first + j, values + j * stride + h * width);
     }

@@ -28,11 +28,11 @@ static void turn_run(const attention_shape *s, const attention_run *run, size_t 
             size_t n = smaller(LANES, width - d), here = smaller(LANES, count - j);
             f32x16 tile[LANES];
             for (size_t i = 0; i < LANES; i++)
-                tile[i] = i < n ? load_kept(run->keys, key + j * width + (d + i) * LANES, s->kept) : vector_all(0.0f);
+                tile[i] = i < n ? vector_load_numbers(run->keys, key + j * width + (d + i) * LANES, s->kept) : vector_all(0.0f);
             vector_transpose(tile);
             for (size_t i = 0; i < LANES; i++) vector_store(key_rows + (j + i) * stride + d, tile[i]);
             for (size_t i = 0; i < LANES; i++)
-                tile[i] = i < here ? load_kept(run->values, value + (j + i) * stride + d, s->kept) : vector_all(0.0f);
+                tile[i] = i < here ? vector_load_numbers(run->values, value + (j + i) * stride + d, s->kept) : vector_all(0.0f);
             vector_transpose(tile);
             for (size_t i = 0; i < n; i++) vector_store(value_blocks + j * width + (d + i) * LANES, tile[i]);
         }
@@ -46,7 +46,7 @@ VECTOR_INLINE void spread_tile(float *rows, size_t row_stride, size_t keys, cons
     for (size_t j = 0; j < keys; j++)
         for (size_t v = 0; v < vectors; v++) {
             const float *at = rows + j * row_stride + v * LANES;
-            sum[j][v] = v + 1 < vectors || last == LANES ? vector_load(at) : vector_load_part(at, last, 0.0f);
+            sum[j][v] = vector_load_part(at, v + 1 < vectors ? LANES : last, 0.0f);
         }
     for (size_t t = 0; t < terms; t++) {
         f32x16 term[TILE_VECTORS];
@@ -59,10 +59,7 @@ VECTOR_INLINE void spread_tile(float *rows, size_t row_stride, size_t keys, cons
     for (size_t j = 0; j < keys; j++)
         for (size_t v = 0; v < vectors; v++) {
             float *at = rows + j * row_stride + v * LANES;
-            if (v + 1 < vectors || last == LANES)
-                vector_store(at, sum[j][v]);
-            else
-                vector_store_part(at, sum[j][v], last);
+            vector_store_part(at, sum[j][v], v + 1 < vectors ? LANES : last);
         }
 }
 

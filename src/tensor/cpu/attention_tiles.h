@@ -17,12 +17,6 @@ static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t thread_number(void) { return (size_t)omp_get_thread_num(); }
 
 // Keys and values are kept in float32 or bfloat16; all arithmetic is float32.
-VECTOR_INLINE f32x16 load_kept(const void *x, size_t index, precision p) {
-    if (p == PRECISION_FLOAT32) return vector_load((const float *)x + index);
-    u16x16 bits;
-    memcpy(&bits, (const uint16_t *)x + index, sizeof bits);
-    return vector_from_bfloat16(bits);
-}
 static inline const void *kept_at(const void *x, size_t index, precision p) {
     return (const unsigned char *)x + index * precision_bytes(p);
 }
@@ -35,7 +29,7 @@ VECTOR_INLINE void dot_tile(const float *const *x, size_t heads, const void *blo
         for (size_t v = 0; v < vectors; v++) sum[h][v] = vector_all(0.0f);
     for (size_t d = 0; d < width; d++) {
         f32x16 key[TILE_VECTORS];
-        for (size_t v = 0; v < vectors; v++) key[v] = load_kept(blocks, ((at + v) * width + d) * LANES, p);
+        for (size_t v = 0; v < vectors; v++) key[v] = vector_load_numbers(blocks, ((at + v) * width + d) * LANES, p);
         for (size_t h = 0; h < heads; h++) {
             f32x16 q = vector_all(x[h][d]);
             for (size_t v = 0; v < vectors; v++) sum[h][v] += q * key[v];
@@ -95,7 +89,7 @@ VECTOR_INLINE void mix_tile(float *const *out, size_t heads, const float *const 
         for (size_t v = 0; v < vectors; v++) sum[h][v] = vector_load(out[h] + (at + v) * LANES);
     for (size_t j = 0; j < count; j++) {
         f32x16 row[TILE_VECTORS];
-        for (size_t v = 0; v < vectors; v++) row[v] = load_kept(rows, j * stride + (at + v) * LANES, p);
+        for (size_t v = 0; v < vectors; v++) row[v] = vector_load_numbers(rows, j * stride + (at + v) * LANES, p);
         for (size_t h = 0; h < heads; h++) {
             f32x16 w = vector_all(weight[h][j]);
             for (size_t v = 0; v < vectors; v++) sum[h][v] += w * row[v];

@@ -152,13 +152,7 @@ void logits_backward(void *dz, const float *z, const logits_statistics *s, size_
     for (size_t i = 0; i < vocabulary; i += 16) {
         f32x16 logp = vector_max(load_logits(z, i, vocabulary, scale) - vector_all(s->largest) - log_sum, floor);
         f32x16 v = vector_exp_negative(logp) * (constant + slope * logp);
-        size_t n = vocabulary - i < 16 ? vocabulary - i : 16;
-        if (p == PRECISION_FLOAT32) {
-            memcpy((float *)dz + i, &v, n * sizeof(float));
-        } else {
-            u16x16 rounded = vector_to_bfloat16(v);
-            memcpy((uint16_t *)dz + i, &rounded, n * sizeof(uint16_t));
-        }
+        vector_store_numbers(dz, i, v, vocabulary - i < 16 ? vocabulary - i : 16, p);
     }
     for (size_t i = 0; i < count; i++) { // a target's whole gradient is formed again and rounded once
         bool done = false;

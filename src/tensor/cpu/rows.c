@@ -17,26 +17,13 @@ enum { PARALLEL_NUMBERS = 1 << 14 }; // below this many numbers a kernel runs on
 
 const char *precision_name(precision p) { return p == PRECISION_FLOAT32 ? "float32" : "bfloat16"; }
 
-// Stores 16 lanes, or the first `count` of them, at number `index` of y in precision p.
-VECTOR_INLINE void store_number(void *y, size_t index, f32x16 v, size_t count, precision p) {
-    if (p == PRECISION_FLOAT32) {
-        memcpy((float *)y + index, &v, count * sizeof(float));
-    } else {
-        u16x16 rounded = vector_to_bfloat16(v);
-        memcpy((uint16_t *)y + index, &rounded, count * sizeof(uint16_t));
-    }
-}
-
-VECTOR_INLINE f32x16 load_count(const float *x, size_t count) {
-    return count == 16 ? vector_load(x) : vector_load_part(x, count, 0.0f);
-}
 VECTOR_INLINE size_t lanes_left(size_t i, size_t width) { return width - i < 16 ? width - i : 16; }
 
 ROW_FUNCTION round_block(void *y, const float *x, size_t first, size_t count, precision p) {
     size_t end = count - first < BLOCK_NUMBERS ? count : first + BLOCK_NUMBERS;
     for (size_t i = first; i < end; i += 16) {
         size_t n = lanes_left(i, end);
-        store_number(y, i, load_count(x + i, n), n, p);
+        vector_store_numbers(y, i, vector_load_part(x + i, n, 0.0f), n, p);
     }
 }
 
@@ -75,7 +62,7 @@ void bias_backward(float *dbias, const float *dx, size_t rows, size_t width) {
 static float inverse_root_mean_square(const float *x, float eps, size_t width) {
     f32x16 sum = vector_all(0.0f);
     for (size_t i = 0; i < width; i += 16) {
-        f32x16 v = load_count(x + i, lanes_left(i, width));
+        f32x16 v = vector_load_part(x + i, lanes_left(i, width), 0.0f);
         sum += v * v;
     }
     return 1.0f / sqrtf(vector_sum(sum) / (float)width + eps);
@@ -85,7 +72,7 @@ ROW_FUNCTION rmsnorm_row(void *y, size_t index, const float *x, const float *gai
     f32x16 scale = vector_all(inverse_root_mean_square(x, eps, width));
     for (size_t i = 0; i < width; i += 16) {
         size_t n = lanes_left(i, width);
-        store_number(y, index + i, load_count(x + i, n) * scale * load_count(gain + i, n), n, p);
+        vector_store_numbers(y, index + i, vector_load_part(x + i, n, 0.0f) * scale * vector_load_part(gain + i, n, 0.0f), n, p);
     }
 }
 
@@ -111,13 +98,14 @@ ROW_FUNCTION rmsnorm_row_backward(float *dx, const float *dy, const float *x, co
     f32x16 dot = vector_all(0.0f);
     for (size_t i = 0; i < width; i += 16) {
         size_t n = lanes_left(i, width);
-        dot += load_count(dy + i, n) * load_count(gain + i, n) * load_count(x + i, n);
+        dot += vector_load_part(dy + i, n, 0.0f) * vector_load_part(gain + i, n, 0.0f) * vector_load_part(x + i, n, 0.0f);
     }
     f32x16 scale = vector_all(s), shared = vector_all(vector_sum(dot) * s * s * s / (float)width);
     for (size_t i = 0; i < width; i += 16) {
         size_t n = lanes_left(i, width);
-        f32x16 v = scale * load_count(gain + i, n) * load_count(dy + i, n) - shared * load_count(x + i, n);
-        if (accumulate) v += load_count(dx + i, n);
+        f32x16 v = scale * vector_load_part(gain + i, n, 0.0f) * vector_load_part(dy + i, n, 0.0f) -
+                   shared * vector_load_part(x + i, n, 0.0f);
+        if (accumulate) v += vector_load_part(dx + i, n, 0.0f);
         vector_store_part(dx + i, v, n);
     }
 }
@@ -130,7 +118,7 @@ ROW_FUNCTION rmsnorm_whole_row_backward(float *dx, void *rounded, size_t r, cons
     rmsnorm_row_backward(to, dy + r * width, x + r * width, gain, inverse[r], width, 1);
     for (size_t i = 0; rounded && i < width; i += 16) {
         size_t n = lanes_left(i, width);
-        store_number(rounded, r * width + i, load_count(to + i, n), n, p);
+        vector_store_numbers(rounded, r * width + i, vector_load_part(to + i, n, 0.0f), n, p);
     }
 }
 
@@ -247,8 +235,8 @@ ROW_FUNCTION swiglu_row(void *y, size_t index, const float *gate, size_t width, 
     const float *up = gate + width;
     for (size_t i = 0; i < width; i += 16) {
         size_t n = lanes_left(i, width);
-        f32x16 g = load_count(gate + i, n);
-        store_number(y, index + i, g * vector_sigmoid(g) * load_count(up + i, n), n, p);
+        f32x16 g = vector_load_part(gate + i, n, 0.0f);
+        vector_store_numbers(y, index + i, g * vector_sigmoid(g) * vector_load_part(up + i, n, 0.0f), n, p);
     }
 }
 
@@ -262,11 +250,12 @@ ROW_FUNCTION swiglu_row_backward(void *dgate_up, void *y, size_t row, const floa
     const float *up = gate + width;
     for (size_t i = 0; i < width; i += 16) {
         size_t n = lanes_left(i, width), index = row * 2 * width + i;
-        f32x16 g = load_count(gate + i, n), u = load_count(up + i, n), d = load_count(dy + i, n);
+        f32x16 g = vector_load_part(gate + i, n, 0.0f), u = vector_load_part(up + i, n, 0.0f),
+               d = vector_load_part(dy + i, n, 0.0f);
         f32x16 s = vector_sigmoid(g);
-        store_number(y, row * width + i, g * s * u, n, p);
-        store_number(dgate_up, index, d * u * s * (vector_all(1.0f) + g * (vector_all(1.0f) - s)), n, p);
-        store_number(dgate_up, index + width, d * g * s, n, p);
+        vector_store_numbers(y, row * width + i, g * s * u, n, p);
+        vector_store_numbers(dgate_up, index, d * u * s * (vector_all(1.0f) + g * (vector_all(1.0f) - s)), n, p);
+        vector_store_numbers(dgate_up, index + width, d * g * s, n, p);
     }
 }
 
@@ -293,7 +282,7 @@ void embedding_backward(float *dtable, const float *dy, const int32_t *token, si
 
 ROW_FUNCTION layernorm_row(float *y, const float *x, const float *gain, const float *shift, float eps, size_t width) {
     f32x16 sum = vector_all(0.0f), squares = vector_all(0.0f);
-    for (size_t i = 0; i < width; i += 16) sum += load_count(x + i, lanes_left(i, width));
+    for (size_t i = 0; i < width; i += 16) sum += vector_load_part(x + i, lanes_left(i, width), 0.0f);
     float mean = vector_sum(sum) / (float)width;
     for (size_t i = 0; i < width; i += 16) {
         f32x16 v = vector_load_part(x + i, lanes_left(i, width), mean) - vector_all(mean);
@@ -302,8 +291,8 @@ ROW_FUNCTION layernorm_row(float *y, const float *x, const float *gain, const fl
     f32x16 scale = vector_all(1.0f / sqrtf(vector_sum(squares) / (float)width + eps));
     for (size_t i = 0; i < width; i += 16) {
         size_t n = lanes_left(i, width);
-        f32x16 v = (load_count(x + i, n) - vector_all(mean)) * scale;
-        vector_store_part(y + i, v * load_count(gain + i, n) + load_count(shift + i, n), n);
+        f32x16 v = (vector_load_part(x + i, n, 0.0f) - vector_all(mean)) * scale;
+        vector_store_part(y + i, v * vector_load_part(gain + i, n, 0.0f) + vector_load_part(shift + i, n, 0.0f), n);
     }
 }
 
@@ -329,7 +318,7 @@ ROW_FUNCTION gelu_block(void *y, const float *x, size_t first, size_t count, pre
     size_t end = count - first < BLOCK_NUMBERS ? count : first + BLOCK_NUMBERS;
     for (size_t i = first; i < end; i += 16) {
         size_t n = lanes_left(i, end);
-        store_number(y, i, vector_gelu(load_count(x + i, n)), n, p);
+        vector_store_numbers(y, i, vector_gelu(vector_load_part(x + i, n, 0.0f)), n, p);
     }
 }
 

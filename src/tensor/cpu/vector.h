@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "tensor/ops.h"
 #ifdef __AVX512F__
 #include <immintrin.h>
 #endif
@@ -25,13 +27,20 @@ VECTOR_INLINE f32x16 vector_load(const float *x) {
 VECTOR_INLINE void vector_store(float *y, f32x16 v) { memcpy(y, &v, sizeof v); }
 VECTOR_INLINE f32x16 vector_all(float x) { return (f32x16){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
 
-// The first `count` < 16 numbers, `rest` in the other lanes.
+// The first `count` <= 16 numbers, `rest` in the other lanes. A whole vector is told apart: copying a number of bytes that the
+// compiler does not know costs more than all the arithmetic of a row kernel.
 VECTOR_INLINE f32x16 vector_load_part(const float *x, size_t count, float rest) {
+    if (count == 16) return vector_load(x);
     f32x16 v = vector_all(rest);
     memcpy(&v, x, count * sizeof(float));
     return v;
 }
-VECTOR_INLINE void vector_store_part(float *y, f32x16 v, size_t count) { memcpy(y, &v, count * sizeof(float)); }
+VECTOR_INLINE void vector_store_part(float *y, f32x16 v, size_t count) {
+    if (count == 16)
+        vector_store(y, v);
+    else
+        memcpy(y, &v, count * sizeof(float));
+}
 
 VECTOR_INLINE f32x16 vector_select(i32x16 mask, f32x16 yes, f32x16 no) {
     return (f32x16)((mask & (i32x16)yes) | (~mask & (i32x16)no));
@@ -79,6 +88,26 @@ VECTOR_INLINE u16x16 vector_to_bfloat16(f32x16 v) {
     return vector_narrow(((is_nan & quiet) | (~is_nan & rounded)) >> 16);
 }
 VECTOR_INLINE f32x16 vector_from_bfloat16(u16x16 v) { return (f32x16)(vector_widen(v) << 16); }
+
+// Sixteen numbers in precision p from number `index` of x on.
+VECTOR_INLINE f32x16 vector_load_numbers(const void *x, size_t index, precision p) {
+    if (p == PRECISION_FLOAT32) return vector_load((const float *)x + index);
+    u16x16 bits;
+    memcpy(&bits, (const uint16_t *)x + index, sizeof bits);
+    return vector_from_bfloat16(bits);
+}
+// Rounds the first `count` <= 16 lanes to precision p and stores them there.
+VECTOR_INLINE void vector_store_numbers(void *y, size_t index, f32x16 v, size_t count, precision p) {
+    if (p == PRECISION_FLOAT32) {
+        vector_store_part((float *)y + index, v, count);
+    } else {
+        u16x16 bits = vector_to_bfloat16(v);
+        if (count == 16)
+            memcpy((uint16_t *)y + index, &bits, sizeof bits);
+        else
+            memcpy((uint16_t *)y + index, &bits, count * sizeof(uint16_t));
+    }
+}
 
 // exp(x) to about 1 unit in the last place; 0 below -87.3, infinity above 88.7; NaN stays NaN.
 VECTOR_INLINE f32x16 vector_exp(f32x16 x) {
