@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include <omp.h>
 
 #include "base/random.h"
+#include "tensor/cpu/vector.h"
 #include "tensor/ops.h"
 
 enum { PREFIX = 53, OWN = 39, TOKENS = PREFIX + OWN, MOST = 8 * 64, KEY = 2 * 64 };
@@ -153,9 +155,35 @@ static void attention_and_its_gradients_equal_sums_in_double(void **state) {
     free(p), free(found), free(expected);
 }
 
+// sum + a_second b_second + a_first b_first, each step rounded once.
+static void products_of_pairs_equal_their_scalar_twin(void **state) {
+    (void)state;
+#ifndef __AVX512BF16__
+    printf("skip: products of pairs have no instruction here\n");
+    skip();
+#endif
+    for (uint32_t n = 0; n < 2000; n++) {
+        float numbers[64], sum[16];
+        uint16_t bits[64];
+        for (uint32_t i = 0; i < 64; i++) numbers[i] = draw(n + 10, i) * exp2f((float)(i * 7 % 13) - 6);
+        for (uint32_t i = 0; i < 16; i++) sum[i] = draw(n + 10, 64 + i);
+        numbers_round(bits, numbers, 64, PRECISION_BFLOAT16);
+        f32x16 found = vector_dot_pairs(vector_load(sum), vector_load_pairs(bits), vector_load_pairs(bits + 32));
+        for (uint32_t i = 0; i < 16; i++) {
+            float a = number_rounded(numbers[2 * i], PRECISION_BFLOAT16),
+                  b = number_rounded(numbers[32 + 2 * i], PRECISION_BFLOAT16),
+                  c = number_rounded(numbers[2 * i + 1], PRECISION_BFLOAT16),
+                  d = number_rounded(numbers[33 + 2 * i], PRECISION_BFLOAT16), expected = fmaf(a, b, fmaf(c, d, sum[i])),
+                  lane = found[i];
+            assert_memory_equal(&lane, &expected, sizeof lane);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attention_and_its_gradients_equal_sums_in_double),
+        cmocka_unit_test(products_of_pairs_equal_their_scalar_twin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

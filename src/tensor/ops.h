@@ -88,7 +88,9 @@ void gelu_forward(void *y, const float *x, size_t count, precision p);
 
 // Keys and values of a run of consecutive tokens of one sequence, of one layer. Keys are stored in blocks of 16 tokens,
 // [K][capacity/16][D][16], so that one register holds 16 keys; values [K][capacity][DV], DV = D rounded up to 16, padding zero.
-// capacity is a multiple of 16. A run starts at a block edge: position 0 of the prompt, and anew position 0 of the response.
+// In bfloat16 two numbers that are multiplied one after the other lie side by side: of keys [K][capacity/16][D/2][16][2], two
+// numbers of a key (D is even); of values [K][capacity/2][DV][2], those of two tokens. capacity is a multiple of 16. A run starts
+// at a block edge: position 0 of the prompt, and anew position 0 of the response.
 enum { ATTENTION_LANES = 16 };
 
 typedef struct attention_shape {
@@ -113,8 +115,8 @@ static inline size_t attention_value_bytes(const attention_shape *s, size_t capa
 
 // Stores key[K*D] and value[K*D] of token `index` of the run.
 void attention_store(const attention_shape *s, const attention_run *run, size_t index, const float *key, const float *value);
-// The same for the `count` <= 16 tokens from `first` on, a multiple of 16, whose keys and values are rows `stride` numbers apart;
-// what lies behind them in the block is overwritten.
+// The same in float32 for the `count` <= 16 tokens from `first` on, a multiple of 16, whose keys and values are rows `stride`
+// numbers apart; what lies behind them in the block is overwritten.
 void attention_store_block(const attention_shape *s, const attention_run *run, size_t first, size_t count, const float *keys,
                            const float *values, size_t stride);
 
@@ -124,8 +126,9 @@ typedef struct attention_row {
     size_t prefix_count, own_count;
 } attention_row;
 
-// y[B, H*D] in precision p: softmax(scale q k) v for each row and head. q[B] rows of `q_stride` floats, H*D of them used.
-// statistics[B, H, 2]: the largest score and the sum of exponentials, kept for the backward; NULL when sampling.
+// y[B, H*D] in precision p: softmax(scale q k) v for each row and head. Where keys and values are kept in bfloat16, q and the
+// exponentials are rounded to it as well, and Z is the sum of what they are rounded to. q[B] rows of `q_stride` floats, H*D of
+// them used. statistics[B, H, 2]: the largest score and the sum of exponentials, kept for the backward; NULL when sampling.
 // scratch: attention_scratch_floats(s, longest row) floats per thread.
 void attention_forward(const attention_shape *s, void *y, float *statistics, const float *q, size_t q_stride,
                        const attention_row *row, size_t rows, float *scratch, size_t scratch_stride, precision p);

@@ -12,16 +12,18 @@
 // ---- storing -------------------------------------------------------------------------------------------------------------
 
 // One lane of a block of keys.
-static void store_lane(void *block, const float *key, size_t width, precision p) {
+static void store_lane(const attention_shape *s, const attention_run *run, size_t kv_head, size_t index, const float *key) {
+    size_t width = s->width, at = (kv_head * run->capacity + index / LANES * LANES) * width, lane = index % LANES;
+    if (s->kept == PRECISION_FLOAT32) {
+        float *block = (float *)run->keys + at;
+        for (size_t d = 0; d < width; d++) block[d * LANES + lane] = key[d];
+        return;
+    }
+    uint16_t *block = (uint16_t *)run->keys + at;
     for (size_t d = 0; d < width; d += LANES) {
         size_t n = smaller(LANES, width - d);
-        f32x16 v = vector_load_part(key + d, n, 0.0f);
-        if (p == PRECISION_FLOAT32) {
-            for (size_t i = 0; i < n; i++) ((float *)block)[(d + i) * LANES] = v[i];
-        } else {
-            u16x16 bits = vector_to_bfloat16(v);
-            for (size_t i = 0; i < n; i++) ((uint16_t *)block)[(d + i) * LANES] = bits[i];
-        }
+        u16x16 bits = vector_to_bfloat16(vector_load_part(key + d, n, 0.0f));
+        for (size_t i = 0; i < n; i++) block[(d + i) / 2 * 2 * LANES + 2 * lane + i % 2] = bits[i];
     }
 }
 
@@ -29,15 +31,20 @@ static void store_value(const attention_shape *s, const attention_run *run, size
     size_t stride = attention_round(s->width);
     for (size_t d = 0; d < s->width; d += LANES) {
         size_t n = smaller(LANES, s->width - d);
-        vector_store_numbers(run->values, (kv_head * run->capacity + index) * stride + d, vector_load_part(value + d, n, 0.0f),
-                             LANES, s->kept);
+        f32x16 v = vector_load_part(value + d, n, 0.0f);
+        if (s->kept == PRECISION_FLOAT32) {
+            vector_store((float *)run->values + (kv_head * run->capacity + index) * stride + d, v);
+        } else { // every other number: its neighbours belong to the key beside it
+            uint16_t *to = (uint16_t *)run->values + (kv_head * run->capacity + index / 2 * 2) * stride + 2 * d + index % 2;
+            u16x16 bits = vector_to_bfloat16(v);
+            for (size_t i = 0; i < LANES; i++) to[2 * i] = bits[i];
+        }
     }
 }
 
 void attention_store(const attention_shape *s, const attention_run *run, size_t index, const float *key, const float *value) {
     for (size_t h = 0; h < s->kv_heads; h++) {
-        size_t lane = (h * run->capacity + index / LANES * LANES) * s->width + index % LANES;
-        store_lane((unsigned char *)run->keys + lane * precision_bytes(s->kept), key + h * s->width, s->width, s->kept);
+        store_lane(s, run, h, index, key + h * s->width);
         store_value(s, run, h, index, value + h * s->width);
     }
 }
@@ -53,7 +60,7 @@ void attention_store_block(const attention_shape *s, const attention_run *run, s
                 rows[j] = j < count ? vector_load_part(keys + j * stride + h * width + d, n, 0.0f) : vector_all(0.0f);
             vector_transpose(rows);
             for (size_t i = 0; i < n; i++)
-                vector_store_numbers(run->keys, (h * run->capacity + first) * width + (d + i) * LANES, rows[i], LANES, s->kept);
+                vector_store((float *)run->keys + (h * run->capacity + first) * width + (d + i) * LANES, rows[i]);
         }
         for (size_t j = 0; j < count; j++) store_value(s, run, h, first + j, values + j * stride + h * width);
     }
@@ -67,8 +74,8 @@ void attention_store_block(const attention_shape *s, const attention_run *run, s
 enum { CHUNK_KEYS = 64 };
 
 size_t attention_scratch_floats(const attention_shape *s, size_t longest) {
-    // per row and head of a tile: scores of both runs, each rounded up to a block; and the output
-    return TILE_ROWS * TILE_HEADS * (attention_round(longest) + 2 * LANES + attention_round(s->width));
+    // per row and head of a tile: scores of both runs, each rounded up to a block; the output; and the query as it is multiplied
+    return TILE_ROWS * TILE_HEADS * (attention_round(longest) + 2 * LANES + 2 * attention_round(s->width));
 }
 
 // Scales the scores of one run and finds their largest; lanes beyond `count` become -infinity.
@@ -82,10 +89,17 @@ static f32x16 scale_scores(float *score, size_t count, float scale, f32x16 top) 
     return top;
 }
 
-static f32x16 exponentials(float *score, size_t count, float largest, f32x16 sum) {
+// Scores become exponentials in precision p, in the same place, and are added up as they then are.
+static f32x16 exponentials(float *score, size_t count, float largest, f32x16 sum, precision p) {
     for (size_t j = 0; j < count; j += LANES) {
         f32x16 e = vector_exp_negative(vector_load(score + j) - vector_all(largest));
-        vector_store(score + j, e);
+        if (p == PRECISION_FLOAT32) {
+            vector_store(score + j, e);
+        } else {
+            u16x16 bits = vector_to_bfloat16(e);
+            memcpy((uint16_t *)score + j, &bits, sizeof bits);
+            e = vector_from_bfloat16(bits);
+        }
         sum += e;
     }
     return sum;
@@ -95,7 +109,7 @@ static f32x16 exponentials(float *score, size_t count, float largest, f32x16 sum
 typedef struct forward_row {
     const void *keys[2], *values[2]; // of the prefix and of its own run
     size_t count[2];
-    const float *q[TILE_HEADS];
+    const void *q[TILE_HEADS]; // in the precision of keys
     float *score[2][TILE_HEADS], *out[TILE_HEADS];
 } forward_row;
 
@@ -130,8 +144,8 @@ static void forward_mix(const forward_row *row, size_t rows, size_t run, size_t 
         for (size_t r = 0; r < rows; r++) {
             const forward_row *one = &row[r];
             if (first >= one->count[run]) continue;
-            const float *weight[TILE_HEADS];
-            for (size_t h = 0; h < heads; h++) weight[h] = one->score[run][h] + first;
+            const void *weight[TILE_HEADS];
+            for (size_t h = 0; h < heads; h++) weight[h] = kept_at(one->score[run][h], first, kept);
             mix_rows(one->out, heads, weight, kept_at(one->values[run], first * stride, kept), kept, stride,
                      smaller(CHUNK_KEYS, one->count[run] - first));
             more = 1;
@@ -144,8 +158,8 @@ static void forward_softmax(const attention_shape *s, const forward_row *row, si
     for (size_t h = 0; h < heads; h++) {
         f32x16 top = scale_scores(row->score[0][h], row->count[0], s->scale, vector_all(-INFINITY));
         float largest = vector_largest(scale_scores(row->score[1][h], row->count[1], s->scale, top));
-        f32x16 sum = exponentials(row->score[0][h], row->count[0], largest, vector_all(0.0f));
-        float total = vector_sum(exponentials(row->score[1][h], row->count[1], largest, sum));
+        f32x16 sum = exponentials(row->score[0][h], row->count[0], largest, vector_all(0.0f), s->kept);
+        float total = vector_sum(exponentials(row->score[1][h], row->count[1], largest, sum, s->kept));
         if (statistics) statistics[2 * h] = largest, statistics[2 * h + 1] = total;
         inverse[h] = 1.0f / total;
         memset(row->out[h], 0, attention_round(s->width) * sizeof(float));
@@ -182,8 +196,11 @@ static __attribute__((noinline)) void forward_tile(const forward_call *c, size_t
             for (size_t h = 0; h < heads; h++) one->score[run][h] = at, at += attention_round(one->count[run]);
         }
         for (size_t h = 0; h < heads; h++) {
-            one->q[h] = c->q + (first + r) * c->q_stride + (head + h) * width;
-            one->out[h] = at, at += stride;
+            const float *q = c->q + (first + r) * c->q_stride + (head + h) * width;
+            one->q[h] = q, one->out[h] = at, at += stride;
+            if (s->kept == PRECISION_FLOAT32) continue;
+            numbers_round(at, q, width, s->kept);
+            one->q[h] = at, at += stride;
         }
     }
     float inverse[TILE_ROWS][TILE_HEADS];

@@ -16,23 +16,36 @@ enum { LANES = ATTENTION_LANES, TILE_HEADS = 4, TILE_VECTORS = 4, TILE_ROWS = 4 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t thread_number(void) { return (size_t)omp_get_thread_num(); }
 
-// Keys and values are kept in float32 or bfloat16; all arithmetic is float32.
+// What is kept in bfloat16 is multiplied in pairs: two numbers of a key with two of a query, values of two keys with their two
+// weights (vector_dot_pairs). So the numbers of a pair lie side by side (tensor/ops.h).
 static inline const void *kept_at(const void *x, size_t index, precision p) {
     return (const unsigned char *)x + index * precision_bytes(p);
 }
 
-// out[h][v * 16 ..] = x[h] . block v, for `heads` rows x and `vectors` blocks [D][16] that follow one another.
-VECTOR_INLINE void dot_tile(const float *const *x, size_t heads, const void *blocks, precision p, size_t vectors, size_t width,
+// out[h][v * 16 ..] = x[h] . block v, for `heads` rows x in precision p and `vectors` blocks of 16 keys that follow one another.
+VECTOR_INLINE void dot_tile(const void *const *x, size_t heads, const void *blocks, precision p, size_t vectors, size_t width,
                             float *const *out, size_t at) {
     f32x16 sum[TILE_HEADS][TILE_VECTORS];
     for (size_t h = 0; h < heads; h++)
         for (size_t v = 0; v < vectors; v++) sum[h][v] = vector_all(0.0f);
-    for (size_t d = 0; d < width; d++) {
-        f32x16 key[TILE_VECTORS];
-        for (size_t v = 0; v < vectors; v++) key[v] = vector_load_numbers(blocks, ((at + v) * width + d) * LANES, p);
-        for (size_t h = 0; h < heads; h++) {
-            f32x16 q = vector_all(x[h][d]);
-            for (size_t v = 0; v < vectors; v++) sum[h][v] += q * key[v];
+    if (p == PRECISION_FLOAT32) {
+        for (size_t d = 0; d < width; d++) {
+            f32x16 key[TILE_VECTORS];
+            for (size_t v = 0; v < vectors; v++) key[v] = vector_load((const float *)blocks + ((at + v) * width + d) * LANES);
+            for (size_t h = 0; h < heads; h++) {
+                f32x16 q = vector_all(((const float *)x[h])[d]);
+                for (size_t v = 0; v < vectors; v++) sum[h][v] += q * key[v];
+            }
+        }
+    } else {
+        for (size_t d = 0; d < width; d += 2) {
+            u32x16 key[TILE_VECTORS];
+            for (size_t v = 0; v < vectors; v++)
+                key[v] = vector_load_pairs((const uint16_t *)blocks + ((at + v) * width + d) * LANES);
+            for (size_t h = 0; h < heads; h++) {
+                u32x16 q = vector_all_pairs((const uint16_t *)x[h] + d);
+                for (size_t v = 0; v < vectors; v++) sum[h][v] = vector_dot_pairs(sum[h][v], q, key[v]);
+            }
         }
     }
     for (size_t h = 0; h < heads; h++)
@@ -59,20 +72,25 @@ VECTOR_INLINE void dot_tile(const float *const *x, size_t heads, const void *blo
     } break;                                                                                                                     \
     }
 
-VECTOR_INLINE void dot_blocks(const float *const *x, size_t heads, const void *blocks, precision p, size_t vectors, size_t width,
+VECTOR_INLINE void dot_blocks(const void *const *x, size_t heads, const void *blocks, precision p, size_t vectors, size_t width,
                               float *const *out) {
     size_t v = 0;
     for (; v + TILE_VECTORS <= vectors; v += TILE_VECTORS)
         FOR_TILE_HEADS(heads, dot_tile(x, N, blocks, p, TILE_VECTORS, width, out, v))
-    if (v + 2 <= vectors) {
-        FOR_TILE_HEADS(heads, dot_tile(x, N, blocks, p, 2, width, out, v))
-        v += 2;
+    switch (vectors - v) { // together: one block alone waits for its own sums
+    case 3:
+        FOR_TILE_HEADS(heads, dot_tile(x, N, blocks, p, 3, width, out, v)) break;
+    case 2:
+        FOR_TILE_HEADS(heads, dot_tile(x, N, blocks, p, 2, width, out, v)) break;
+    case 1:
+        FOR_TILE_HEADS(heads, dot_tile(x, N, blocks, p, 1, width, out, v)) break;
+    default:
+        break;
     }
-    if (v < vectors) FOR_TILE_HEADS(heads, dot_tile(x, N, blocks, p, 1, width, out, v))
 }
 
 // out[h][0 .. round(count)) = x[h] . key j; lanes beyond `count` are whatever the run holds there.
-static inline void dot_keys(const float *const *x, size_t heads, const void *blocks, precision p, size_t count, size_t width,
+static inline void dot_keys(const void *const *x, size_t heads, const void *blocks, precision p, size_t count, size_t width,
                             float *const *out) {
     size_t vectors = attention_round(count) / LANES;
     if (p == PRECISION_FLOAT32)
@@ -81,25 +99,40 @@ static inline void dot_keys(const float *const *x, size_t heads, const void *blo
         dot_blocks(x, heads, blocks, PRECISION_BFLOAT16, vectors, width, out);
 }
 
-// out[h][16 at .. 16 (at + vectors)) += sum over keys j in order of weight[h][j] * rows[j][..]
-VECTOR_INLINE void mix_tile(float *const *out, size_t heads, const float *const *weight, const void *rows, precision p,
+// out[h][16 at .. 16 (at + vectors)) += sum over keys j in order of weight[h][j] * rows[j][..], weights in precision p. Of the
+// pair of an odd last key the second half counts as zero, whatever it is; so must its weight.
+VECTOR_INLINE void mix_tile(float *const *out, size_t heads, const void *const *weight, const void *rows, precision p,
                             size_t stride, size_t count, size_t vectors, size_t at) {
     f32x16 sum[TILE_HEADS][TILE_VECTORS];
     for (size_t h = 0; h < heads; h++)
         for (size_t v = 0; v < vectors; v++) sum[h][v] = vector_load(out[h] + (at + v) * LANES);
-    for (size_t j = 0; j < count; j++) {
-        f32x16 row[TILE_VECTORS];
-        for (size_t v = 0; v < vectors; v++) row[v] = vector_load_numbers(rows, j * stride + (at + v) * LANES, p);
-        for (size_t h = 0; h < heads; h++) {
-            f32x16 w = vector_all(weight[h][j]);
-            for (size_t v = 0; v < vectors; v++) sum[h][v] += w * row[v];
+    if (p == PRECISION_FLOAT32) {
+        for (size_t j = 0; j < count; j++) {
+            f32x16 row[TILE_VECTORS];
+            for (size_t v = 0; v < vectors; v++) row[v] = vector_load((const float *)rows + j * stride + (at + v) * LANES);
+            for (size_t h = 0; h < heads; h++) {
+                f32x16 w = vector_all(((const float *)weight[h])[j]);
+                for (size_t v = 0; v < vectors; v++) sum[h][v] += w * row[v];
+            }
+        }
+    } else {
+        for (size_t j = 0; j < count; j += 2) {
+            u32x16 row[TILE_VECTORS];
+            for (size_t v = 0; v < vectors; v++)
+                row[v] = vector_load_pairs((const uint16_t *)rows + j * stride + (at + v) * 2 * LANES);
+            if (j + 1 == count)
+                for (size_t v = 0; v < vectors; v++) row[v] &= 0xFFFFu;
+            for (size_t h = 0; h < heads; h++) {
+                u32x16 w = vector_all_pairs((const uint16_t *)weight[h] + j);
+                for (size_t v = 0; v < vectors; v++) sum[h][v] = vector_dot_pairs(sum[h][v], w, row[v]);
+            }
         }
     }
     for (size_t h = 0; h < heads; h++)
         for (size_t v = 0; v < vectors; v++) vector_store(out[h] + (at + v) * LANES, sum[h][v]);
 }
 
-VECTOR_INLINE void mix_blocks(float *const *out, size_t heads, const float *const *weight, const void *rows, precision p,
+VECTOR_INLINE void mix_blocks(float *const *out, size_t heads, const void *const *weight, const void *rows, precision p,
                               size_t stride, size_t count) {
     size_t vectors = stride / LANES, v = 0;
     for (; v + TILE_VECTORS <= vectors; v += TILE_VECTORS)
@@ -108,7 +141,7 @@ VECTOR_INLINE void mix_blocks(float *const *out, size_t heads, const float *cons
 }
 
 // out[h][0..stride) += sum over keys in order; `stride` is a multiple of 16.
-static inline void mix_rows(float *const *out, size_t heads, const float *const *weight, const void *rows, precision p,
+static inline void mix_rows(float *const *out, size_t heads, const void *const *weight, const void *rows, precision p,
                             size_t stride, size_t count) {
     if (p == PRECISION_FLOAT32)
         mix_blocks(out, heads, weight, rows, PRECISION_FLOAT32, stride, count);

@@ -109,6 +109,36 @@ VECTOR_INLINE void vector_store_numbers(void *y, size_t index, f32x16 v, size_t 
     }
 }
 
+VECTOR_INLINE f32x16 vector_rounded(f32x16 v) { return vector_from_bfloat16(vector_to_bfloat16(v)); }
+
+// Sixteen pairs of bfloat16 numbers, the first of a pair in the low half of a lane.
+VECTOR_INLINE void vector_store_pairs(void *y, u32x16 v) { memcpy(y, &v, sizeof v); }
+VECTOR_INLINE u32x16 vector_load_pairs(const void *x) {
+    u32x16 v;
+    memcpy(&v, x, sizeof v);
+    return v;
+}
+VECTOR_INLINE u32x16 vector_all_bits(uint32_t x) { return (u32x16){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
+VECTOR_INLINE u32x16 vector_all_pairs(const void *x) { // one pair in all lanes
+    uint32_t pair;
+    memcpy(&pair, x, sizeof pair);
+    return vector_all_bits(pair);
+}
+// Pairs of numbers that are bfloat16 already.
+VECTOR_INLINE u32x16 vector_pairs(f32x16 first, f32x16 second) { return (u32x16)first >> 16 | ((u32x16)second & 0xFFFF0000u); }
+VECTOR_INLINE f32x16 vector_first(u32x16 pairs) { return (f32x16)(pairs << 16); }
+VECTOR_INLINE f32x16 vector_second(u32x16 pairs) { return (f32x16)(pairs & 0xFFFF0000u); }
+
+// sum + a_first b_first + a_second b_second: one instruction where the CPU has it. Its bits are those of one instruction set.
+VECTOR_INLINE f32x16 vector_dot_pairs(f32x16 sum, u32x16 a, u32x16 b) {
+#ifdef __AVX512BF16__
+    return (f32x16)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+#else
+    sum += vector_second(a) * vector_second(b);
+    return sum + vector_first(a) * vector_first(b);
+#endif
+}
+
 // exp(x) to about 1 unit in the last place; 0 below -87.3, infinity above 88.7; NaN stays NaN.
 VECTOR_INLINE f32x16 vector_exp(f32x16 x) {
     const f32x16 magic = vector_all(12582912.0f); // 1.5 * 2^23: adding it rounds to an integer
