@@ -87,6 +87,13 @@ static void level_two_is_printed_in_one_spelling(void **state) {
         {"\\text{Some Words}", "\\text{some words}"},
         {"\\operatorname{Gal}(K)", "\\operatorname{Gal}(K)"},
         {"g\\circ f", "g\\circ f"},
+        {"1-a b \\bmod c", "-((a*b)\\bmod c)+1"},
+        {"pmod(x)", "\\operatorname{pmod}(x)"},
+        {"\\text{pmod}(x,3)", "\\operatorname{pmod}(x,3)"},
+        {"subscript(1,2)", "\\operatorname{subscript}(1,2)"},
+        {"star(x)", "\\operatorname{star}(x)"},
+        {"overline(x)", "\\operatorname{overline}(x)"},
+        {"-(5 \\bmod 3)", "-(5\\bmod 3)"},
         {"\\emptyset", "\\{\\}"},
     };
     size_t failed = 0;
@@ -246,6 +253,9 @@ static void only_unproven_equalities_are_called_probabilistic(void **state) {
         {"x+1", "x+2", "modular"},
         {"\\sin 2x", "2\\sin x\\cos x", "probabilistic"},
         {"(x+y+1)^{2700}", "((1+x+y)^2)^{1350}", "probabilistic"},
+        {"\\sum_{k=1}^n k", "n(n+1)/2", "induction"},
+        {"\\sum_{k=0}^n 2^k", "2^{n+1}-1", "probabilistic"},
+        {"\\sum_{k=1}^n k", "n(n-1)/2", "induction"},
         {"\\{1,2\\}", "\\{2,1\\}", "structure"},
         {"(C)", "C. 42", "choice"},
     };

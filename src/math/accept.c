@@ -264,6 +264,19 @@ static math_outcome accept_ratio(judge *j, math_node *gold, math_node *answer) {
     return outcome;
 }
 
+// Whether a number, or the product that 152A is read as, is written with the digits at *at; moves *at behind them.
+static bool writes_digits(const math_node *n, const char **at) {
+    if (n->kind == MATH_PRODUCT && n->count == 2) return writes_digits(n->children[0], at) && writes_digits(n->children[1], at);
+    if (n->kind != MATH_NUMBER && n->kind != MATH_SYMBOL) return false;
+    char *printed = n->kind == MATH_NUMBER ? fmpq_get_str(NULL, 10, n->value) : NULL;
+    const char *text = printed ? printed : n->name;
+    size_t length = strlen(text);
+    bool same = strncmp(*at, text, length) == 0;
+    if (same) *at += length;
+    flint_free(printed);
+    return same;
+}
+
 // The base was the question: 52_8 may be written 52, but not as its value; and a number in a base does not answer a plain one.
 static math_outcome accept_based(judge *j, math_node *gold, math_node *answer) {
     if (gold->kind == MATH_BASED && answer->kind == MATH_BASED) {
@@ -274,11 +287,8 @@ static math_outcome accept_based(judge *j, math_node *gold, math_node *answer) {
     const math_node *digits = gold->kind == MATH_BASED ? gold : answer;
     const math_node *other = gold->kind == MATH_BASED ? answer : gold;
     if (digits == answer && digits->integer != 10) return refuse(j, "a number in another base");
-    fmpq_t written;
-    fmpq_init(written);
-    bool same = other->kind == MATH_NUMBER && fmpz_set_str(fmpq_numref(written), digits->name, 10) == 0 &&
-                fmpq_equal(other->value, written);
-    fmpq_clear(written);
+    const char *rest = digits->name;
+    bool same = writes_digits(other, &rest) && *rest == 0;
     return same ? judge_says(j, MATH_EQUAL, "structure", "%s", "") : refuse(j, "the digits in the base differ");
 }
 
@@ -325,7 +335,7 @@ static bool folds_to_matrix(const math_node *n) {
 }
 
 static bool is_residue(const math_node *n) {
-    return n->kind == MATH_FUNCTION && n->count == 2 && strcmp(n->name, "pmod") == 0 && n->children[0]->kind == MATH_NUMBER;
+    return n->kind == MATH_FUNCTION && n->count == 2 && strcmp(n->name, NAME_RESIDUE) == 0 && n->children[0]->kind == MATH_NUMBER;
 }
 
 static bool has_term(const math_node *n, const char *symbol) {
@@ -341,6 +351,42 @@ static void rename_constant(const math_node *gold, math_node *answer) {
     if (gold->kind != MATH_SUM || answer->kind != MATH_SUM || !has_term(gold, "C") || node_mentions(answer, "C")) return;
     for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
         if (has_term(answer, letters[i]) && !node_mentions(gold, letters[i])) node_rename(answer, letters[i], "C");
+}
+
+static bool is_unit_vector(const math_node *n) { // \hat{i}, \hat{j}, \hat{k}
+    return n->kind == MATH_VECTOR && strcmp(n->name, "hat") == 0 && n->children[0]->kind == MATH_SYMBOL &&
+           memchr("ijk", n->children[0]->name[0], 3) && n->children[0]->name[1] == 0;
+}
+
+static bool has_unit_vector(const math_node *n) {
+    bool has = is_unit_vector(n);
+    for (uint32_t i = 0; i < n->count && !has; i++) has = has_unit_vector(n->children[i]);
+    return has;
+}
+
+static bool has_bare(const math_node *n, const char *name) {
+    if (is_unit_vector(n)) return false;
+    bool has = node_is_symbol(n, name);
+    for (uint32_t i = 0; i < n->count && !has; i++) has = has_bare(n->children[i], name);
+    return has;
+}
+
+static void take_hats_off(math_node *n) {
+    for (uint32_t i = 0; i < n->count; i++) {
+        if (is_unit_vector(n->children[i]))
+            n->children[i] = n->children[i]->children[0];
+        else
+            take_hats_off(n->children[i]);
+    }
+}
+
+// 2\hat{i} - 3\hat{j} and 2\mathbf{i} - 3\mathbf{j}: the unit vectors need no hats where the other side gives them none.
+static void unify_hats(math_node *bare, math_node *hatted) {
+    if (!has_unit_vector(hatted) || node_contains(bare, MATH_VECTOR)) return;
+    if (!node_mentions(bare, "i") && !node_mentions(bare, "j") && !node_mentions(bare, "k")) return;
+    for (const char *const *name = (const char *const[]){"i", "j", "k", NULL}; *name; name++)
+        if (has_bare(hatted, *name)) return;
+    take_hats_off(hatted);
 }
 
 math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
@@ -398,5 +444,6 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
     if (gold->kind == MATH_BASED || answer->kind == MATH_BASED) return accept_based(j, gold, answer);
     if (gold->kind == MATH_TEXT || answer->kind == MATH_TEXT) return refuse(j, "the words differ");
     rename_constant(gold, answer);
+    unify_hats(gold, answer), unify_hats(answer, gold);
     return value_compare(j, gold, answer);
 }

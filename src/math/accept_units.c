@@ -19,11 +19,15 @@ math_node *node_marked(judge *j, math_node *n, math_kind kind) {
 // The unit that a letter is where a gold with unit asks for one: "s" of 5 s, "m^2" of 5 m^2. False when it is none.
 static bool letter_unit(const math_node *n, const char *letters, char *out, size_t size) {
     long power = 1;
-    if (n->kind == MATH_POWER && (!node_small_integer(n->children[1], &power) || power < 2 || power > 3)) return false;
+    if (n->kind == MATH_POWER && (!node_small_integer(n->children[1], &power) || power == 0 || power < -3 || power > 3))
+        return false;
     const math_node *letter = n->kind == MATH_POWER ? n->children[0] : n;
-    if (letter->kind != MATH_SYMBOL || !strchr(letters, letter->name[0]) || letter->name[1]) return false;
-    char lower = letter->name[0] >= 'a' ? letter->name[0] : (char)(letter->name[0] + 'a' - 'A'); // as units are kept
-    snprintf(out, size, power > 1 ? "%c^%ld" : "%c", lower, power);
+    if (letter->kind != MATH_SYMBOL) return false;
+    bool ohm = strcmp(letter->name, "Omega") == 0 && strchr(letters, 'A');
+    if (!ohm && (!strchr(letters, letter->name[0]) || letter->name[1])) return false;
+    char lower[2] = {letter->name[0] >= 'a' ? letter->name[0] : (char)(letter->name[0] + 'a' - 'A'), 0}; // as units are kept
+    const char *name = ohm ? "ohm" : letter->name[0] == 'A' ? "ampere" : lower;
+    snprintf(out, size, power != 1 ? "%s^%ld" : "%s", name, power);
     return true;
 }
 
@@ -31,15 +35,21 @@ math_node *node_with_unit(judge *j, math_node *answer, bool spaced) {
     math_node *product = answer->kind == MATH_QUOTIENT ? answer->children[0] : answer;
     const char *letters = spaced ? "mhsgLJNWV" : "mhsglLJNWVAK"; // without a unit in the gold A, K and l are likelier variables
     if (spaced && !product->ambiguous) return answer;
-    char name[16] = "", below[8];
-    if (product->kind != MATH_PRODUCT || product->count != 2 || !letter_unit(product->children[1], letters, name, sizeof name))
-        return answer;
-    if (node_has_variables(product->children[0])) return answer;
-    if (product != answer) {
-        if (!letter_unit(answer->children[1], letters, below, sizeof below)) return answer;
-        strcat(name, "/"), strcat(name, below);
+    char name[96] = "", part[24], before[64];
+    do { // m s^{-2}
+        if (product->kind != MATH_PRODUCT || product->count != 2 || strlen(name) > 32 ||
+            !letter_unit(product->children[1], letters, part, sizeof part))
+            return answer;
+        snprintf(before, sizeof before, "%s", name);
+        snprintf(name, sizeof name, before[0] ? "%s %s" : "%s", part, before);
+        product = product->children[0];
+    } while (!spaced && node_has_variables(product));
+    if (node_has_variables(product)) return answer;
+    if (answer->kind == MATH_QUOTIENT) {
+        if (!letter_unit(answer->children[1], letters, part, sizeof part)) return answer;
+        strcat(name, "/"), strcat(name, part);
     }
-    math_node *n = tree_unary(j->memory, MATH_WITH_UNIT, product->children[0]);
+    math_node *n = tree_unary(j->memory, MATH_WITH_UNIT, product);
     if (n) n->name = tree_text(j->memory, name, strlen(name));
     return n && n->name ? n : answer;
 }
@@ -59,8 +69,20 @@ static bool sign_is_other_unit(judge *j, math_node *n, const unit *u, math_node 
     return u->key[0] != 0 && !degrees && !node_marked(j, with_unit->children[0], MATH_DEGREE);
 }
 
+// 10 a.m. is 10:00 a.m.: an hour as a time, anything else as it is.
+static math_node *clock_time(judge *j, math_node *n) {
+    long hour;
+    if (!node_small_integer(n, &hour) || hour < 1 || hour > 12) return n;
+    math_node *minutes = tree_integer(j->memory, 0), *time = tree_binary(j->memory, MATH_RATIO, n, minutes);
+    if (time) minutes->digits = 2;
+    return time ? time : n;
+}
+
+static bool names_half_of_day(const unit *u) { return strcmp(u->key, "am") == 0 || strcmp(u->key, "pm") == 0; }
+
 math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
     if (gold->kind == MATH_WITH_UNIT) answer = node_with_unit(j, answer, false);
+    if (gold->kind != MATH_WITH_UNIT && node_mentions(gold, "Omega")) gold = node_with_unit(j, gold, false);
     bool gold_unit = gold->kind == MATH_WITH_UNIT, answer_unit = answer->kind == MATH_WITH_UNIT;
     math_outcome outcome;
     unit g, a;
@@ -68,6 +90,7 @@ math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
     if (!gold_unit || !answer_unit) {
         math_node *with_unit = gold_unit ? gold : answer, *other = gold_unit ? answer : gold;
         math_node *value = value_with_unit(j, with_unit, &g);
+        if (value && names_half_of_day(&g) && other->kind == MATH_RATIO) value = clock_time(j, value);
         if (!value)
             outcome = judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
         else if (sign_is_other_unit(j, other, &g, with_unit))
@@ -82,6 +105,8 @@ math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
     unit_read(gold->name, &g), unit_read(answer->name, &a);
     if (strcmp(g.key, a.key) != 0)
         outcome = refuse(j, "the units differ");
+    else if (names_half_of_day(&g))
+        outcome = accept_answer(j, clock_time(j, gold->children[0]), clock_time(j, answer->children[0]));
     else if (fmpq_equal(g.factor, a.factor))
         outcome = accept_answer(j, gold->children[0], answer->children[0]);
     else {

@@ -148,6 +148,12 @@ static bool judge_words(const reading *gold, const reading *answer, math_verdict
         say(out, same ? MATH_EQUAL : MATH_DIFFERENT, "words", same ? "" : "another date");
         return true;
     }
+    long place = phrase_ordinal(buffer_text(&gold->plain), gold->plain.length);
+    long other = place ? phrase_ordinal(buffer_text(&answer->plain), answer->plain.length) : 0;
+    if (other) {
+        say(out, place == other ? MATH_EQUAL : MATH_DIFFERENT, "words", place == other ? "" : "another ordinal");
+        return true;
+    }
     if (gold->only_words && answer->only_words && phrase_says(gold->words.data, answer->words.data)) {
         say(out, MATH_EQUAL, "words", "");
         return true;

@@ -6,8 +6,9 @@
 // rationals, the rule for rounded decimals), structure (which parts of lists, sets, intervals, units are compared with which),
 // ball (Arb balls that prove a difference), polynomial (the same quotient of polynomials), algebraic (closer than two different
 // algebraic numbers of that size can be), field (Calcium's exact fields), modular (rational functions at hashed points modulo a
-// 62-bit prime), sampled (other functions at hashed points). Only the last two, and transcendental constants that agree far
-// beyond what was written, can be called equal without proof; all of them report the tier `probabilistic`.
+// 62-bit prime), sampled (other functions at hashed points), induction (sums up to n). Only modular and sampled, and
+// transcendental constants that agree far beyond what was written, can be called equal without proof; all of them report the tier
+// `probabilistic`.
 #ifndef DSDR_MATH_EQUAL_H
 #define DSDR_MATH_EQUAL_H
 

@@ -31,8 +31,8 @@ bool node_is_name(const math_node *n) {
         return n->count > 0;
     }
     if (n->kind != MATH_FUNCTION) return false;
-    static const char *const computed[] = {"sin", "cos", "tan", "cot", "sec", "csc", "ln",   "log",
-                                           "exp", "max", "min", "gcd", "lcm", "mod", "pmod", NULL};
+    static const char *const computed[] = {"sin", "cos", "tan", "cot", "sec", "csc", "ln",         "log",
+                                           "exp", "max", "min", "gcd", "lcm", "mod", NAME_RESIDUE, NULL};
     for (size_t i = 0; computed[i]; i++)
         if (strcmp(computed[i], n->name) == 0) return false;
     return true;

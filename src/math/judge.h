@@ -18,8 +18,9 @@ typedef struct judge {
     int nesting;        // members of how many collections around are being compared
     bool exact;         // no rounding here: a decimal inside a larger expression is what it says
     size_t steps;
-    size_t fields; // pairs of constants that were given to field.c
-    uint64_t pair; // hash of the two texts: chooses points and primes
+    size_t fields;  // pairs of constants that were given to field.c
+    int inductions; // how many are under way
+    uint64_t pair;  // hash of the two texts: chooses points and primes
 } judge;
 
 math_outcome judge_says(judge *j, math_outcome outcome, const char *tier, const char *reason, ...)
@@ -34,6 +35,9 @@ math_outcome functions_compare(judge *j, math_node *gold, math_node *answer);
 // functions.c: whether gold_left - gold_right is a constant multiple of answer_left - answer_right, a positive one if `positive`.
 math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *gold_right, math_node *answer_left,
                                     math_node *answer_right, bool positive);
+
+// sums.c: at least one of them holds a sum or product with a running index. Undecided also where this is no way to decide.
+math_outcome sums_compare(judge *j, math_node *gold, math_node *answer);
 
 // value.c: the order of two real constants: -1, 0, 1; 2 when not known.
 int value_order(judge *j, const math_node *a, const math_node *b);

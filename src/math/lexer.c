@@ -208,6 +208,12 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
         lx->position = close;
         return named(t, TOKEN_CURRENCY, "dollar");
     }
+    if (words && length == 1 && memchr(".,;:", text[0], 4) && (text[0] != '.' || lexer_skip_space(lx, close) == lx->length)) {
+        lx->position = close; // \text{, }; a full stop at the end says nothing
+        if (text[0] == '.') return lexer_next(lx);
+        t.kind = text[0] == ',' ? TOKEN_COMMA : text[0] == ';' ? TOKEN_SEMICOLON : TOKEN_COLON;
+        return t;
+    }
     bool quantity = words && length && (lexer_is_digit(text[0]) || (text[0] == '-' && length > 1 && lexer_is_digit(text[1])));
     for (size_t i = 0; i < length && quantity; i++)
         quantity = lexer_is_letter(text[i]) || lexer_is_digit(text[i]) || memchr(" .,-/~%", text[i], 7) != NULL;
@@ -219,8 +225,10 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
         const char *canonical = NULL;
         token_kind kind = word_lookup(text, length, true, &canonical, &t.code);
         lx->position = close;
-        bool sign = kind == TOKEN_RELATION || kind == TOKEN_CUP || kind == TOKEN_CAP; // \to, but never \operatorname{to}
-        if (kind != TOKEN_BAD && !sign) return named(t, kind, canonical);
+        int next = lexer_peek(lx, lexer_skip_space(lx, close)); // \to is a sign, \operatorname{to} is none
+        bool name = kind == TOKEN_NAME || kind == TOKEN_FUNCTION || (kind == TOKEN_MODULUS && length == strlen("mod")) ||
+                    (kind == TOKEN_DEGREE && length == strlen("degree")) || (kind == TOKEN_BIG && (next == '_' || next == '^'));
+        if (name) return named(t, kind, canonical);
         if (word_is_language(text, length)) return word_token(t, text, length);
         t.kind = TOKEN_NAME, t.text = text, t.length = (uint32_t)length;
         return t;

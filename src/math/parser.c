@@ -62,7 +62,10 @@ math_node *parser_prefix(parser *p) {
     math_node *a, *b;
     switch (t->kind) {
     case TOKEN_NUMBER: {
+        const char *digits = parser_lettered_digits(p);
+        if (!digits) return NULL;
         p->at++;
+        if (*digits) return parser_based_number(p, digits);
         if (at_kind(p, TOKEN_UNDERSCORE) && !t->plain) { // digits in a base
             for (size_t i = 0; i < t->length; i++)
                 if (t->text[i] < '0' || t->text[i] > '9') return parser_refuse(p, "a base under a number that is not whole");
@@ -223,7 +226,7 @@ static math_node *relation_chain(parser *p, math_node *left) {
     if (!modulus) return n;
     n->children[count - 1] = last->children[0]; // a \equiv b \mod m, without parentheses
     n = tree_binary(p->e, MATH_FUNCTION, n, last->children[1]);
-    if (n) n->name = "pmod";
+    if (n) n->name = NAME_RESIDUE;
     return n;
 }
 
@@ -296,7 +299,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
             p->at += 2;
             n = tree_binary(p->e, MATH_FUNCTION, left, parser_expression(p, POWER_RELATION));
             if (n && !is_close(here(p), '(')) return parser_refuse(p, "a closing bracket is missing");
-            if (n) n->name = "pmod", p->at++;
+            if (n) n->name = NAME_RESIDUE, p->at++;
             return n;
         }
         if (t->code == '(' && left->kind == MATH_NUMBER && ahead(p, 1)->kind == TOKEN_WORD && token_is(ahead(p, 1), "base") &&
@@ -312,7 +315,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         p->at++;
         n = tree_binary(p->e, MATH_FUNCTION, left,
                         t->code == 'p' ? parser_argument(p, false) : parser_expression(p, POWER_PRODUCT));
-        if (n) n->name = t->code == 'p' ? "pmod" : "mod";
+        if (n) n->name = t->code == 'p' ? NAME_RESIDUE : "mod";
         return n;
     case TOKEN_COLON:
         if (power >= POWER_RATIO) break;
@@ -417,7 +420,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
             return left;
         }
         n = tree_binary(p->e, MATH_FUNCTION, left, tree_named(p->e, MATH_SYMBOL, name));
-        if (n) n->name = "subscript";
+        if (n) n->name = NAME_SUBSCRIPT;
         return n;
     }
     case TOKEN_BANG:

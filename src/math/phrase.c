@@ -272,6 +272,27 @@ bool phrase_date(const char *plain, size_t length, int date[3]) {
     return date[0] && date[1];
 }
 
+long phrase_ordinal(const char *plain, size_t length) {
+    static const char *const words[] = {"first",     "second",      "third",      "fourth",     "fifth",
+                                        "sixth",     "seventh",     "eighth",     "ninth",      "tenth",
+                                        "eleventh",  "twelfth",     "thirteenth", "fourteenth", "fifteenth",
+                                        "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth"};
+    while (length && strchr(" .", plain[length - 1]) && plain[length - 1]) length--;
+    while (length && *plain == ' ') plain++, length--;
+    if (length > 4 && strncasecmp(plain, "the ", 4) == 0) plain += 4, length -= 4;
+    for (long i = 0; i < 20; i++)
+        if (strlen(words[i]) == length && strncasecmp(words[i], plain, length) == 0) return i + 1;
+    long number = 0;
+    size_t at = 0;
+    for (; at < length && at < 6 && plain[at] >= '0' && plain[at] <= '9'; at++) number = 10 * number + plain[at] - '0';
+    if (at == 0 || length - at < 2) return 0;
+    for (size_t i = at; i < length - 2; i++)
+        if (plain[i] != ' ' && plain[i] != '^') return 0;
+    long last = number / 10 % 10 == 1 ? 0 : number % 10; // 11th, 12th, 13th
+    const char *suffix = last == 1 ? "st" : last == 2 ? "nd" : last == 3 ? "rd" : "th";
+    return memcmp(plain + length - 2, suffix, 2) == 0 ? number : 0;
+}
+
 bool phrase_says(const char *words, const char *sentence) {
     static const char *const subjects[] = {"it",       "this", "series",  "sequence", "integral", "limit",
                                            "function", "sum",  "product", "graph",    NULL};

@@ -27,6 +27,9 @@ size_t phrase_lead(const char *text, size_t length, size_t *open);
 // Day, month and year (0: not said) of a date such as "March 5th, 2020", "5 March". False for anything else.
 bool phrase_date(const char *plain, size_t length, int date[3]);
 
+// The number of an ordinal: 3 of "3rd", "3^rd", "third". 0 for anything else.
+long phrase_ordinal(const char *plain, size_t length);
+
 // Whether a sentence of a subject and the words says them: "(the) series converges" says "converges". Both without articles.
 bool phrase_says(const char *words, const char *sentence);
 

@@ -29,6 +29,8 @@ static bool is_operator(const math_node *n) { // a \circ b, a \oplus b
            word_lookup(n->name, strlen(n->name), true, &canonical, &code) == TOKEN_BINARY;
 }
 
+static bool is_infix(const math_node *n) { return is_operator(n) || (n->kind == MATH_FUNCTION && named(n, "mod")); }
+
 static bool is_piecewise(const math_node *n) { // all members are rows of `cases`
     for (uint32_t i = 0; i < n->count; i++)
         if (n->children[i]->kind != MATH_WHERE || n->children[i]->children[0]->kind == MATH_LIST) return false;
@@ -69,7 +71,7 @@ static int level(const math_node *n) {
     case MATH_VECTOR:
         return named(n, "star") || named(n, "plus") || named(n, "minus") || named(n, "prime") ? LEVEL_POSTFIX : LEVEL_ATOM;
     case MATH_FUNCTION:
-        return named(n, "pmod") ? LEVEL_MODULUS : named(n, "mod") || is_operator(n) ? LEVEL_PRODUCT : LEVEL_ATOM;
+        return named(n, NAME_RESIDUE) ? LEVEL_MODULUS : is_infix(n) ? LEVEL_PRODUCT : LEVEL_ATOM;
     case MATH_NUMBER:
         if (fmpq_sgn(n->value) < 0) return LEVEL_MINUS;
         return fmpz_is_one(fmpq_denref(n->value)) ? LEVEL_ATOM : LEVEL_PRODUCT;
@@ -134,8 +136,7 @@ static status put_stem(const char *name, size_t length, buffer *out) {
     if (length <= 1) return buffer_append(out, name, length);
     for (int command = 0; command < 2; command++) {
         token_kind kind = word_lookup(name, length, command, &canonical, &code);
-        if ((kind != TOKEN_NAME && kind != TOKEN_FUNCTION && kind != TOKEN_BIG && kind != TOKEN_DECORATION) ||
-            strlen(canonical) != length || memcmp(canonical, name, length) != 0)
+        if ((kind != TOKEN_NAME && kind != TOKEN_FUNCTION) || strlen(canonical) != length || memcmp(canonical, name, length) != 0)
             continue;
         if (command) TRY(buffer_append_byte(out, '\\'));
         return buffer_append(out, name, length);
@@ -286,11 +287,11 @@ static status put_function(const math_node *n, buffer *out) {
         TRY(put(n->children[0], LEVEL_POWER, out));
         return put_around("\\bmod ", n->children[1], LEVEL_POWER, "", out);
     }
-    if (named(n, "pmod")) {
+    if (named(n, NAME_RESIDUE)) {
         TRY(put(n->children[0], LEVEL_RELATION, out));
         return put_around("\\pmod{", n->children[1], LEVEL_LIST, "}", out);
     }
-    if (named(n, "subscript")) {
+    if (named(n, NAME_SUBSCRIPT)) {
         TRY(put_around("(", n->children[0], LEVEL_LIST, ")", out));
         return put_name(n->children[1]->name, out);
     }
@@ -323,8 +324,8 @@ status math_print_node(const math_node *n, buffer *out) {
     case MATH_QUOTIENT:
         TRY(put(n->children[0], n->children[0]->kind == MATH_PRODUCT ? LEVEL_PRODUCT : LEVEL_POWER, out));
         return put_around("/", n->children[1], LEVEL_POWER, "", out);
-    case MATH_NEGATE:
-        return put_around("-", n->children[0], LEVEL_PRODUCT, "", out);
+    case MATH_NEGATE: // -a \bmod b would be (-a) \bmod b
+        return put_around("-", n->children[0], is_infix(n->children[0]) ? LEVEL_ATOM : LEVEL_PRODUCT, "", out);
     case MATH_PLUS_MINUS:
         if (n->count == 2) TRY(put(n->children[0], LEVEL_PRODUCT, out));
         return put_around(n->integer ? "\\mp " : "+-", n->children[n->count - 1], LEVEL_PRODUCT, "", out);

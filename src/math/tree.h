@@ -4,6 +4,10 @@
 
 #include "math/expression.h"
 
+// Functions that no text can name: no name that is read begins with a backslash.
+#define NAME_RESIDUE "\\pmod"        // a number or relation, its modulus
+#define NAME_SUBSCRIPT "\\subscript" // of something in parentheses: what it is, the name below it
+
 typedef struct tree_chunk tree_chunk;
 typedef struct tree_cell tree_cell; // an fmpq to be cleared with the expression
 

@@ -232,6 +232,18 @@ static math_node *other_reading(judge *j, math_node *n) {
     return result;
 }
 
+// What holds where sums are written out or compared by induction; `otherwise` where that decides nothing.
+static math_outcome with_sums(judge *j, math_node *gold, math_node *answer, math_outcome otherwise) {
+    char reason[sizeof j->reason];
+    memcpy(reason, j->reason, sizeof reason);
+    const char *tier = j->tier;
+    bool probabilistic = j->probabilistic;
+    math_outcome outcome = sums_compare(j, gold, answer);
+    if (outcome == MATH_EQUAL || outcome == MATH_DIFFERENT) return outcome;
+    j->probabilistic = probabilistic;
+    return judge_says(j, otherwise, tier, "%s", reason);
+}
+
 static math_outcome compare_once(judge *j, math_node *gold, math_node *answer) {
     int gold_sign, sign;
     bool gold_infinite = node_is_infinity(gold, &gold_sign), infinite = node_is_infinity(answer, &sign);
@@ -260,6 +272,7 @@ static math_outcome compare_once(judge *j, math_node *gold, math_node *answer) {
     if (outcome == MATH_UNDECIDED || outcome == MATH_OVER_LIMIT) { // the same thing in other words?
         math_node *x = normal_form(j->memory, gold), *y = normal_form(j->memory, answer);
         if (x && y && tree_compare(x, y) == 0) return judge_says(j, MATH_EQUAL, "normal", "%s", "");
+        if (node_contains(gold, MATH_BIG) || node_contains(answer, MATH_BIG)) outcome = with_sums(j, gold, answer, outcome);
     }
     return outcome;
 }

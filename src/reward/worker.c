@@ -116,9 +116,9 @@ static bool reply(int descriptor, const verdict *v) {
 
 // The static name equal to a tier that came over the socket.
 static const char *known_tier(const char *name, size_t length) {
-    static const char *const tiers[] = {"",          "extract",       "text", "words",     "choice",     "rational",
-                                        "structure", "normal",        "ball", "algebraic", "polynomial", "modular",
-                                        "sampled",   "probabilistic", "gold", "parse",     "memory", "field"};
+    static const char *const tiers[] = {"",       "extract", "text",      "words",      "choice",   "rational", "structure",
+                                        "normal", "ball",    "algebraic", "polynomial", "modular",  "sampled",  "probabilistic",
+                                        "gold",   "parse",   "memory",    "field",      "induction"};
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++)
         if (strlen(tiers[i]) == length && memcmp(tiers[i], name, length) == 0) return tiers[i];
     return "other";
