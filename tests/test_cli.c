@@ -56,7 +56,7 @@ static const cli_case cases[] = {
     {{"config", "{GOLDEN}/run/verl_grpo.yaml"}, "", 0, "data.train_batch_size: 1024", "have no meaning here"},
     {{"config", "{GOLDEN}/run/verl_grpo.yaml", "~data.train_batch_size", "actor_rollout_ref.actor.ppo_mini_batch_size=8"}, "", 0, "data.train_batch_size: 16 ", "removed what the file says"},
     {{"config", "missing.yaml"}, "", 2, "", "missing.yaml"},
-    {{"config", "{GOLDEN}/run/verl_grpo.yaml", "other.yaml"}, "", 2, "", "one settings file at most"},
+    {{"config", "{GOLDEN}/run/verl_grpo.yaml", "other.yaml"}, "", 2, "", "more than one configuration"},
     {{"config", "{TMP}"}, "", 2, "", "not a regular file"},
     {{"config", "actor_rollout_ref.rollout.temprature=1"}, "", 2, "", "did you mean actor_rollout_ref.rollout.temperature?"},
     {{"config", "--yml"}, "", 2, "", "did you mean --yaml?"},

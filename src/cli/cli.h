@@ -30,7 +30,7 @@
     C(command_logprobs, "logprobs", "MODEL [FILE.jsonl]", "log-probability and entropy of each token of responses")              \
     C(command_inspect, "inspect", "MODEL [--json]", "describe a model and say whether it can be trained here")                   \
     C(command_verify_worker, "verify-worker", "", NULL)                                                                          \
-    C(command_plan, "plan", "[CONFIG.yaml] [key=value ...]", "tell the memory of a training run before it begins")               \
+    C(command_plan, "plan", "[CONFIG.yaml] [key=value ...]", "tell memory and time of a training run before it begins")          \
     C(command_config, "config", "[CONFIG.yaml] [key=value ...]", "show the resolved settings, with help")
 
 #define C(function, name, arguments, help) int function(int argc, char **argv);
@@ -60,6 +60,23 @@ status cli_parse(const cli_usage *usage, int argc, char **argv, const char **res
 // Separates positional arguments in place: assignments ("key=value", "+key=...", "~key") go to `assignments` (room for all),
 // others stay in front of `rest` and are counted by the result.
 size_t cli_take_assignments(const char **rest, size_t rest_count, const char **assignments, size_t *assignment_count);
+
+// The arguments of a subcommand that takes "[CONFIG.yaml] [key=value ...]".
+typedef struct cli_configuration {
+    bool help;          // it was asked for and printed: there is nothing left to do
+    const char *config; // NULL: none
+    const char **assignments;
+    size_t assignment_count;
+    const char **memory; // of the list
+} cli_configuration;
+
+// cli_parse for such a subcommand. More than one configuration is STATUS_INVALID. Free *c in any case.
+status cli_parse_configuration(cli_configuration *c, const cli_usage *usage, int argc, char **argv);
+void cli_configuration_free(cli_configuration *c);
+
+// *value = the whole number that an option was given; left alone where text is NULL. STATUS_INVALID, naming the option, where it
+// is none from `least` to `most`.
+status cli_read_number(const char *option, const char *text, long long least, long long most, long long *value);
 
 // Prints "dsdr COMMAND: MESSAGE" on stderr for a failure and returns its exit code; returns 0 for STATUS_OK.
 int cli_finish(const char *command, status code);

@@ -179,18 +179,14 @@ static status choose_interval(evaluation_interval *out, const char *word) {
 
 static status choose_protocol(request *r) {
     bool told = r->config || study_protocol_is_told(&r->settings);
-    char *end = NULL;
-    unsigned long samples = r->samples ? strtoul(r->samples, &end, 10) : STUDY_PAPER_SAMPLES;
-    if (r->samples &&
-        (!isdigit((unsigned char)*r->samples) || *end || samples < STUDY_LEAST_SAMPLES || samples > STUDY_MOST_SAMPLES))
-        return status_set(STATUS_INVALID, "--samples is %s; it has to be a number from %d to %d", r->samples, STUDY_LEAST_SAMPLES,
-                          STUDY_MOST_SAMPLES);
+    long long samples = STUDY_PAPER_SAMPLES;
+    TRY(cli_read_number("--samples", r->samples, STUDY_LEAST_SAMPLES, STUDY_MOST_SAMPLES, &samples));
     if (r->samples && told && !r->config)
         return status_set(STATUS_INVALID,
                           "--samples belongs to the paper's protocol, whose temperatures are fixed; without it n=%s "
                           "takes so many samples",
                           r->samples);
-    r->protocol = told && !r->samples ? study_protocol_custom(&r->settings) : study_protocol_paper(samples);
+    r->protocol = told && !r->samples ? study_protocol_custom(&r->settings) : study_protocol_paper((size_t)samples);
     return STATUS_OK;
 }
 

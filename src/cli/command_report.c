@@ -12,16 +12,6 @@ static const char detail[] =
     "the\n"
     "steps. Without --output it is RUN/report.html for one RUN, report.html for several.\n";
 
-static status read_count(const char *text, size_t *count) {
-    if (!text) return STATUS_OK;
-    char *end;
-    long long value = strtoll(text, &end, 10);
-    if (end == text || *end || value < 0 || value > 1000000)
-        return status_set(STATUS_INVALID, "--rollouts is a number from 0 to 1000000, not %s", text);
-    *count = (size_t)value;
-    return STATUS_OK;
-}
-
 static status write_report(const char *const *paths, size_t count, const char *output, size_t rollouts) {
     if (count == 0) return status_set(STATUS_INVALID, "no run: dsdr report RUN...");
     char *beside = !output && count == 1 ? path_join(paths[0], "report.html") : NULL;
@@ -49,11 +39,12 @@ int command_report(int argc, char **argv) {
                              .options = options,
                              .option_count = sizeof options / sizeof *options};
     const char **rest = calloc((size_t)argc, sizeof *rest);
-    size_t rest_count, count = REPORT_ROLLOUTS;
+    size_t rest_count;
+    long long kept = REPORT_ROLLOUTS;
     status code = rest ? cli_parse(&usage, argc, argv, rest, &rest_count, &help) : status_set(STATUS_NO_MEMORY, "out of memory");
     if (code == STATUS_OK && !help) {
-        code = read_count(rollouts, &count);
-        if (code == STATUS_OK) code = write_report(rest, rest_count, output, count);
+        code = cli_read_number("--rollouts", rollouts, 0, 1000000, &kept);
+        if (code == STATUS_OK) code = write_report(rest, rest_count, output, (size_t)kept);
     }
     free(rest);
     return cli_finish("report", code);

@@ -1,5 +1,7 @@
 // Options of subcommands, their help, and how failures are told. See cli.h.
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -94,6 +96,38 @@ size_t cli_take_assignments(const char **rest, size_t rest_count, const char **a
             rest[left++] = rest[i];
     }
     return left;
+}
+
+status cli_parse_configuration(cli_configuration *c, const cli_usage *usage, int argc, char **argv) {
+    const char **rest = calloc((size_t)argc * 2, sizeof *rest);
+    *c = (cli_configuration){.memory = rest};
+    if (!rest) return status_set(STATUS_NO_MEMORY, "out of memory");
+    size_t rest_count;
+    c->assignments = rest + argc;
+    TRY(cli_parse(usage, argc, argv, rest, &rest_count, &c->help));
+    if (c->help) return STATUS_OK;
+    rest_count = cli_take_assignments(rest, rest_count, c->assignments, &c->assignment_count);
+    if (rest_count > 1)
+        return status_set(STATUS_INVALID, "more than one configuration: %s and %s; settings are given as key=value", rest[0],
+                          rest[1]);
+    c->config = rest_count ? rest[0] : NULL;
+    return STATUS_OK;
+}
+
+void cli_configuration_free(cli_configuration *c) {
+    free(c->memory);
+    *c = (cli_configuration){0};
+}
+
+status cli_read_number(const char *option, const char *text, long long least, long long most, long long *value) {
+    if (!text) return STATUS_OK;
+    char *end;
+    errno = 0;
+    long long read = strtoll(text, &end, 10);
+    if (end == text || *end || errno || read < least || read > most)
+        return status_set(STATUS_INVALID, "%s is %s; it has to be a number from %lld to %lld", option, text, least, most);
+    *value = read;
+    return STATUS_OK;
 }
 
 int cli_finish(const char *command, status code) {

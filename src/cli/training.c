@@ -35,7 +35,7 @@ static status choose_folder(char **folder, const settings *s, const char *config
 }
 
 int cli_train(const cli_training *how, int argc, char **argv) {
-    bool resume = false, allow_change = false, help = false;
+    bool resume = false, allow_change = false;
     const cli_option options[] = {
         {.name = "--resume",
          .help = "continue the run in trainer.default_local_dir from its last checkpoint",
@@ -43,26 +43,17 @@ int cli_train(const cli_training *how, int argc, char **argv) {
         {.name = "--allow-change", .help = "with --resume: accept changed settings that alter results", .present = &allow_change},
     };
     const cli_usage usage = {how->command, "[CONFIG.yaml] [key=value ...]", how->help, how->detail, options, 2};
-    const char **rest = calloc((size_t)argc + 1, sizeof *rest), **assignments = calloc((size_t)argc + 1, sizeof *assignments);
-    if (!rest || !assignments) return cli_finish(how->command, status_set(STATUS_NO_MEMORY, "out of memory"));
-    size_t rest_count = 0, assignment_count = 0;
+    cli_configuration given;
     settings s = {0};
     char *folder = NULL, path[4096];
     progress_view view;
     progress_view_open(&view, stderr);
     training_result result = {0};
-    status code = cli_parse(&usage, argc, argv, rest, &rest_count, &help);
-    if (code != STATUS_OK || help) goto done;
-    rest_count = cli_take_assignments(rest, rest_count, assignments, &assignment_count);
-    if (rest_count > 1) {
-        code = status_set(STATUS_INVALID, "more than one configuration: %s and %s; settings are given as key=value", rest[0],
-                          rest[1]);
-        goto done;
-    }
-    const char *config = rest_count ? rest[0] : NULL;
-    TRY_OR(code, load_settings(&s, config, assignments, assignment_count, resume), done);
+    status code = cli_parse_configuration(&given, &usage, argc, argv);
+    if (code != STATUS_OK || given.help) goto done;
+    TRY_OR(code, load_settings(&s, given.config, given.assignments, given.assignment_count, resume), done);
     cli_print_notes(&s);
-    TRY_OR(code, choose_folder(&folder, &s, config, how->name(&s), resume), done);
+    TRY_OR(code, choose_folder(&folder, &s, given.config, how->name(&s), resume), done);
     signals_catch("\ninterrupted: finishing the step and saving; once more leaves at once\n");
     const training_options training = {.resume = resume,
                                        .allow_change = allow_change,
@@ -76,6 +67,7 @@ int cli_train(const cli_training *how, int argc, char **argv) {
 done:
     progress_view_clear(&view);
     settings_free(&s);
-    free(folder), free(rest), free(assignments);
+    free(folder);
+    cli_configuration_free(&given);
     return cli_finish(how->command, code);
 }
