@@ -296,8 +296,9 @@ def embedding(folder):
 def plans():
     """Memory is planned before anything runs, what cannot fit is refused, and what was planned stays as it is."""
     def plan(*more):
-        done = subprocess.run([DSDR, "plan", "--json", *TINY, *more], capture_output=True, text=True, cwd=ROOT)
+        done = subprocess.run([DSDR, "plan", "--json", "--no-timing", *TINY, *more], capture_output=True, text=True, cwd=ROOT)
         check("a plan", done.returncode == 0, done.stderr)
+        check("no time without measuring", "seconds" not in json.loads(done.stdout), done.stdout)
         return json.loads(done.stdout)["bytes"]
     kept, recomputed, reference = plan(), plan(RECOMPUTE), plan("actor_rollout_ref.actor.use_kl_loss=true")
     check("the peak is the sum of its parts", kept["peak"] == sum(kept[k] for k in PARTS), kept)
@@ -313,6 +314,27 @@ def plans():
         done = subprocess.run([DSDR, command, *TINY, *too_large], capture_output=True, text=True, cwd=ROOT)
         check(f"{command} refuses what cannot fit", done.returncode == 2 and "it fits with actor_rollout_ref.actor.ppo_micro_batch_size=1" in done.stderr and
               not (ROOT / "large").exists(), (done.returncode, done.stderr))
+
+
+def timing():
+    """A plan tells the parts of a step's time, and those alone that a step has. How fast anything is nobody checks here."""
+    def seconds(*more):
+        done = subprocess.run([DSDR, "plan", "--json", *TINY, *more], capture_output=True, text=True, cwd=ROOT)
+        check("a plan with time", done.returncode == 0, done.stderr)
+        return json.loads(done.stdout)["seconds"]
+    every = seconds("algorithm.method=dsdr", "actor_rollout_ref.actor.use_kl_loss=true", "actor_rollout_ref.actor.ppo_mini_batch_size=4",
+                    "data.max_response_length=24", RECOMPUTE)
+    parts = {"sampling", "embedding", "reference", "probe", "update", "optimizer"}
+    check("the parts of a step", set(every) == parts | {"response_length", "total"}, every)
+    check("all take time", all(every[k] > 0 for k in parts), every)
+    check("a step is their sum", close(every["total"], sum(every[k] for k in parts), 1e-6), every)
+    check("responses are as long as they may be", every["response_length"] == 24, every)
+    few = seconds("algorithm.method=grpo", "--mean-response-length", "5")
+    check("nothing that is not done", few["embedding"] == few["reference"] == few["probe"] == 0 < min(few["sampling"], few["update"], few["optimizer"]), few)
+    check("the mean that was given", few["response_length"] == 5, few)
+    check("one token", seconds("algorithm.method=grpo", "data.max_response_length=1")["total"] > 0)
+    text = subprocess.run([DSDR, "plan", *TINY], capture_output=True, text=True, cwd=ROOT)
+    check("for a person", text.returncode == 0 and "time of a step, measured in parts" in text.stdout and "--mean-response-length" in text.stdout, text)
 
 
 def nothing_to_learn():
@@ -393,7 +415,7 @@ def first_day():
 
 
 def main():
-    for group in (examples, tokens, precisions, divergences, skipping, minibatches, options, plans, nothing_to_learn, random_rewards, first_day, verl):
+    for group in (examples, tokens, precisions, divergences, skipping, minibatches, options, plans, timing, nothing_to_learn, random_rewards, first_day, verl):
         started = time.monotonic()
         group()
         print(f"{group.__name__}: {time.monotonic() - started:.1f} s", flush=True)

@@ -81,6 +81,13 @@ static const cli_case cases[] = {
     {{"logprobs", "{GOLDEN}/model/tiny_lm", "--threads", "1"}, "{\"prompt\":\"What is 6 + 6?\",\"response\":\" It is 12.\",\"k\":[1]}\n", 0, "\"k\":[1],\"ids\":[223,43,86,262,223,19,20,16],\"logp\":[-6.8579", "1 responses"},
     {{"logprobs", "{GOLDEN}/model/tiny_lm.gguf", "precision=bfloat16", "threads=2"}, "{\"prompt\":\"What is 6 + 6?\",\"response\":\" It is 12.\"}\n", 0, "\"ids\":[223,43,86,262,223,19,20,16],\"logp\":[-6.8", ""},
     {{"logprobs", "{GOLDEN}/model/tiny_lm"}, "{\"prompt\":\"a\",\"response\":\"\"}\n{\"prompt\":\"\",\"response\":\"a\"}\n{\"prompt\":\"a\"}\n", 1, "{\"prompt\":\"a\",\"response\":\"\",\"ids\":[],\"logp\":[],\"entropy\":[]}\n{\"prompt\":\"\",\"response\":\"a\",\"status\":\"error\",\"error\":\"the prompt is empty; a prompt needs at least one token\"}\n", "2 of them with an error"},
+    // plan
+    {{"plan", "--help"}, "", 0, "usage: dsdr plan [CONFIG.yaml]", ""},
+    {{"plan", "a.yaml", "b.yaml"}, "", 2, "", "more than one configuration"},
+    {{"plan", "--mean-response-length=0"}, "", 2, "", "--mean-response-length is 0; it has to be a number from 1 to"},
+    {{"plan", "--mean-response-length=9x"}, "", 2, "", "--mean-response-length is 9x; it has to be a number from 1 to"},
+    {{"plan", "--mean-response-length=33", "data.max_response_length=32"}, "", 2, "", "--mean-response-length is 33; it has to be a number from 1 to 32"},
+    {{"plan", "--mean-response-length=9", "--no-timing"}, "", 2, "", "--mean-response-length is about time, which --no-timing leaves out"},
     // init and sft
     {{"init", "--help"}, "", 0, "usage: dsdr init DIR [MODEL.yaml]", ""},
     {{"init"}, "", 2, "", "no folder: dsdr init DIR"},

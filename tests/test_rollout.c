@@ -199,6 +199,36 @@ static void a_watch_can_interrupt(void **state) {
     matmul_free(products);
 }
 
+// It times the code of a run, and a run behind it samples what it samples without.
+static void a_rehearsal_leaves_the_generator_as_it_was(void **state) {
+    (void)state;
+    model m;
+    matmul *products;
+    open_model(&m, &products, PRECISION_FLOAT32, 2);
+    group_set reference, set;
+    generate(&reference, &m, 10, 0);
+    generator *g;
+    generator_options options = {.rows = 10, .longest_prompt = 32, .longest_response = LONGEST};
+    double prefill = -1, step = -1;
+    assert_ok(group_set_create(&set, GROUPS, SIZE, 32, LONGEST));
+    fill_prompts(&set);
+    assert_ok(generator_create(&g, &m, NULL, &options, NULL));
+    assert_ok(generator_rehearse(g, set.groups, 2, &how, LONGEST - 4, 4, &prefill, &step));
+    assert_true(prefill > 0 && step > 0);
+    for (size_t r = 0; r < 2 * SIZE; r++) // no end token stops it
+        assert_int_equal(set.groups[r / SIZE].rollouts[r % SIZE].length, LONGEST);
+    assert_ok(generator_rehearse(g, set.groups, 1, &how, 1, 0, &prefill, &step));
+    assert_true(prefill > 0 && step == 0);
+    assert_int_equal(generator_rehearse(g, set.groups, 3, &how, 1, 1, &prefill, &step), STATUS_FAILED);
+    assert_non_null(strstr(status_message(), "a rehearsal of 15 rollouts, and there is room for 10"));
+    assert_ok(generator_run(g, set.groups, GROUPS, &how, NULL, NULL));
+    assert_same_rollouts(&set, &reference);
+    generator_free(g);
+    group_set_free(&set), group_set_free(&reference);
+    model_free(&m);
+    matmul_free(products);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sampled_log_probabilities_are_training_s_bit_for_bit),
@@ -206,6 +236,7 @@ int main(void) {
         cmocka_unit_test(draws_follow_the_distribution),
         cmocka_unit_test(top_p_keeps_the_smallest_sufficient_set),
         cmocka_unit_test(a_watch_can_interrupt),
+        cmocka_unit_test(a_rehearsal_leaves_the_generator_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,16 +1,18 @@
 // `dsdr plan [CONFIG.yaml] [key=value ...]`: what a run of training would need, before it begins; see run/forecast.h.
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/jsonl.h"
+#include "base/progress.h"
 #include "cli/cli.h"
 #include "run/forecast.h"
 #include "run/options.h"
 
 static const char detail[] =
     "Memory is counted from the sizes that training takes. What cannot fit this machine is refused with exit code 2, as\n"
-    "`dsdr train` refuses it.\n";
+    "`dsdr train` refuses it. Where it fits, time is measured: the model is read, parts of a step are done, which takes some\n"
+    "seconds, and their times are multiplied by how often a step does them. How long responses will be is not known before a\n"
+    "run: time is told for responses of data.max_response_length, or for a mean that you know.\n";
 
 // A row of the plan; rows of one group follow one another.
 typedef struct memory_row {
@@ -63,6 +65,31 @@ static void print_changes(const forecast *f) {
         printf("  %-60s %+8.3f\n", f->changes[i].setting, gb(f->changes[i].peak) - gb(memory_plan_peak(&f->memory)));
 }
 
+static void print_seconds(const char *text, double seconds) {
+    if (seconds > 0) printf("  %-60s %8.3f\n", text, seconds);
+}
+
+static void print_time(const forecast *f, const settings *s) {
+    const time_plan *t = &f->time;
+    const bool most = t->response_length == f->longest_response;
+    char text[80], run[24];
+    printf("\ntime of a step, measured in parts                                     s\n");
+    print_seconds("sampling", t->sampling);
+    print_seconds("sentence embeddings", t->embedding);
+    print_seconds("log-probs of the frozen model", t->reference);
+    print_seconds("log-probs compared with those of sampling", t->probe);
+    print_seconds("forward and backward", t->update);
+    print_seconds("optimizer", t->optimizer);
+    snprintf(text, sizeof text, "a step of responses of %s%zu tokens", most ? "" : "about ", t->response_length);
+    print_seconds(text, time_plan_step(t));
+    printf("  %lld steps: %s; evaluations, checkpoints and verification come on top\n", (long long)f->steps,
+           progress_duration(run, time_plan_step(t) * (double)f->steps));
+    if (most) printf("  responses that end before the limit take less time: --mean-response-length tells it\n");
+    printf("  all responses are counted as having a gradient; an update leaves out those that have none\n");
+    if (s->filter.enable)
+        printf("  dynamic sampling is counted as dropping no group; every further batch of prompts costs sampling again\n");
+}
+
 static void print_plan(const forecast *f, const settings *s) {
     printf("%s, %.1fM parameters, %s, %d thread%s\n", s->model.path, (double)f->parameters / 1e6, precision_name(f->precision),
            f->threads, f->threads == 1 ? "" : "s");
@@ -70,9 +97,18 @@ static void print_plan(const forecast *f, const settings *s) {
            (long long)f->steps, f->prompts, s->rollout.n, f->mean_prompt, f->longest_prompt, f->longest_response);
     print_memory(f);
     if (f->change_count > 0) print_changes(f);
+    if (f->timed) print_time(f, s);
 }
 
 // ---- for a program -------------------------------------------------------------------------------------------------------
+
+// Of one step.
+static json_t *seconds_json(const forecast *f) {
+    const time_plan *t = &f->time;
+    return json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "response_length", (json_int_t)t->response_length, "sampling",
+                     t->sampling, "embedding", t->embedding, "reference", t->reference, "probe", t->probe, "update", t->update,
+                     "optimizer", t->optimizer, "total", time_plan_step(t));
+}
 
 static status print_json(const forecast *f) {
     const memory_plan *p = &f->memory;
@@ -90,6 +126,7 @@ static status print_json(const forecast *f) {
     for (size_t i = 0; i < f->change_count; i++)
         json_object_set_new(changes, f->changes[i].setting, json_integer((json_int_t)f->changes[i].peak));
     json_object_set_new(root, "changes", changes);
+    if (f->timed) json_object_set_new(root, "seconds", seconds_json(f));
     status code = json_write(&line, root, 9);
     if (code == STATUS_OK) printf("%s\n", line.data);
     buffer_free(&line);
@@ -98,29 +135,34 @@ static status print_json(const forecast *f) {
 }
 
 int command_plan(int argc, char **argv) {
-    bool help, json = false;
-    const cli_option options[] = {{"--json", NULL, "one JSON object; bytes", NULL, &json}};
+    bool json = false, no_timing = false;
+    const char *mean = NULL;
+    const cli_option options[] = {
+        {"--json", NULL, "one JSON object: bytes, and seconds of a step", NULL, &json},
+        {"--no-timing", NULL, "tell memory alone, at once", NULL, &no_timing},
+        {"--mean-response-length", "N", "tell the time for responses of so many tokens on average", &mean, NULL}};
     const cli_usage usage = {.command = "plan",
                              .arguments = "[CONFIG.yaml] [key=value ...]",
-                             .help = "Tells how much memory a training run needs, before anything runs.",
+                             .help = "Tells how much memory and time a training run needs, before it begins.",
                              .detail = detail,
                              .options = options,
                              .option_count = sizeof options / sizeof *options};
-    const char **rest = calloc((size_t)argc * 2, sizeof *rest);
-    if (!rest) return cli_finish("plan", status_set(STATUS_NO_MEMORY, "out of memory"));
-    const char **assignments = rest + argc;
-    size_t rest_count, assignment_count;
+    cli_configuration given;
     settings s = {0};
     forecast f = {0};
+    progress_view view;
+    progress_view_open(&view, stderr);
     status code = STATUS_OK;
-    TRY_OR(code, cli_parse(&usage, argc, argv, rest, &rest_count, &help), cleanup);
-    if (help) goto cleanup;
-    rest_count = cli_take_assignments(rest, rest_count, assignments, &assignment_count);
-    if (rest_count > 1)
-        TRY_OR(code, status_set(STATUS_INVALID, "one settings file at most; %s is a second one", rest[1]), cleanup);
-    TRY_OR(code, settings_load(&s, rest_count ? rest[0] : NULL, assignments, assignment_count), cleanup);
+    TRY_OR(code, cli_parse_configuration(&given, &usage, argc, argv), cleanup);
+    if (given.help) goto cleanup;
+    TRY_OR(code, settings_load(&s, given.config, given.assignments, given.assignment_count), cleanup);
     cli_print_notes(&s);
-    code = forecast_make(&f, &s);
+    if (mean && no_timing)
+        TRY_OR(code, status_set(STATUS_INVALID, "--mean-response-length is about time, which --no-timing leaves out"), cleanup);
+    forecast_options how = {.timing = !no_timing, .progress = {progress_view_report, &view}};
+    TRY_OR(code, cli_read_number("--mean-response-length", mean, 1, s.data.max_response_length, &how.response_length), cleanup);
+    code = forecast_make(&f, &s, &how);
+    progress_view_clear(&view);
     if (memory_plan_peak(&f.memory) > 0) { // what was found out before a refusal is told as well, and keeps its message
         if (json)
             code = code == STATUS_OK ? print_json(&f) : code;
@@ -129,6 +171,6 @@ int command_plan(int argc, char **argv) {
     }
 cleanup:
     settings_free(&s);
-    free(rest);
+    cli_configuration_free(&given);
     return cli_finish("plan", code);
 }

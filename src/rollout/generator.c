@@ -394,18 +394,27 @@ static status work_loop(work *w, generator_watch watch, void *context) {
     return STATUS_OK;
 }
 
-static status run(work *w, generator_watch watch, void *context) {
+// Between `begin` and `finish` a call holds the generator's memory.
+static status begin(work *w, size_t *mark) {
     generator *g = w->g;
-    if (w->count == 0) return STATUS_OK;
     arena *memory = g->shared ? g->shared : &g->own;
-    size_t mark = memory->used, needed = generator_bytes(g->model, g->tokenizer, &g->options);
-    if (needed > memory->capacity - mark)
+    size_t needed = generator_bytes(g->model, g->tokenizer, &g->options);
+    *mark = memory->used;
+    if (needed > memory->capacity - *mark)
         return status_set(STATUS_FAILED, "generation needs %zu bytes, and %zu are left of what was planned", needed,
-                          memory->capacity - mark);
+                          memory->capacity - *mark);
     place(g, memory);
-    status code = work_start(w);
+    return work_start(w);
+}
+
+static void finish(const work *w, size_t mark) { arena_reset(w->g->shared ? w->g->shared : &w->g->own, mark); }
+
+static status run(work *w, generator_watch watch, void *context) {
+    if (w->count == 0) return STATUS_OK;
+    size_t mark;
+    status code = begin(w, &mark);
     if (code == STATUS_OK) code = work_loop(w, watch, context);
-    arena_reset(memory, mark);
+    finish(w, mark);
     return code;
 }
 
@@ -418,4 +427,48 @@ status generator_run(generator *g, group *groups, size_t count, const sampling *
 status generator_run_streaming(generator *g, group *one, const sampling *how, generator_stream stream, void *context) {
     work w = {.g = g, .groups = one, .count = 1, .how = how, .stream = stream, .stream_context = context};
     return run(&w, NULL, NULL);
+}
+
+// ---- a rehearsal ---------------------------------------------------------------------------------------------------------
+
+// Gives every seated rollout a past of `length` tokens. Its caches are written, so that a step reads memory that is there.
+static void invent_past(work *w, size_t length) {
+    generator *g = w->g;
+    for (size_t i = 0; i < w->used; i++) {
+        running *row = &g->rows[i];
+        struct rollout *r = &w->groups[row->group].rollouts[row->rollout];
+        for (size_t t = 1; t < length; t++) r->tokens[t] = r->tokens[0];
+        memset(row->own.memory, 0, kv_cache_bytes(g->model, row->own.capacity));
+        r->length = length, row->own.length = length - 1;
+    }
+}
+
+static status rehearse(work *w, size_t length, size_t steps, double *prefill_seconds, double *step) {
+    size_t rollouts = 0;
+    for (size_t i = 0; i < w->count; i++) rollouts += w->groups[i].size;
+    double start = seconds_now();
+    while (w->next_group < w->count && free_prompt(w) != SIZE_MAX) TRY(prefill(w));
+    *prefill_seconds = seconds_now() - start;
+    *step = 0;
+    if (steps == 0) return STATUS_OK;
+    fill_rows(w);
+    if (w->used < rollouts)
+        return status_set(STATUS_FAILED, "a rehearsal of %zu rollouts, and there is room for %zu", rollouts, w->used);
+    invent_past(w, length);
+    start = seconds_now();
+    for (size_t i = 0; i < steps; i++) TRY(decode_step(w));
+    *step = (seconds_now() - start) / (double)steps;
+    return STATUS_OK;
+}
+
+status generator_rehearse(generator *g, group *groups, size_t count, const sampling *how, size_t length, size_t steps,
+                          double *prefill_seconds, double *step) {
+    sampling endless = *how;
+    endless.end_count = endless.stop_count = 0;
+    work w = {.g = g, .groups = groups, .count = count, .how = &endless};
+    size_t mark;
+    status code = begin(&w, &mark);
+    if (code == STATUS_OK) code = rehearse(&w, length, steps, prefill_seconds, step);
+    finish(&w, mark);
+    return code;
 }

@@ -64,4 +64,12 @@ status generator_run_streaming(generator *g, group *one, const sampling *how, ge
 
 const generator_statistics *generator_totals(const generator *g); // since creation
 
+// What a run costs, measured on its own code without running it: the prompts of all groups and the first token of every rollout,
+// once, and then `steps` decoding steps in which every rollout has a row and, at the first step, `length` tokens. Tokens and
+// caches before these are made up, and the rollouts hold nothing usable. All rollouts must fit the rows; length >= 1, and length
+// + steps at most how->longest_response. No response ends early, whatever `how` says. *prefill is in seconds, *step in seconds
+// of one step; steps may be 0.
+status generator_rehearse(generator *g, group *groups, size_t count, const sampling *how, size_t length, size_t steps,
+                          double *prefill, double *step);
+
 #endif
