@@ -19,6 +19,7 @@
 #define NODES_MAX 80
 #define BITS_MAX 512       // of a rational number
 #define EXPONENT_MAX 64    // of a whole power of something irrational
+#define RELATION_BITS 64   // to which relations are looked for before they are proven; twice as many take three times as long
 #define DENOMINATOR_MAX 12 // of a root's index, and of an angle as a multiple of pi
 
 typedef struct field {
@@ -248,6 +249,7 @@ int field_compare(judge *j, const math_node *a, const math_node *b) {
     ca_ctx_init(f.context);
     ca_ctx_set_option(f.context, CA_OPT_PREC_LIMIT, 1024);
     ca_ctx_set_option(f.context, CA_OPT_QQBAR_DEG_LIMIT, 64);
+    ca_ctx_set_option(f.context, CA_OPT_LLL_PREC, RELATION_BITS);
     ca_t x, y;
     ca_init(x, f.context), ca_init(y, f.context);
     int result = -1;

@@ -14,8 +14,8 @@ const char *const words_spacing[] = {
     "therefore",    "because",   "checkmark",   NULL};
 
 bool word_in(const char *const *list, const char *text, size_t length) {
-    for (; *list; list++)
-        if (strlen(*list) == length && memcmp(*list, text, length) == 0) return true;
+    for (; length && *list; list++)
+        if (**list == *text && strncmp(*list, text, length) == 0 && (*list)[length] == 0) return true;
     return false;
 }
 
