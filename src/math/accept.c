@@ -334,10 +334,6 @@ static bool folds_to_matrix(const math_node *n) {
     }
 }
 
-static bool is_residue(const math_node *n) {
-    return n->kind == MATH_FUNCTION && n->count == 2 && strcmp(n->name, NAME_RESIDUE) == 0 && n->children[0]->kind == MATH_NUMBER;
-}
-
 static bool has_term(const math_node *n, const char *symbol) {
     if (n->kind != MATH_SUM) return node_is_symbol(n, symbol);
     for (uint32_t i = 0; i < n->count; i++)
@@ -410,9 +406,7 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
         math_node *g = matrix_fold(j, gold), *a = matrix_fold(j, answer);
         if (g && a && (g != gold || a != answer)) return accept_answer(j, g, a);
     }
-    // 3 \pmod 7 says 3.
-    if (is_residue(gold) != is_residue(answer))
-        return is_residue(gold) ? accept_answer(j, gold->children[0], answer) : accept_answer(j, gold, answer->children[0]);
+    if (node_is_residue(gold) || node_is_residue(answer)) return accept_residue(j, gold, answer);
     if (node_is_equation(gold)) return accept_equation(j, gold, answer);
     if (node_is_equation(answer)) return accept_value_of_equation(j, gold, answer);
     // Where signs are excluded, both are: x \ne \pm 3, \mathbb{R} \setminus \{\pm 1\}.
@@ -424,6 +418,7 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
     }
     if (names_members(answer) && !names_members(gold) && !is_region(gold)) return accept_answer(j, gold, answer->children[1]);
     if (names_members(gold) && !names_members(answer) && !is_region(answer)) return accept_answer(j, gold->children[1], answer);
+    if (gold->kind == MATH_SUCH_THAT && answer->kind == MATH_SUCH_THAT) unify_element(gold, answer);
     if (is_region(gold) || is_region(answer)) {
         math_outcome outcome = region_compare(j, gold, answer);
         if (outcome != MATH_UNPARSED) return outcome;

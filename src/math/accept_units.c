@@ -22,6 +22,10 @@ static bool letter_unit(const math_node *n, const char *letters, char *out, size
     if (n->kind == MATH_POWER && (!node_small_integer(n->children[1], &power) || power == 0 || power < -3 || power > 3))
         return false;
     const math_node *letter = n->kind == MATH_POWER ? n->children[0] : n;
+    if (letter->kind == MATH_TEXT && strlen(letter->name) <= 3) { // kg
+        snprintf(out, size, power != 1 ? "%s^%ld" : "%s", letter->name, power);
+        return true;
+    }
     if (letter->kind != MATH_SYMBOL) return false;
     bool ohm = strcmp(letter->name, "Omega") == 0 && strchr(letters, 'A');
     if (!ohm && (!strchr(letters, letter->name[0]) || letter->name[1])) return false;
@@ -31,20 +35,26 @@ static bool letter_unit(const math_node *n, const char *letters, char *out, size
     return true;
 }
 
+// A product without the unit letter that it ends in; NULL where it ends in none.
+static math_node *without_letter(judge *j, math_node *product, const char *letters, bool spaced, char *part, size_t size) {
+    if (product->kind != MATH_PRODUCT || product->count != 2) return NULL;
+    math_node *last = product->children[1];
+    if (letter_unit(last, letters, part, size)) return !spaced || product->ambiguous ? product->children[0] : NULL;
+    math_node *rest = without_letter(j, last, letters, spaced, part, size); // 3 \times (10^8 m)
+    return rest ? tree_binary(j->memory, MATH_PRODUCT, product->children[0], rest) : NULL;
+}
+
 math_node *node_with_unit(judge *j, math_node *answer, bool spaced) {
     math_node *product = answer->kind == MATH_QUOTIENT ? answer->children[0] : answer;
-    const char *letters = spaced ? "mhsgLJNWV" : "mhsglLJNWVAK"; // without a unit in the gold A, K and l are likelier variables
-    if (spaced && !product->ambiguous) return answer;
+    const char *letters = spaced ? "mhsgLJNWV" : "mhsglLJNWVAKk"; // without a unit in the gold A, K and l are likelier variables
     char name[96] = "", part[24], before[64];
     do { // m s^{-2}
-        if (product->kind != MATH_PRODUCT || product->count != 2 || strlen(name) > 32 ||
-            !letter_unit(product->children[1], letters, part, sizeof part))
-            return answer;
+        product = strlen(name) < 32 ? without_letter(j, product, letters, spaced, part, sizeof part) : NULL;
+        if (!product) return answer;
         snprintf(before, sizeof before, "%s", name);
-        snprintf(name, sizeof name, before[0] ? "%s %s" : "%s", part, before);
-        product = product->children[0];
-    } while (!spaced && node_has_variables(product));
-    if (node_has_variables(product)) return answer;
+        bool prefix = strcmp(part, "k") == 0 && before[0] && strchr("njwv", before[0]); // kN
+        snprintf(name, sizeof name, before[0] && !prefix ? "%s %s" : "%s%s", part, before);
+    } while (node_has_variables(product));
     if (answer->kind == MATH_QUOTIENT) {
         if (!letter_unit(answer->children[1], letters, part, sizeof part)) return answer;
         strcat(name, "/"), strcat(name, part);

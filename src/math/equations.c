@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "math/judge.h"
+#include "math/number.h"
 
 static math_outcome refuse(judge *j, const char *why) { return judge_says(j, MATH_DIFFERENT, "structure", "%s", why); }
 
@@ -184,4 +185,52 @@ math_outcome accept_relation(judge *j, math_node *gold, math_node *answer) {
     if (g->count == 2 && g->operators[0] == MATH_NE)
         return functions_proportional(j, g->children[0], g->children[1], a->children[0], a->children[1], false);
     return accept_in_order(j, g, a);
+}
+
+// ---- congruences ------------------------------------------------------------
+
+bool node_is_residue(const math_node *n) {
+    if (n->kind != MATH_FUNCTION || n->count != 2 || strcmp(n->name, NAME_RESIDUE) != 0) return false;
+    const math_node *said = n->children[0];
+    return said->kind != MATH_RELATION ||
+           (said->count == 2 && said->operators[0] == MATH_CONGRUENT && node_is_name(said->children[0]));
+}
+
+static math_node *residue_value(const math_node *n) {
+    return n->children[0]->kind == MATH_RELATION ? n->children[0]->children[1] : n->children[0];
+}
+
+// Whether two whole numbers leave the same remainder: 1 yes, 0 no, -1 they are no whole numbers.
+static int same_remainder(judge *j, const math_node *a, const math_node *b, const math_node *modulus) {
+    fmpq_t x, y, m;
+    fmpq_init(x), fmpq_init(y), fmpq_init(m);
+    bool known = number_evaluate(a, NULL, &j->steps, x) == VALUE_KNOWN && number_evaluate(b, NULL, &j->steps, y) == VALUE_KNOWN &&
+                 number_evaluate(modulus, NULL, &j->steps, m) == VALUE_KNOWN && fmpz_is_one(fmpq_denref(x)) &&
+                 fmpz_is_one(fmpq_denref(y)) && fmpz_is_one(fmpq_denref(m)) && fmpq_sgn(m) > 0;
+    fmpq_sub(x, x, y);
+    int same = known ? fmpz_divisible(fmpq_numref(x), fmpq_numref(m)) : -1;
+    fmpq_clear(x), fmpq_clear(y), fmpq_clear(m);
+    return same;
+}
+
+// 3 \pmod 7 says 3; where both have a modulus it is the same, and so is the class.
+math_outcome accept_residue(judge *j, math_node *gold, math_node *answer) {
+    if (!node_is_residue(gold)) return accept_answer(j, gold, residue_value(answer));
+    if (!node_is_residue(answer)) return accept_answer(j, residue_value(gold), answer);
+    const math_node *said = gold->children[0], *other = answer->children[0];
+    if (said->kind == MATH_RELATION && other->kind == MATH_RELATION && !same_name(said->children[0], other->children[0]))
+        return refuse(j, "another quantity is given");
+    math_outcome outcome = accept_answer(j, gold->children[1], answer->children[1]);
+    if (outcome != MATH_EQUAL) return outcome;
+    int same = same_remainder(j, residue_value(gold), residue_value(answer), gold->children[1]);
+    if (same < 0) return accept_answer(j, residue_value(gold), residue_value(answer));
+    return same ? judge_says(j, MATH_EQUAL, "rational", "%s", "")
+                : judge_says(j, MATH_DIFFERENT, "rational", "the remainders differ");
+}
+
+void unify_element(const math_node *gold, math_node *answer) {
+    const char *to = NULL, *from = NULL;
+    bool several = false;
+    count_symbols(gold->children[0], &to, &several), count_symbols(answer->children[0], &from, &several);
+    if (to && from && !several && strcmp(to, from) != 0 && !node_mentions(answer, to)) node_rename(answer, from, to);
 }

@@ -89,6 +89,8 @@ static void find_variables(judge *j, scene *s, math_node *n, bool integer) {
             s->has_pi = true;
         else if (strcmp(n->name, "e") == 0)
             s->has_e = true;
+        else if (strcmp(n->name, "dots") == 0) // what they leave out is not known
+            s->computed = true, add_variable(s, n->name, NULL, integer);
         else if (!name_is_constant(n->name))
             add_variable(s, n->name, NULL, integer);
         return;

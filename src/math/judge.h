@@ -54,7 +54,10 @@ math_outcome accept_in_order(judge *j, math_node *gold, math_node *answer);
 math_outcome accept_equation(judge *j, math_node *gold, math_node *answer);
 math_outcome accept_value_of_equation(judge *j, math_node *gold, math_node *answer);
 math_outcome accept_relation(judge *j, math_node *gold, math_node *answer);
-bool node_is_equation(const math_node *n);   // a relation of nothing but = and \approx
+math_outcome accept_residue(judge *j, math_node *gold, math_node *answer); // one of them, or both, with a modulus
+bool node_is_residue(const math_node *n);                                  // 3 \pmod 7, x \equiv 3 \pmod 7
+void unify_element(const math_node *gold, math_node *answer); // \{2n | n \in Z\} for \{2k | k \in Z\}: renames in the answer
+bool node_is_equation(const math_node *n);                    // a relation of nothing but = and \approx
 bool node_is_name(const math_node *n);       // names what is asked for: x, f(x), \vec{v}, \text{Area}, (x, y), \frac{dy}{dx}
 bool node_is_assignment(const math_node *n); // an equation whose first side is a name
 

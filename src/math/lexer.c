@@ -214,6 +214,13 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
         t.kind = text[0] == ',' ? TOKEN_COMMA : text[0] == ';' ? TOKEN_SEMICOLON : TOKEN_COLON;
         return t;
     }
+    const char *function = NULL;
+    int unused;
+    if (words && others == 0 && !word_is_language(text, length) &&
+        word_lookup(text, length, false, &function, &unused) == TOKEN_FUNCTION) { // \text{cis}, but no \text{min}
+        lx->position = close;
+        return named(t, TOKEN_FUNCTION, function);
+    }
     bool quantity = words && length && (lexer_is_digit(text[0]) || (text[0] == '-' && length > 1 && lexer_is_digit(text[1])));
     for (size_t i = 0; i < length && quantity; i++)
         quantity = lexer_is_letter(text[i]) || lexer_is_digit(text[i]) || memchr(" .,-/~%", text[i], 7) != NULL;

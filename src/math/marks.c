@@ -28,14 +28,14 @@ math_node *parser_based_number(parser *p, const char *digits) {
     return n;
 }
 
-// A number, and capital letters that are digits in the base below them: 152A_{11}.
+// A number, and capital letters that are digits in the base below them: 152A_{11}, FF_{16}.
 const char *parser_lettered_digits(parser *p) {
     char digits[64] = "";
     size_t count = 0, length = 0;
     int largest = 0;
     for (;; count++) {
         const token *t = ahead(p, count);
-        bool letter = count && t->kind == TOKEN_NAME && t->length == 1 && t->text[0] >= 'A' && t->text[0] <= 'Z';
+        bool letter = t->kind == TOKEN_NAME && t->length == 1 && t->text[0] >= 'A' && t->text[0] <= 'Z';
         if ((count && t->space) || (t->kind != TOKEN_NUMBER && !letter) || t->plain || length + t->length >= sizeof digits) break;
         for (size_t i = 0; i < t->length; i++) {
             char c = t->text[i];
@@ -49,6 +49,7 @@ const char *parser_lettered_digits(parser *p) {
     if (!largest || ahead(p, count)->kind != TOKEN_UNDERSCORE || base->kind != TOKEN_NUMBER || base->length != 2 ||
         (braces && !is_close(ahead(p, count + 3), '{')) || 10 * (base->text[0] - '0') + base->text[1] - '0' <= largest)
         return "";
+    if (at_kind(p, TOKEN_NAME) && (length < 2 || !token_is(base, "16"))) return ""; // A_{12} is a name
     p->at += count;
     return tree_text(p->e, digits, length);
 }
@@ -142,7 +143,11 @@ math_node *parser_more_units(parser *p, math_node *left) {
     token *inch = ahead(p, 1); // 5 ft 6 in
     if (inch->kind == TOKEN_RELATION && inch->code == MATH_IN && ahead(p, 2)->kind == TOKEN_END)
         inch->kind = TOKEN_WORD, inch->text = "in", inch->length = 2;
-    if (left->kind != MATH_WITH_UNIT || t->kind != TOKEN_NUMBER || ahead(p, 1)->kind != TOKEN_WORD) return left;
+    if (t->kind == TOKEN_AND) t = ahead(p, 1), p->at++; // 4 dollars and 50 cents
+    if (left->kind != MATH_WITH_UNIT || t->kind != TOKEN_NUMBER || ahead(p, 1)->kind != TOKEN_WORD) {
+        p->at = mark;
+        return left;
+    }
     math_node *more = literal_node(p->e, t->text, t->length);
     p->at++;
     const char *name = more ? parser_words(p, true) : NULL;
@@ -150,7 +155,8 @@ math_node *parser_more_units(parser *p, math_node *left) {
     unit first, second;
     unit_read(left->name, &first), unit_read(name, &second);
     math_node *n = left;
-    if (first.known && second.known && first.key[0] && strcmp(first.key, second.key) == 0) {
+    bool smaller = fmpq_cmp(second.factor, first.factor) < 0;
+    if (first.known && second.known && smaller && first.key[0] && strcmp(first.key, second.key) == 0) {
         fmpq_div(first.factor, first.factor, second.factor);
         math_node *value = tree_binary(p->e, MATH_PRODUCT, left->children[0], tree_number(p->e, first.factor));
         n = tree_unary(p->e, MATH_WITH_UNIT, tree_binary(p->e, MATH_SUM, value, more));

@@ -21,7 +21,7 @@ static fold_state fold(judge *j, math_node *n, math_node **out);
 
 // Entry by entry: a + b.
 static math_node *sum_of(judge *j, const math_node *a, const math_node *b) {
-    if (a->kind != b->kind || a->count != b->count || a->integer != b->integer) return NULL;
+    if (a->kind != b->kind || a->count != b->count || rows_of(a) != rows_of(b)) return NULL;
     math_node *m = shaped(j, a->kind, rows_of(a), columns_of(a));
     for (uint32_t i = 0; m && i < m->count; i++)
         if (!(m->children[i] = tree_binary(j->memory, MATH_SUM, a->children[i], b->children[i]))) return NULL;
@@ -79,6 +79,16 @@ static fold_state fold_power(judge *j, math_node *n, math_node **out) {
     return *out ? FOLD_MATRIX : FOLD_REFUSED;
 }
 
+// (1,2) + t(3,4): there t is a factor and no function of two arguments.
+static math_node *as_multiple(judge *j, math_node *n) {
+    if (n->kind != MATH_FUNCTION || n->count < 2 || name_is_function(n->name) || n->name[1] || strchr("fghFGHP", n->name[0]))
+        return n;
+    math_node *tuple = tree_node(j->memory, MATH_TUPLE, n->count), *name = tree_named(j->memory, MATH_SYMBOL, n->name);
+    if (tuple) memcpy(tuple->children, n->children, n->count * sizeof *n->children);
+    math_node *product = tree_binary(j->memory, MATH_PRODUCT, name, tuple);
+    return product ? product : n;
+}
+
 // *out is the matrix for FOLD_MATRIX, else `n`.
 static fold_state fold(judge *j, math_node *n, math_node **out) {
     *out = n;
@@ -92,7 +102,7 @@ static fold_state fold(judge *j, math_node *n, math_node **out) {
     fold_state kind = FOLD_SCALAR;
     for (uint32_t i = 0; i < n->count; i++) {
         math_node *part;
-        fold_state state = fold(j, n->children[i], &part);
+        fold_state state = fold(j, n->kind == MATH_SUM ? as_multiple(j, n->children[i]) : n->children[i], &part);
         if (state == FOLD_REFUSED) return state;
         if (i == 0) {
             total = part, kind = state;

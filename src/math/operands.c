@@ -385,6 +385,12 @@ math_node *parser_big(parser *p) {
     return n;
 }
 
+// kg m/s, kg m^2: a letter behind kilograms.
+static bool is_unit_letter(const token *t, const buffer *text) {
+    return t->kind == TOKEN_NAME && t->length == 1 && memchr("ms", t->text[0], 2) && text->length >= 2 &&
+           memcmp(text->data + text->length - 2, "kg", 2) == 0 && (text->length == 2 || text->data[text->length - 3] == ' ');
+}
+
 // Words that follow each other, joined by single spaces in lower case; with ^2 and /s behind them.
 const char *parser_words(parser *p, bool unit) {
     buffer text = {0};
@@ -397,7 +403,8 @@ const char *parser_words(parser *p, bool unit) {
         bool inch = unit && t->kind == TOKEN_RELATION && t->code == MATH_IN && text.length &&
                     (next == TOKEN_END || next == TOKEN_COMMA || next == TOKEN_CLOSE || next == TOKEN_CARET);  // sq in
         bool article = unit && text.length && token_is(t, "a") && t->kind == TOKEN_NAME && next == TOKEN_WORD; // of a mile
-        bool word = t->kind == TOKEN_WORD || behind_slash || inch || article ||
+        bool letter = unit && is_unit_letter(t, &text);
+        bool word = t->kind == TOKEN_WORD || behind_slash || letter || inch || article ||
                     (t->kind == TOKEN_NAME && t->length == 1 && text.length && !unit && t->space && next != TOKEN_RELATION) ||
                     (t->kind == TOKEN_RELATION && t->code == MATH_IN && t->space && !unit && text.length);
         if (!word) break;
@@ -425,8 +432,8 @@ const char *parser_words(parser *p, bool unit) {
                 p->at += 2u + 2u * braces + minus;
             }
         }
-        if (unit && at_kind(p, TOKEN_TIMES) && (ahead(p, 1)->kind == TOKEN_WORD || ahead(p, 1)->code == TOKEN_UPRIGHT))
-            p->at++; // m \cdot s^{-1}
+        bool more = ahead(p, 1)->kind == TOKEN_WORD || ahead(p, 1)->code == TOKEN_UPRIGHT || is_unit_letter(ahead(p, 1), &text);
+        if (unit && at_kind(p, TOKEN_TIMES) && more) p->at++; // m \cdot s^{-1}
         if (unit && code == STATUS_OK && at_kind(p, TOKEN_DIVIDE) &&
             (ahead(p, 1)->kind == TOKEN_WORD ||
              (ahead(p, 1)->kind == TOKEN_NAME && memchr("hsmgl", ahead(p, 1)->text[0], 5)))) { // km/h

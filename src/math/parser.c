@@ -75,8 +75,13 @@ math_node *parser_prefix(parser *p) {
         a = literal_node(p->e, t->text, t->length);
         return a ? parser_mixed_number(p, a) : NULL;
     }
-    case TOKEN_NAME:
-        return parser_name(p);
+    case TOKEN_NAME: {
+        const char *digits = t->text[0] >= 'A' && t->text[0] <= 'F' ? parser_lettered_digits(p) : "";
+        if (!digits) return NULL;
+        if (!*digits) return parser_name(p);
+        p->at++;
+        return parser_based_number(p, digits);
+    }
     case TOKEN_FUNCTION:
         return parser_function(p);
     case TOKEN_UNDERSCORE:
@@ -438,6 +443,11 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         if (power > POWER_POSTFIX || left->kind == MATH_WITH_UNIT) break;
         p->at++;
         return parser_primed(p, left);
+    case TOKEN_AND:
+        if (left->kind != MATH_WITH_UNIT || power >= POWER_UNIT) break;
+        n = parser_more_units(p, left);
+        if (n != left) return n;
+        break;
     case TOKEN_MID:
         if (power >= POWER_RELATION || p->in_set) break;
         return relation_chain(p, left);
@@ -465,7 +475,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
             n = parser_unit_fraction(p, left);
             if (n != left) return n;
         }
-        if (left->kind == MATH_WITH_UNIT && power < POWER_UNIT) {
+        if (left->kind == MATH_WITH_UNIT && power < POWER_UNIT) { // 1 hour 30 minutes
             n = parser_more_units(p, left);
             if (n != left) return n;
         }
@@ -475,7 +485,8 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
         if (t->kind == TOKEN_NUMBER && left->kind == MATH_NUMBER && !left->grouped)
             return parser_refuse(p, "two numbers next to each other");
         n = tree_binary(p->e, MATH_PRODUCT, left, parser_expression(p, POWER_IMPLICIT));
-        if (n) n->ambiguous = t->kind == TOKEN_NAME && t->space && !holds_letters(left); // 5 m: a factor, or a unit
+        bool behind = !holds_letters(left) || left->ambiguous; // 5 m, 5 N m: a factor, or a unit
+        if (n) n->ambiguous = t->kind == TOKEN_NAME && t->space && behind;
         return n;
     }
     *done = true;

@@ -22,6 +22,7 @@ static const spelling spellings[] = {
     {0x00B4, "'"},
     {0x00B5, "\\mu "},
     {0x00B7, "\\cdot "},
+    {0x00BA, "\\degree "},
     {0x00BC, "\\frac{1}{4}"},
     {0x00BD, "\\frac{1}{2}"},
     {0x00BE, "\\frac{3}{4}"},

@@ -277,6 +277,30 @@ static math_outcome compare_once(judge *j, math_node *gold, math_node *answer) {
     return outcome;
 }
 
+static bool is_plain_logarithm(const math_node *n) {
+    return n->kind == MATH_FUNCTION && n->count == 1 && strcmp(n->name, "log") == 0;
+}
+
+static bool has_plain_logarithm(const math_node *n) {
+    bool has = is_plain_logarithm(n);
+    for (uint32_t i = 0; i < n->count && !has; i++) has = has_plain_logarithm(n->children[i]);
+    return has;
+}
+
+// \log without a base as the one to base ten: a copy, or `n` itself where there is none. NULL: no memory.
+static math_node *common_logarithms(judge *j, math_node *n) {
+    if (!has_plain_logarithm(n)) return n;
+    uint32_t more = is_plain_logarithm(n);
+    math_node *copy = tree_node(j->memory, n->kind, n->count + more);
+    if (!copy) return NULL;
+    math_node **children = copy->children;
+    *copy = *n, copy->children = children, copy->count += more;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (!(children[i] = common_logarithms(j, n->children[i]))) return NULL;
+    if (more && !(children[1] = tree_integer(j->memory, 10))) return NULL;
+    return copy;
+}
+
 math_outcome value_compare(judge *j, math_node *gold, math_node *answer) {
     if (tree_compare(gold, answer) == 0) return judge_says(j, MATH_EQUAL, "normal", "%s", "");
     math_outcome outcome = compare_once(j, gold, answer);
@@ -286,7 +310,10 @@ math_outcome value_compare(judge *j, math_node *gold, math_node *answer) {
         return judge_says(j, MATH_EQUAL, j->tier, "with a/bc in the answer read as (a/b)c");
     if (other_gold && compare_once(j, other_gold, answer) == MATH_EQUAL)
         return judge_says(j, MATH_EQUAL, j->tier, "with a/bc in the gold read as (a/b)c");
-    if (other_answer || other_gold) outcome = compare_once(j, gold, answer); // its reason is the one to report
+    math_node *g = common_logarithms(j, gold), *a = common_logarithms(j, answer);
+    bool common = g && a && (g != gold || a != answer);
+    if (common && compare_once(j, g, a) == MATH_EQUAL) return judge_says(j, MATH_EQUAL, j->tier, "with \\log to base ten");
+    if (other_answer || other_gold || common) outcome = compare_once(j, gold, answer); // its reason is the one to report
     return outcome;
 }
 
