@@ -255,3 +255,18 @@ math_node *parser_environment(parser *p) {
 }
 
 bool parser_is_aligned(const token *t) { return env_is(t, env_rows) && !token_is(t, "cases") && !token_is(t, "dcases"); }
+
+math_node *parser_ratio(parser *p, math_node *left) {
+    math_node *parts[16];
+    size_t count = 1;
+    parts[0] = left;
+    while (at_kind(p, TOKEN_COLON)) {
+        if (count == 16) return parser_refuse(p, "a ratio of too many parts");
+        p->at++;
+        parts[count] = parser_expression(p, POWER_RATIO);
+        if (!parts[count++]) return NULL;
+    }
+    math_node *n = tree_node(p->e, MATH_RATIO, count);
+    if (n) memcpy(n->children, parts, count * sizeof *parts);
+    return n;
+}

@@ -235,21 +235,6 @@ static math_node *relation_chain(parser *p, math_node *left) {
     return n;
 }
 
-static math_node *ratio(parser *p, math_node *left) {
-    math_node *parts[16];
-    size_t count = 1;
-    parts[0] = left;
-    while (at_kind(p, TOKEN_COLON)) {
-        if (count == 16) return parser_refuse(p, "a ratio of too many parts");
-        p->at++;
-        parts[count] = parser_expression(p, POWER_RATIO);
-        if (!parts[count++]) return NULL;
-    }
-    math_node *n = tree_node(p->e, MATH_RATIO, count);
-    if (n) memcpy(n->children, parts, count * sizeof *parts);
-    return n;
-}
-
 // Whether the bars from here to the end of the brackets cannot be pairs.
 static bool odd_bars(parser *p) {
     size_t depth = 0, bars = 0;
@@ -325,7 +310,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
     case TOKEN_COLON:
         if (power >= POWER_RATIO) break;
         if (p->in_set && !(left->kind == MATH_NUMBER && ahead(p, 1)->kind == TOKEN_NUMBER)) break; // {10:30} is no set
-        return ratio(p, left);
+        return parser_ratio(p, left);
     case TOKEN_CUP:
     case TOKEN_CAP:
     case TOKEN_SETMINUS:

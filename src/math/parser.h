@@ -69,6 +69,7 @@ math_node *parser_group(parser *p);                     // from an opening brack
 bool parser_at_condition(parser *p);                    // at "if", "for", "where", "otherwise", ...
 math_node *parser_condition(parser *p, math_node *n);   // `n` with the condition that follows; stands at its first word
 math_node *parser_absolute(parser *p, token_kind kind); // between two bars
+math_node *parser_ratio(parser *p, math_node *left);    // a:b:c; stands on the first colon
 math_node *parser_environment(parser *p);               // \begin to \end
 bool parser_is_aligned(const token *t);                 // an environment whose column marks mean nothing
 
