@@ -1,4 +1,5 @@
 // What a gold accepts: the table of directional rules, applied to the two trees part by part. Called by equal.c.
+#include <stdio.h>
 #include <string.h>
 
 #include "math/judge.h"
@@ -264,19 +265,6 @@ static math_outcome accept_ratio(judge *j, math_node *gold, math_node *answer) {
     return outcome;
 }
 
-// Whether a number, or the product that 152A is read as, is written with the digits at *at; moves *at behind them.
-static bool writes_digits(const math_node *n, const char **at) {
-    if (n->kind == MATH_PRODUCT && n->count == 2) return writes_digits(n->children[0], at) && writes_digits(n->children[1], at);
-    if (n->kind != MATH_NUMBER && n->kind != MATH_SYMBOL) return false;
-    char *printed = n->kind == MATH_NUMBER ? fmpq_get_str(NULL, 10, n->value) : NULL;
-    const char *text = printed ? printed : n->name;
-    size_t length = strlen(text);
-    bool same = strncmp(*at, text, length) == 0;
-    if (same) *at += length;
-    flint_free(printed);
-    return same;
-}
-
 // The base was the question: 52_8 may be written 52, but not as its value; and a number in a base does not answer a plain one.
 static math_outcome accept_based(judge *j, math_node *gold, math_node *answer) {
     if (gold->kind == MATH_BASED && answer->kind == MATH_BASED) {
@@ -287,9 +275,42 @@ static math_outcome accept_based(judge *j, math_node *gold, math_node *answer) {
     const math_node *digits = gold->kind == MATH_BASED ? gold : answer;
     const math_node *other = gold->kind == MATH_BASED ? answer : gold;
     if (digits == answer && digits->integer != 10) return refuse(j, "a number in another base");
-    const char *rest = digits->name;
-    bool same = writes_digits(other, &rest) && *rest == 0;
+    fmpq_t written;
+    fmpq_init(written);
+    bool same = other->kind == MATH_NUMBER && fmpz_set_str(fmpq_numref(written), digits->name, 10) == 0 &&
+                fmpq_equal(other->value, written);
+    fmpq_clear(written);
     return same ? judge_says(j, MATH_EQUAL, "structure", "%s", "") : refuse(j, "the digits in the base differ");
+}
+
+// Appends the whole numbers and capital letters that a product is written with: 152A of 152A_{11}, for which *base is 11.
+static bool collect_digits(const math_node *n, char *out, size_t size, int *base) {
+    if (n->kind == MATH_PRODUCT && n->count == 2)
+        return collect_digits(n->children[0], out, size, base) && collect_digits(n->children[1], out, size, base);
+    size_t used = strlen(out);
+    if (*base) return false; // stands behind the last digit
+    if (n->kind == MATH_NUMBER && !n->decimal && fmpz_is_one(fmpq_denref(n->value)) && fmpz_bits(fmpq_numref(n->value)) < 62) {
+        snprintf(out + used, size - used, "%ld", fmpz_get_si(fmpq_numref(n->value)));
+        return true;
+    }
+    if (n->kind != MATH_SYMBOL || n->name[0] < 'A' || n->name[0] > 'Z' || used + 2 > size) return false;
+    int end = 0;
+    if (n->name[1] && (sscanf(n->name + 1, "_%2d%n", base, &end) != 1 || n->name[1 + end] || *base <= n->name[0] - 'A' + 10))
+        return false;
+    out[used] = n->name[0], out[used + 1] = 0;
+    return true;
+}
+
+// 152A for 152A_{11}: read as products, they are digits where the last has a base below it that makes all of them digits.
+static bool same_lettered_digits(const math_node *gold, const math_node *answer) {
+    char wanted[64] = "", given[64] = "";
+    int base = 0, none = 0;
+    if (gold->kind != MATH_PRODUCT || answer->kind != MATH_PRODUCT || !collect_digits(gold, wanted, sizeof wanted, &base) ||
+        !collect_digits(answer, given, sizeof given, &none) || !base || none)
+        return false;
+    for (const char *c = wanted; *c; c++)
+        if (*c >= 'A' && *c - 'A' + 10 >= base) return false;
+    return strcmp(wanted, given) == 0;
 }
 
 static bool is_region(const math_node *n) {
@@ -438,6 +459,7 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
     if (gold->kind == MATH_RATIO || answer->kind == MATH_RATIO) return accept_ratio(j, gold, answer);
     if (gold->kind == MATH_BASED || answer->kind == MATH_BASED) return accept_based(j, gold, answer);
     if (gold->kind == MATH_TEXT || answer->kind == MATH_TEXT) return refuse(j, "the words differ");
+    if (same_lettered_digits(gold, answer)) return judge_says(j, MATH_EQUAL, "structure", "%s", "");
     rename_constant(gold, answer);
     unify_hats(gold, answer), unify_hats(answer, gold);
     return value_compare(j, gold, answer);

@@ -213,10 +213,13 @@ static int same_remainder(judge *j, const math_node *a, const math_node *b, cons
     return same;
 }
 
-// 3 \pmod 7 says 3; where both have a modulus it is the same, and so is the class.
+// 3 \pmod 7 says 3, a condition on x says no number; where both have a modulus it is the same, and so is the class.
 math_outcome accept_residue(judge *j, math_node *gold, math_node *answer) {
-    if (!node_is_residue(gold)) return accept_answer(j, gold, residue_value(answer));
-    if (!node_is_residue(answer)) return accept_answer(j, residue_value(gold), answer);
+    if (!node_is_residue(gold) || !node_is_residue(answer)) {
+        math_node *one = node_is_residue(gold) ? gold : answer;
+        if (one->children[0]->kind == MATH_RELATION) return refuse(j, "a congruence and something else");
+        return one == gold ? accept_answer(j, one->children[0], answer) : accept_answer(j, gold, one->children[0]);
+    }
     const math_node *said = gold->children[0], *other = answer->children[0];
     if (said->kind == MATH_RELATION && other->kind == MATH_RELATION && !same_name(said->children[0], other->children[0]))
         return refuse(j, "another quantity is given");

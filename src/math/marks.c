@@ -28,32 +28,6 @@ math_node *parser_based_number(parser *p, const char *digits) {
     return n;
 }
 
-// A number, and capital letters that are digits in the base below them: 152A_{11}, FF_{16}.
-const char *parser_lettered_digits(parser *p) {
-    char digits[64] = "";
-    size_t count = 0, length = 0;
-    int largest = 0;
-    for (;; count++) {
-        const token *t = ahead(p, count);
-        bool letter = t->kind == TOKEN_NAME && t->length == 1 && t->text[0] >= 'A' && t->text[0] <= 'Z';
-        if ((count && t->space) || (t->kind != TOKEN_NUMBER && !letter) || t->plain || length + t->length >= sizeof digits) break;
-        for (size_t i = 0; i < t->length; i++) {
-            char c = t->text[i];
-            if (!letter && (c < '0' || c > '9')) return "";
-            digits[length++] = c;
-        }
-        if (letter && t->text[0] - 'A' + 10 > largest) largest = t->text[0] - 'A' + 10;
-    }
-    bool braces = ahead(p, count + 1)->kind == TOKEN_OPEN && ahead(p, count + 1)->code == '{';
-    const token *base = ahead(p, count + 1 + braces);
-    if (!largest || ahead(p, count)->kind != TOKEN_UNDERSCORE || base->kind != TOKEN_NUMBER || base->length != 2 ||
-        (braces && !is_close(ahead(p, count + 3), '{')) || 10 * (base->text[0] - '0') + base->text[1] - '0' <= largest)
-        return "";
-    if (at_kind(p, TOKEN_NAME) && (length < 2 || !token_is(base, "16"))) return ""; // A_{12} is a name
-    p->at += count;
-    return tree_text(p->e, digits, length);
-}
-
 // The digits of a whole literal, as a text; NULL after a failure.
 const char *parser_whole_digits(parser *p, const math_node *n) {
     if (!parser_integer_literal(n) || fmpq_sgn(n->value) < 0) {

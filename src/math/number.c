@@ -10,7 +10,7 @@ static size_t bits_of(const fmpq_t q) { return fmpz_bits(fmpq_numref(q)) + fmpz_
 bool number_based(const math_node *n, fmpq_t out) {
     fmpq_zero(out);
     for (const char *c = n->name; *c; c++) {
-        int digit = *c >= 'A' ? *c - 'A' + 10 : *c - '0';
+        int digit = *c - '0';
         if (digit < 0 || digit >= n->integer) return false;
         fmpz_mul_si(fmpq_numref(out), fmpq_numref(out), n->integer);
         fmpz_add_si(fmpq_numref(out), fmpq_numref(out), digit);

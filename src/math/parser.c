@@ -62,10 +62,7 @@ math_node *parser_prefix(parser *p) {
     math_node *a, *b;
     switch (t->kind) {
     case TOKEN_NUMBER: {
-        const char *digits = parser_lettered_digits(p);
-        if (!digits) return NULL;
         p->at++;
-        if (*digits) return parser_based_number(p, digits);
         if (at_kind(p, TOKEN_UNDERSCORE) && !t->plain) { // digits in a base
             for (size_t i = 0; i < t->length; i++)
                 if (t->text[i] < '0' || t->text[i] > '9') return parser_refuse(p, "a base under a number that is not whole");
@@ -75,13 +72,8 @@ math_node *parser_prefix(parser *p) {
         a = literal_node(p->e, t->text, t->length);
         return a ? parser_mixed_number(p, a) : NULL;
     }
-    case TOKEN_NAME: {
-        const char *digits = t->text[0] >= 'A' && t->text[0] <= 'F' ? parser_lettered_digits(p) : "";
-        if (!digits) return NULL;
-        if (!*digits) return parser_name(p);
-        p->at++;
-        return parser_based_number(p, digits);
-    }
+    case TOKEN_NAME:
+        return parser_name(p);
     case TOKEN_FUNCTION:
         return parser_function(p);
     case TOKEN_UNDERSCORE:

@@ -51,8 +51,7 @@ math_node *parser_expression(parser *p, int power);          // everything that 
 math_node *parser_prefix(parser *p);                         // one operand, without anything to its right
 
 // marks.c
-math_node *parser_based_number(parser *p, const char *digits); // stands on the base: 2 to 36, or its name
-const char *parser_lettered_digits(parser *p); // of 152A_{11}, the parser then behind them; "" where there are none
+math_node *parser_based_number(parser *p, const char *digits);  // stands on the base: 2 to 36, or its name
 const char *parser_whole_digits(parser *p, const math_node *n); // of a whole literal; NULL after a failure
 int parser_base_of_words(const token *t);                       // of "(base 2)": 2; 0 where it is something else
 size_t parser_quantifier(parser *p);                            // of "for all" in front of a relation: the number of its tokens
