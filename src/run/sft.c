@@ -32,6 +32,8 @@ typedef struct sft {
     token_list tokens; // of the response at hand
     buffer text;
     double *losses, *entropies; // [batch] of each response, summed over its tokens
+    double *held_out_losses;    // [held-out rows] of an evaluation, likewise; and
+    size_t *held_out_lengths;   // tokens of these responses
 } sft;
 
 // ---- responses -----------------------------------------------------------------------------------------------------------
@@ -133,7 +135,12 @@ static status open_memory(sft *t, const memory_plan *plan) {
     TRY(group_set_create(&t->batch, rows, 1, plan->learning.longest_prompt, plan->learning.longest_response));
     t->losses = calloc(rows, sizeof *t->losses);
     t->entropies = calloc(rows, sizeof *t->entropies);
-    return t->losses && t->entropies ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory for %zu rows", rows);
+    size_t held_out = t->held_out.order.count;
+    t->held_out_losses = calloc(held_out + 1, sizeof *t->held_out_losses);
+    t->held_out_lengths = calloc(held_out + 1, sizeof *t->held_out_lengths);
+    return t->losses && t->entropies && t->held_out_losses && t->held_out_lengths
+               ? STATUS_OK
+               : status_set(STATUS_NO_MEMORY, "out of memory for %zu rows", rows + held_out);
 }
 
 static status open_all(training *run) {
@@ -259,7 +266,7 @@ static status loss_interval(double *row_losses, const size_t *lengths, size_t co
     return stats_bootstrap(row_losses, NULL, count, &options, NULL, interval);
 }
 
-static status measure(sft *t, double *row_losses, size_t *lengths, double *loss, double *tokens) {
+static status measure(sft *t, double *loss, double *tokens) {
     const training *run = &t->run;
     size_t count = t->held_out.order.count;
     double total = 0;
@@ -272,8 +279,8 @@ static status measure(sft *t, double *row_losses, size_t *lengths, double *loss,
         for (size_t g = 0; g < here; g++) TRY(fill(t, g, &t->held_out, t->held_out.order.kept[first + g], 0));
         TRY(visit_batch(t, here, NULL, &sums));
         for (size_t g = 0; g < here; g++) {
-            row_losses[first + g] = t->losses[g];
-            lengths[first + g] = t->batch.groups[g].rollouts[0].length;
+            t->held_out_losses[first + g] = t->losses[g];
+            t->held_out_lengths[first + g] = t->batch.groups[g].rollouts[0].length;
         }
         total += sums.loss, *tokens += (double)sums.tokens;
     }
@@ -284,15 +291,10 @@ static status measure(sft *t, double *row_losses, size_t *lengths, double *loss,
 static status evaluate(training *run, double *value) {
     sft *t = (sft *)run;
     size_t count = t->held_out.order.count;
-    double start = training_clock(), tokens, *row_losses = calloc(count, sizeof *row_losses);
-    size_t *lengths = calloc(count, sizeof *lengths);
+    double start = training_clock(), tokens;
     stats_interval interval;
-    status code = row_losses && lengths ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory for %zu rows", count);
-    if (code == STATUS_OK) code = measure(t, row_losses, lengths, value, &tokens);
-    if (code == STATUS_OK)
-        code = loss_interval(row_losses, lengths, count, *value, tokens, (uint64_t)run->s->trainer.seed, &interval);
-    free(row_losses), free(lengths);
-    TRY(code);
+    TRY(measure(t, value, &tokens));
+    TRY(loss_interval(t->held_out_losses, t->held_out_lengths, count, *value, tokens, (uint64_t)run->s->trainer.seed, &interval));
     TRY(record_metric(run->record, "val/loss", *value));
     TRY(record_metric(run->record, "timing_s/testing", training_clock() - start));
     TRY(record_evaluation_summary(run->record, "validation", "overall", "loss", *value, interval.low, interval.high, count));
@@ -322,7 +324,7 @@ static void close_lessons(lessons *l) {
 
 static void close_all(training *run) {
     sft *t = (sft *)run;
-    free(t->losses), free(t->entropies);
+    free(t->losses), free(t->entropies), free(t->held_out_losses), free(t->held_out_lengths);
     buffer_free(&t->text);
     token_list_free(&t->tokens);
     packed_free(&t->pass);
