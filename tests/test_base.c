@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "base/sha256.h"
 #include "base/status.h"
+#include "base/text_list.h"
 
 static void messages_carry_context(void **state) {
     (void)state;
@@ -137,9 +138,33 @@ static void distances_between_texts(void **state) {
     assert_int_equal(text_distance("kitten", "sitting"), 3);
     assert_int_equal(text_distance("", "abc"), 3);
     assert_int_equal(text_distance("same", "same"), 0);
+    const char *best = NULL;
+    size_t distance = 3;
+    text_consider("plam", "config", &best, &distance);
+    assert_null(best);
+    text_consider("plam", "plans", &best, &distance);
+    text_consider("plam", "plan", &best, &distance);
+    text_consider("plam", "clam", &best, &distance); // as near: the first one stays
+    assert_string_equal(best, "plan");
+    assert_int_equal(distance, 1);
 }
 
 // The examples of FIPS 180-4 and lengths around a block, as sha256sum gives them.
+static void a_list_of_texts_holds_copies_of_any_length(void **state) {
+    (void)state;
+    text_list list = {0};
+    char long_text[5000];
+    memset(long_text, 'x', sizeof long_text);
+    assert_int_equal(text_list_add(&list, "cut here", 3), STATUS_OK);
+    assert_int_equal(text_list_printf(&list, "%d %.*s", 7, (int)sizeof long_text, long_text), STATUS_OK);
+    assert_int_equal(list.count, 2);
+    assert_string_equal(list.items[0], "cut");
+    assert_int_equal(strlen(list.items[1]), sizeof long_text + 2);
+    assert_memory_equal(list.items[1], "7 xx", 4);
+    text_list_free(&list);
+    assert_true(list.count == 0 && !list.items);
+}
+
 static void sha256_is_that_of_sha256sum(void **state) {
     (void)state;
     static const struct {
@@ -177,7 +202,8 @@ int main(void) {
         cmocka_unit_test(messages_carry_context),           cmocka_unit_test(arenas_give_aligned_memory_and_refuse_more),
         cmocka_unit_test(an_arena_without_memory_counts),   cmocka_unit_test(philox_equals_published_vectors),
         cmocka_unit_test(files_appear_whole_or_not_at_all), cmocka_unit_test(json_lines_survive_bad_bytes_and_report_bad_json),
-        cmocka_unit_test(distances_between_texts),          cmocka_unit_test(sha256_is_that_of_sha256sum),
+        cmocka_unit_test(distances_between_texts),          cmocka_unit_test(a_list_of_texts_holds_copies_of_any_length),
+        cmocka_unit_test(sha256_is_that_of_sha256sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,6 +73,11 @@ size_t text_distance(const char *a, const char *b) {
     return row[nb];
 }
 
+void text_consider(const char *given, const char *candidate, const char **best, size_t *distance) {
+    size_t d = text_distance(given, candidate);
+    if (d < *distance) *distance = d, *best = candidate;
+}
+
 status text_make_valid(buffer *out, const char *bytes, size_t length) {
     size_t position = 0;
     while (position < length) {

@@ -32,6 +32,8 @@ char *text_copy(const char *text, size_t length);
 
 // The Levenshtein distance of two short texts (at most 255 bytes each are looked at): for "did you mean ...".
 size_t text_distance(const char *a, const char *b);
+// Keeps the candidate that is nearest to `given` in *best, if it is nearer than *distance.
+void text_consider(const char *given, const char *candidate, const char **best, size_t *distance);
 
 // Copies `length` bytes into `out` with every NUL and every byte that is not part of valid UTF-8 replaced by U+FFFD.
 status text_make_valid(buffer *out, const char *bytes, size_t length);

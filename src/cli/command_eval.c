@@ -13,7 +13,6 @@
 #include "cli/cli.h"
 #include "cli/signals.h"
 #include "run/folder.h"
-#include "run/settings_internal.h"
 #include "run/task_defaults.h"
 #include "study/evaluation.h"
 
@@ -81,10 +80,7 @@ static status write_assignment(buffer *out, const char *given) {
     const char *best = NULL;
     snprintf(word, sizeof word, "%.*s", (int)length, given);
     if (!entry && given[length] == '=' && isalpha((unsigned char)*given) && !strchr(word, '.') && length < sizeof word) {
-        for (size_t i = 0; i < SETTING_COUNT; i++) {
-            size_t d = text_distance(word, last_part(settings_table[i].key));
-            if (d < distance) distance = d, best = last_part(settings_table[i].key);
-        }
+        for (size_t i = 0; i < SETTING_COUNT; i++) text_consider(word, last_part(settings_table[i].key), &best, &distance);
         if (best) return status_set(STATUS_INVALID, "%s is not a setting; did you mean %s?", word, best);
     }
     TRY(buffer_append_text(out, entry ? entry->key : ""));

@@ -36,10 +36,8 @@ static void print_help(FILE *stream) {
 static int unknown_command(const char *name) {
     const char *best = NULL;
     size_t distance = 3;
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        size_t d = commands[i].help ? text_distance(name, commands[i].name) : distance;
-        if (d < distance) distance = d, best = commands[i].name;
-    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (commands[i].help) text_consider(name, commands[i].name, &best, &distance);
     if (best)
         fprintf(stderr, "dsdr: unknown command %s; did you mean %s?\n", name, best);
     else

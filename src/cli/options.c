@@ -25,10 +25,7 @@ static void print_help(const cli_usage *usage) {
 static status unknown_option(const cli_usage *usage, const char *argument) {
     const char *best = "--help";
     size_t distance = text_distance(argument, best);
-    for (size_t i = 0; i < usage->option_count; i++) {
-        size_t d = text_distance(argument, usage->options[i].name);
-        if (d < distance) distance = d, best = usage->options[i].name;
-    }
+    for (size_t i = 0; i < usage->option_count; i++) text_consider(argument, usage->options[i].name, &best, &distance);
     if (distance <= strlen(argument) / 2)
         return status_set(STATUS_INVALID, "unknown option %s; did you mean %s?", argument, best);
     return status_set(STATUS_INVALID, "unknown option %s; see dsdr %s --help", argument, usage->command);

@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "model/language.h"
-#include "run/settings_internal.h"
+#include "run/written.h"
 
 // ---- options -------------------------------------------------------------------------------------------------------------
 

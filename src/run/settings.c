@@ -1,13 +1,12 @@
 // Resolving settings: from what was written to the typed struct. See settings.h for the order and settings_table.h for the keys.
 #include "run/settings.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "run/settings_internal.h"
+#include "run/settings_parts.h"
 
 static const struct preset {
     const char *key, *value[setting_method_count];
@@ -26,21 +25,7 @@ void settings_free(settings *s) {
     *s = (settings){0};
 }
 
-status settings_note(settings *s, const char *format, ...) {
-    char text[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    return text_list_add(&s->notes, text, strlen(text));
-}
-
 // Unknown keys ---------------------------------------------------------------------------------------------------------------
-
-void text_consider(const char *key, const char *candidate, const char **best, size_t *distance) {
-    size_t d = text_distance(key, candidate);
-    if (d < *distance) *distance = d, *best = candidate;
-}
 
 static status unknown_key(const written *w) {
     char place[512];
@@ -102,8 +87,9 @@ static status settle(settings *s, written_list *list, bool *counts) {
         if (w->removal) {
             counts[i] = false;
             if (settings_find(w->key) == SETTING_COUNT && !verl_find(w->key) && !verl_alias(w->key)) return unknown_key(w);
-            TRY(settings_note(
-                s, found ? "~%s: removed what the file says." : "~%s: it was not given, so there is nothing to remove.", w->key));
+            TRY(text_list_printf(
+                &s->notes, found ? "~%s: removed what the file says." : "~%s: it was not given, so there is nothing to remove.",
+                w->key));
         }
     }
     return STATUS_OK;
@@ -129,9 +115,9 @@ static status accept_verl(settings *s, const written_list *list, const bool *cou
     }
     if (accepted > 3) TRY_OR(code, buffer_printf(&names, " and %zu more", accepted - 3), cleanup);
     if (accepted)
-        code = settings_note(s, "%zu %s no meaning here and %s accepted: %s.", accepted,
-                             accepted > 1 ? "settings of verl have" : "setting of verl has", accepted > 1 ? "were" : "was",
-                             buffer_text(&names));
+        code = text_list_printf(&s->notes, "%zu %s no meaning here and %s accepted: %s.", accepted,
+                                accepted > 1 ? "settings of verl have" : "setting of verl has", accepted > 1 ? "were" : "was",
+                                buffer_text(&names));
 cleanup:
     buffer_free(&names);
     return code;
@@ -160,7 +146,7 @@ static status bind(settings *s, const written_list *list, bool *counts, int *dec
         if (before != NONE && alias && list->items[before].origin == w->origin) {
             char shown[160];
             if (!verl_value_accepted(w, written_value(&list->items[before], shown, sizeof shown)))
-                TRY(settings_note(s, "%s is not used, because %s is given.", w->key, settings_table[entry].key));
+                TRY(text_list_printf(&s->notes, "%s is not used, because %s is given.", w->key, settings_table[entry].key));
             continue;
         }
         decides[entry] = (int)i;

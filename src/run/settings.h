@@ -13,12 +13,8 @@
 
 #include "base/buffer.h"
 #include "base/status.h"
+#include "base/text_list.h"
 #include "run/settings_table.h"
-
-typedef struct text_list {
-    char **items;
-    size_t count;
-} text_list;
 
 // One enum for each word table: setting_method { SETTING_METHOD_GRPO, ... }, setting_loss_agg { ... }, ...
 #define W(constant, word, alias) constant,

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "run/settings_internal.h"
+#include "run/settings_parts.h"
 
 // Loggers of trainer.logger: those that exist here, and verl's others.
 static const char *const loggers_here[] = {"console", "file", "tensorboard", NULL};
@@ -21,7 +21,8 @@ static status check_loggers(settings *s) {
         size_t distance = strlen(name) / 3 + 1;
         if (listed(loggers_here, name)) continue;
         if (listed(loggers_verl, name)) {
-            TRY(settings_note(s, "trainer.logger: %s is not available here and changes no result; metrics are in run.db.", name));
+            TRY(text_list_printf(&s->notes,
+                                 "trainer.logger: %s is not available here and changes no result; metrics are in run.db.", name));
             continue;
         }
         for (const char *const *word = loggers_here; *word; word++) text_consider(name, *word, &best, &distance);
@@ -59,8 +60,8 @@ status settings_check_together(settings *s) {
             return status_set(STATUS_INVALID,
                               "actor_rollout_ref.rollout.stop holds an empty text, which would end every response at once");
     if (!s->val.do_sample && s->val.temperature > 0)
-        TRY(settings_note(
-            s,
+        TRY(text_list_printf(
+            &s->notes,
             "Evaluation is greedy: actor_rollout_ref.rollout.val_kwargs.do_sample is false, so its temperature %g is not used.",
             s->val.temperature));
     return check_loggers(s);
@@ -134,7 +135,7 @@ status settings_check_resume(const settings *saved, settings *now, bool allow_ch
             "a resumed run keeps the settings that alter its results: %s; pass --allow-change to go on with the new ones",
             buffer_text(&changes));
     else if (code == STATUS_OK && changes.length)
-        code = settings_note(now, "Changed for the continuation: %s.", buffer_text(&changes));
+        code = text_list_printf(&now->notes, "Changed for the continuation: %s.", buffer_text(&changes));
     buffer_free(&changes);
     return code;
 }

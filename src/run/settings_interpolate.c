@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "run/settings_internal.h"
+#include "run/settings_parts.h"
 
 enum { DEPTH = 16 }; // of references to references; more is a circle
 

@@ -11,25 +11,9 @@
 
 #include "base/file.h"
 #include "base/buffer.h"
-#include "run/settings_internal.h"
+#include "run/written.h"
 
 enum { YAML_DEPTH = 32, YAML_KEYS = 20000, YAML_BYTES = 1 << 20 };
-
-status text_list_add(text_list *list, const char *text, size_t length) {
-    char **items = realloc(list->items, (list->count + 1) * sizeof *items);
-    if (!items) return status_set(STATUS_NO_MEMORY, "out of memory while reading settings");
-    list->items = items;
-    items[list->count] = text_copy(text, length);
-    if (!items[list->count]) return status_set(STATUS_NO_MEMORY, "out of memory while reading settings");
-    list->count++;
-    return STATUS_OK;
-}
-
-void text_list_free(text_list *list) {
-    for (size_t i = 0; i < list->count; i++) free(list->items[i]);
-    free(list->items);
-    *list = (text_list){0};
-}
 
 written *written_add(written_list *list, const char *key, size_t length) {
     if (list->count == list->capacity) {

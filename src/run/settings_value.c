@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "base/file.h"
-#include "run/settings_internal.h"
+#include "run/settings_parts.h"
 
 // The table ------------------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "run/settings_internal.h"
+#include "run/settings_parts.h"
 
 #define ACTOR "actor_rollout_ref.actor."
 #define MODEL "actor_rollout_ref.model."

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "run/settings.h"
-#include "run/settings_internal.h"
+#include "run/settings_parts.h"
 
 // The shortest decimal that reads back as the same double, with a point before any exponent: YAML 1.1 takes 1e-06 for a text.
 static status write_real(buffer *out, double x) {

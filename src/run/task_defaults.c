@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "run/settings_internal.h"
+#include "run/settings_parts.h"
 #include "tasks/tasks.h"
 
 static bool is_open(const settings *s, const char *key) { return s->source[settings_find(key)].origin < SETTING_FROM_FILE; }
@@ -46,8 +46,8 @@ status settings_adopt_task(settings *s, const char *const *specs, size_t count, 
         mixed |= one != task;
     }
     if (mixed)
-        return settings_note(s, "%s names different tasks, so none of them decides data.prompt_template, stop and length.",
-                             because);
+        return text_list_printf(
+            &s->notes, "%s names different tasks, so none of them decides data.prompt_template, stop and length.", because);
     if (!task) return STATUS_OK;
     bool raw = is_open(s, "data.prompt_template");
     TRY(settings_take(s, "data.prompt_template", task->prompt_template, because));

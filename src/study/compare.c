@@ -2,12 +2,10 @@
 #include "study/compare.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/settings_internal.h"
 #include "study/compare_parts.h"
 
 static status no_memory(void) { return status_set(STATUS_NO_MEMORY, "out of memory while comparing runs"); }
@@ -23,15 +21,6 @@ void study_table_free(study_table *t) {
     free(t->seeds), free(t->columns), free(t->rows), free(t->claims), free(t->duels);
     text_list_free(&t->notes);
     *t = (study_table){0};
-}
-
-status study_note(study_table *t, const char *format, ...) {
-    char text[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    return text_list_add(&t->notes, text, strlen(text));
 }
 
 size_t study_find_column(const study_table *t, const char *source, const char *outcome) {
@@ -292,7 +281,7 @@ static status compare(study_table *t) {
     if (code == STATUS_OK && count == 0) {
         code = measure_all(t, all, &count, true);
         if (code == STATUS_OK && count)
-            code = study_note(t, "Nothing was evaluated by dsdr eval: these are the runs' own last validations.");
+            code = text_list_printf(&t->notes, "Nothing was evaluated by dsdr eval: these are the runs' own last validations.");
     }
     if (code == STATUS_OK && count == 0) code = status_set(STATUS_INVALID, "none of these runs has been evaluated");
     if (code == STATUS_OK) code = fill(t, all, count);

@@ -163,11 +163,11 @@ static status claim_along_the_way(study_table *t, size_t a, size_t b) {
         code = claim_meeting(t, a, b, paths, STUDY_AT_STEPS, outcome, steps, INFINITY);
         if (code == STATUS_OK) code = claim_meeting(t, a, b, paths, STUDY_AT_TOKENS, outcome, INT64_MAX, tokens);
         if (code == STATUS_OK && !exact)
-            code =
-                study_note(t,
-                           "%s vs %s: a record without the tokens of dropped groups; they were taken to be as long as the kept "
-                           "ones.",
-                           t->rows[a].arm, t->rows[b].arm);
+            code = text_list_printf(
+                &t->notes,
+                "%s vs %s: a record without the tokens of dropped groups; they were taken to be as long as the kept "
+                "ones.",
+                t->rows[a].arm, t->rows[b].arm);
     }
     for (size_t i = 0; i < 2 * t->seed_count; i++) path_free(&paths[i]);
     free(paths);
@@ -228,8 +228,8 @@ status study_make_claims(study_table *t) {
         if (a < t->row_count && b < t->row_count)
             TRY(claim_outcome(t, a, b, t->primary, true));
         else
-            TRY(study_note(t, "%s vs %s was declared, but an arm of it has no run yet.", d->arms[d->pairs[i].a].name,
-                           d->arms[d->pairs[i].b].name));
+            TRY(text_list_printf(&t->notes, "%s vs %s was declared, but an arm of it has no run yet.",
+                                 d->arms[d->pairs[i].a].name, d->arms[d->pairs[i].b].name));
     }
     size_t declared = t->claim_count;
     TRY(adjust(t, declared));

@@ -34,7 +34,5 @@ status study_make_duels(study_table *t, const study_measured *a, const study_mea
 
 // Index of the column, t->column_count where there is none.
 size_t study_find_column(const study_table *t, const char *source, const char *outcome);
-// Appends a note.
-status study_note(study_table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

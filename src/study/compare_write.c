@@ -1,12 +1,10 @@
 // A table for a person. See compare.h.
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
-#include "run/settings_internal.h"
 #include "study/compare_parts.h"
 
 // ---- a grid of texts --------------------------------------------------------------------------------------------------------
@@ -16,16 +14,6 @@ typedef struct grid {
     text_list cells;
     size_t columns;
 } grid;
-
-static status put(grid *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static status put(grid *g, const char *format, ...) {
-    char text[256];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    return text_list_add(&g->cells, text, strlen(text));
-}
 
 // Bytes of UTF-8 that start a character.
 static size_t width_of(const char *text) {
@@ -65,9 +53,9 @@ static const char *shown(char text[32], double value, bool share) {
 
 static status put_estimate(grid *g, const study_cell *cell, bool share) {
     char mean[32], low[32], high[32];
-    if (isnan(cell->interval.low)) return put(g, "%s", shown(mean, cell->mean, share));
-    return put(g, "%s [%s, %s]", shown(mean, cell->mean, share), shown(low, cell->interval.low, share),
-               shown(high, cell->interval.high, share));
+    if (isnan(cell->interval.low)) return text_list_printf(&g->cells, "%s", shown(mean, cell->mean, share));
+    return text_list_printf(&g->cells, "%s [%s, %s]", shown(mean, cell->mean, share), shown(low, cell->interval.low, share),
+                            shown(high, cell->interval.high, share));
 }
 
 static size_t meant(const study_row *row) {
@@ -87,7 +75,7 @@ static status put_seeds(grid *g, const study_row *row) {
     size_t ended = row->count[STUDY_FINISHED] + row->count[STUDY_DIVERGED];
     if (row->evaluated < ended && used < sizeof text)
         snprintf(text + used, sizeof text - used, ", %zu not evaluated", ended - row->evaluated);
-    return put(g, "%s", text);
+    return text_list_printf(&g->cells, "%s", text);
 }
 
 // ---- tables -----------------------------------------------------------------------------------------------------------------
@@ -121,20 +109,22 @@ static status write_benchmarks(buffer *out, const study_table *t) {
     size_t average = average_column(t, "overall"), one = study_find_column(t, "overall", "pass@1");
     grid g = {.columns = 2};
     char a[32], b[32];
-    status code = put(&g, "%s", "");
-    if (code == STATUS_OK) code = put(&g, "seeds");
+    status code = text_list_printf(&g.cells, "%s", "");
+    if (code == STATUS_OK) code = text_list_printf(&g.cells, "seeds");
     for (size_t c = 0; c < t->column_count && code == STATUS_OK; c++)
-        if (in_first_table(t, c, average) && g.columns < 60) g.columns++, code = put(&g, "%s", t->columns[c].source);
+        if (in_first_table(t, c, average) && g.columns < 60)
+            g.columns++, code = text_list_printf(&g.cells, "%s", t->columns[c].source);
     for (size_t r = 0; r < t->row_count && code == STATUS_OK; r++) {
         size_t written = 2;
-        code = put(&g, "%s", t->rows[r].arm);
+        code = text_list_printf(&g.cells, "%s", t->rows[r].arm);
         if (code == STATUS_OK) code = put_seeds(&g, &t->rows[r]);
         for (size_t c = 0; c < t->column_count && code == STATUS_OK && written < g.columns; c++) {
             if (!in_first_table(t, c, average)) continue;
             size_t single = study_find_column(t, t->columns[c].source, "pass@1");
             const char *mean = shown(a, t->rows[r].cells[c].mean, true);
-            code = single < t->column_count ? put(&g, "%s / %s", shown(b, t->rows[r].cells[single].mean, true), mean)
-                                            : put(&g, "%s", mean);
+            code = single < t->column_count
+                       ? text_list_printf(&g.cells, "%s / %s", shown(b, t->rows[r].cells[single].mean, true), mean)
+                       : text_list_printf(&g.cells, "%s", mean);
             written++;
         }
     }
@@ -151,12 +141,12 @@ static status write_benchmarks(buffer *out, const study_table *t) {
 static status write_outcomes(buffer *out, const study_table *t, const char *heading,
                              bool (*wanted)(const study_table *, size_t)) {
     grid g = {.columns = 1};
-    status code = put(&g, "%s", "");
+    status code = text_list_printf(&g.cells, "%s", "");
     for (size_t c = 0; c < t->column_count && code == STATUS_OK; c++)
-        if (wanted(t, c) && g.columns < 60) g.columns++, code = put(&g, "%s", title(t->columns[c].outcome));
+        if (wanted(t, c) && g.columns < 60) g.columns++, code = text_list_printf(&g.cells, "%s", title(t->columns[c].outcome));
     for (size_t r = 0; r < t->row_count && code == STATUS_OK; r++) {
         size_t written = 1;
-        code = put(&g, "%s", t->rows[r].arm);
+        code = text_list_printf(&g.cells, "%s", t->rows[r].arm);
         for (size_t c = 0; c < t->column_count && code == STATUS_OK && written < g.columns; c++)
             if (wanted(t, c)) code = put_estimate(&g, &t->rows[r].cells[c], t->columns[c].share), written++;
     }
@@ -183,8 +173,8 @@ static status write_sweeps(buffer *out, const study_table *t) {
         const char *last = strrchr(sweep->key, '.');
         grid g = {.columns = 2};
         status code = buffer_printf(out, "\nSensitivity of %s in %s (overall, %%)\n", d->arms[d->swept_arm].name, sweep->key);
-        if (code == STATUS_OK) code = put(&g, "%s", last ? last + 1 : sweep->key);
-        if (code == STATUS_OK) code = put(&g, "%s", t->columns[t->primary].outcome);
+        if (code == STATUS_OK) code = text_list_printf(&g.cells, "%s", last ? last + 1 : sweep->key);
+        if (code == STATUS_OK) code = text_list_printf(&g.cells, "%s", t->columns[t->primary].outcome);
         // The arm that is varied first, with its own value.
         for (size_t k = 0; k <= sweep->count && code == STATUS_OK; k++) {
             const char *arm = d->arms[k == 0 ? d->swept_arm : sweep->first + k - 1].name, *value = strchr(arm, '=');
@@ -196,7 +186,8 @@ static status write_sweeps(buffer *out, const study_table *t) {
                 if (t->rows[r].runs[s] && t->rows[r].runs[s]->settings)
                     code = settings_write_value(&own, t->rows[r].runs[s]->settings, entry);
             if (code == STATUS_OK)
-                code = k == 0 ? put(&g, "%s (%s)", buffer_text(&own), arm) : put(&g, "%s", value ? value + 1 : arm);
+                code = k == 0 ? text_list_printf(&g.cells, "%s (%s)", buffer_text(&own), arm)
+                              : text_list_printf(&g.cells, "%s", value ? value + 1 : arm);
             buffer_free(&own);
             if (code == STATUS_OK) code = put_estimate(&g, &t->rows[r].cells[t->primary], true);
         }

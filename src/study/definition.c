@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "run/settings_internal.h"
+#include "run/written.h"
 #include "run/sft.h"
 #include "run/trainer.h"
 #include "study/definition_parts.h"

@@ -5,7 +5,6 @@
 
 #include "base/file.h"
 #include "run/options.h"
-#include "run/settings_internal.h"
 #include "study/definition_parts.h"
 #include "tasks/tasks.h"
 

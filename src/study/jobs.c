@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "run/evaluate.h"
 #include "run/folder.h"
-#include "run/settings_internal.h"
 #include "study/collection.h"
 #include "study/collection_parts.h"
 #include "study/definition_parts.h"

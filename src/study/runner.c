@@ -12,7 +12,6 @@
 #include "base/file.h"
 #include "run/folder.h"
 #include "run/lock.h"
-#include "run/settings_internal.h"
 #include "study/collection.h"
 #include "study/compare.h"
 #include "study/definition_parts.h"

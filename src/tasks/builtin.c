@@ -278,11 +278,11 @@ static status read_request(const char *spec, task_request *request) {
     const task_builtin *builtin = tasks_find_builtin(spec);
     size_t name = strcspn(spec, "/?");
     if (!builtin) {
-        const char *nearest = builtins[0].name;
+        const char *nearest = NULL;
+        size_t distance = SIZE_MAX;
         char given[64];
         snprintf(given, sizeof given, "%.*s", (int)(name < 60 ? name : 60), spec);
-        for (size_t i = 1; i < TASK_COUNT; i++)
-            if (text_distance(given, builtins[i].name) < text_distance(given, nearest)) nearest = builtins[i].name;
+        for (size_t i = 0; i < TASK_COUNT; i++) text_consider(given, builtins[i].name, &nearest, &distance);
         return status_set(
             STATUS_INVALID,
             "builtin:%s: there is no built-in task %s; did you mean %s? There are word_arithmetic, addition, chained_sums "
