@@ -5,24 +5,14 @@ usage: bad_input.py DSDR GOLDEN
 
 GOLDEN is tests/golden. Everything is made from its tiny models, whose runs take a fraction of a second.
 """
-import fcntl, hashlib, json, os, pathlib, resource, select, shutil, signal, sqlite3, struct, subprocess, sys, tempfile, time
+import fcntl, hashlib, json, os, pathlib, resource, select, shutil, signal, sqlite3, struct, subprocess, sys, time
+
+from checks import check, conclude, scratch
 
 DSDR, GOLDEN = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
 MODEL, ENCODER = GOLDEN / "model/tiny_lm", GOLDEN / "model/tiny_bert"
-MEMORY = "/dev/shm"  # where it has room: runs sync their files again and again
-ROOT = pathlib.Path(tempfile.mkdtemp(prefix="dsdr-bad-input-", dir=MEMORY if os.path.isdir(MEMORY) and shutil.disk_usage(MEMORY).free > 300 << 20 else None))
+ROOT = scratch("bad-input")
 WORK = ROOT / "work"  # where the program runs: what it leaves here is partial output
-passed, failed = 0, []
-
-
-def check(name, condition, detail=""):
-    global passed
-    if condition:
-        passed += 1
-    else:
-        failed.append(name)
-        print(f"FAILED {name}\n    {detail}", flush=True)
-
 
 def settings(**changed):
     """The settings of a small run as key=value, by the last parts of the keys or whole ones ("__" for a dot)."""
@@ -464,8 +454,7 @@ def main():
         group()
         print(f"{group.__name__}: {time.monotonic() - started:.1f} s", flush=True)
     shutil.rmtree(ROOT)
-    print(f"{passed} passed, {len(failed)} failed")
-    sys.exit(1 if failed else 0)
+    conclude()
 
 
 main()

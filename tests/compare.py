@@ -6,24 +6,15 @@ A study of two arms and six seeds on two benchmarks is written as databases, wit
 variants. Means, Pass@k over all subsets, intervals, sign flips over all patterns, Holm, equal steps and equal tokens, and the comparison
 of two checkpoints are recomputed with the standard library alone.
 """
-import csv, io, itertools, json, math, pathlib, random, shutil, sqlite3, subprocess, sys, tempfile
+import csv, io, itertools, json, math, random, shutil, sqlite3, subprocess, sys
+
+from checks import check, conclude, scratch
 
 DSDR = sys.argv[1]
-ROOT = pathlib.Path(tempfile.mkdtemp(prefix="dsdr-compare-"))
+ROOT = scratch("compare")
 SOURCES = {"alpha": 5, "beta": 3}
 N = 6
 T_975 = {1: 12.706204736174694, 4: 2.7764451051977987, 5: 2.5705818356363146}  # scripts/fixtures/stats_seeds.py prints such
-passed, failed = 0, []
-
-
-def check(name, condition, detail=""):
-    global passed
-    if condition:
-        passed += 1
-    else:
-        failed.append(name)
-        print(f"FAILED {name}: {detail}", flush=True)
-
 
 def close(a, b, tolerance=1e-12):
     return (a is None and b is None) or (a is not None and b is not None and abs(a - b) <= tolerance)
@@ -266,5 +257,4 @@ def bad_input():
 for part in (whole_study, troubled_study, unfinished_study, few_seeds, checkpoints, bad_input):
     part()
 shutil.rmtree(ROOT, ignore_errors=True)
-print(f"{passed} passed, {len(failed)} failed")
-sys.exit(1 if failed else 0)
+conclude()

@@ -6,23 +6,14 @@ GOLDEN is tests/golden, for its tiny models. Evaluations are made here, as run/r
 endpoint is Python's http.server in this process, told for each test how to answer. What is looked at: output, exit codes, messages, judge.db,
 and every request that the endpoint saw.
 """
-import contextlib, csv, hashlib, http.server, io, json, math, os, pathlib, pty, re, resource, signal, socket, sqlite3, subprocess, sys, tempfile, threading, time
+import contextlib, csv, hashlib, http.server, io, json, math, os, pathlib, pty, re, resource, signal, socket, sqlite3, subprocess, sys, threading, time
+
+from checks import check, conclude, scratch
 
 DSDR, GOLDEN = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
 MODEL, ENCODER = GOLDEN / "model/tiny_lm", GOLDEN / "model/tiny_bert"
-ROOT = pathlib.Path(tempfile.mkdtemp(prefix="dsdr-judge-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+ROOT = scratch("judge")
 KEY = "sk-a-secret-key"
-passed, failed = 0, []
-
-
-def check(name, condition, detail=""):
-    global passed
-    if condition:
-        passed += 1
-    else:
-        failed.append(name)
-        print(f"FAILED {name}\n    {detail}", flush=True)
-
 
 # ---- evaluations ------------------------------------------------------------------------------------------------------------
 
@@ -632,8 +623,7 @@ def main():
             test()
             print(f"{name}: {time.monotonic() - start:.1f} s", flush=True)
     subprocess.run(["rm", "-rf", ROOT])
-    print(f"{passed} checks passed, {len(failed)} failed")
-    sys.exit(1 if failed else 0)
+    conclude()
 
 
 if __name__ == "__main__":

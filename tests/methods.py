@@ -6,27 +6,17 @@ SOURCE is the root of the repository: the configurations are examples/*.yaml and
 tests/golden. What run.db holds is computed anew from its rollouts, or is known beforehand: the policy of the first update is the
 one that sampled, bit for bit, so that its ratios are 1 and a KL divergence from the starting model is 0.
 """
-import json, math, os, pathlib, shutil, sqlite3, struct, subprocess, sys, tempfile, time
+import json, math, os, pathlib, shutil, sqlite3, struct, subprocess, sys, time
+
+from checks import check, conclude, scratch
 
 DSDR, SOURCE = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
 GOLDEN = SOURCE / "tests/golden"
 MODEL, ENCODER = GOLDEN / "model/tiny_lm", GOLDEN / "model/tiny_bert"
-MEMORY = "/dev/shm"
-ROOT = pathlib.Path(tempfile.mkdtemp(prefix="dsdr-methods-", dir=MEMORY if os.path.isdir(MEMORY) and shutil.disk_usage(MEMORY).free > 300 << 20 else None))
+ROOT = scratch("methods")
 PROMPTS, SIZE = 8, 8
 RECOMPUTE = "actor_rollout_ref.model.enable_gradient_checkpointing=true"
 PARTS = ("weights", "packed", "optimizer", "reference", "rollouts", "activations", "encoder", "products", "process")
-passed, failed = 0, []
-
-
-def check(name, condition, detail=""):
-    global passed
-    if condition:
-        passed += 1
-    else:
-        failed.append(name)
-        print(f"FAILED {name}: {detail}", flush=True)
-
 
 class Run:
     """A finished run: its settings, metrics by name as {step: value}, and rollouts by step and group."""
@@ -420,8 +410,7 @@ def main():
         group()
         print(f"{group.__name__}: {time.monotonic() - started:.1f} s", flush=True)
     shutil.rmtree(ROOT)
-    print(f"{passed} passed, {len(failed)} failed")
-    sys.exit(1 if failed else 0)
+    conclude()
 
 
 main()

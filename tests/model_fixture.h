@@ -2,25 +2,15 @@
 #ifndef TESTS_MODEL_FIXTURE_H
 #define TESTS_MODEL_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
+#include "assert_ok.h"
 #include "model/model.h"
 #include "records/records.h"
-
-#define assert_ok(expression)                                                                                                    \
-    do {                                                                                                                         \
-        status code_ = (expression);                                                                                             \
-        if (code_ != STATUS_OK) fail_msg("%s: %s", #expression, status_message());                                               \
-    } while (0)
 
 // Loads a model as the program does: on the fixed-order kernel where oneDNN's products depend on the batch or the threads.
 static inline void fixture_model(model *m, matmul **products, const char *path, precision p, int threads, bool trainable) {

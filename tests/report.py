@@ -10,14 +10,7 @@ is compared with what run.db says. Without Chromium the page is not opened and t
 """
 import base64, html.parser, json, os, pathlib, re, shutil, sqlite3, subprocess, sys, tempfile, time
 
-passed, failed = 0, 0
-
-
-def check(name, condition, detail=""):
-    global passed, failed
-    passed, failed = passed + bool(condition), failed + (not condition)
-    if not condition:
-        print(f"FAILED {name}: {str(detail)[:2000]}", flush=True)
+from checks import check, conclude, scratch
 
 
 def chromium():
@@ -370,7 +363,7 @@ def main():
     if part == "page" and not chromium():
         print("skip: the report's page is opened in Chromium, which is not installed (scripts/setup.sh --developer)")
         return
-    root = pathlib.Path(tempfile.mkdtemp(prefix="dsdr-report-"))
+    root = scratch("report")
     make_study(dsdr, source, root)
     if part == "file":
         check_file(dsdr, root)
@@ -382,8 +375,7 @@ def main():
         check_single(dsdr, browser, root)
         browser.close()
     shutil.rmtree(root)
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+    conclude()
 
 
 if __name__ == "__main__":

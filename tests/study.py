@@ -7,13 +7,13 @@ then again, killed with SIGKILL at instants that a seeded generator draws, and s
 records that do not depend on the clock and the comparison must be the same. Then: SIGTERM, a run that fails, the lock, the best
 checkpoint, changed and wrong definitions. FIXTURES is tests/golden/model.
 """
-import json, os, pathlib, random, shutil, signal, sqlite3, subprocess, sys, tempfile, time
+import json, os, pathlib, random, shutil, signal, sqlite3, subprocess, sys, time
+
+from checks import check, conclude, scratch
 
 DSDR, FIXTURES = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
 KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 6
-ROOT = pathlib.Path(tempfile.mkdtemp(prefix="dsdr-study-"))
-passed, failed = 0, []
-
+ROOT = scratch("study")
 STUDY = f"""
 start: {{init: model.yaml, sft: sft.yaml}}
 settings:
@@ -46,15 +46,6 @@ SFT = """data: {train_files: "builtin:chained_sums/train?count=20", prompt_templ
 actor_rollout_ref.actor.optim.lr: 2e-3
 trainer: {total_training_steps: 6, save_freq: 2, leaf_rows: 64}
 """
-
-
-def check(name, condition, detail=""):
-    global passed
-    if condition:
-        passed += 1
-    else:
-        failed.append(name)
-        print(f"FAILED {name}: {detail}", flush=True)
 
 
 def place(name, study=STUDY):
@@ -235,5 +226,4 @@ best()
 changed()
 wrong()
 shutil.rmtree(ROOT, ignore_errors=True)
-print(f"{passed} passed, {len(failed)} failed")
-sys.exit(1 if failed else 0)
+conclude()

@@ -1,65 +1,32 @@
 // The run folder: checkpoints that are complete or absent, the lock, the loggers' files, and progress.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "scratch_folder.h"
+
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <math.h>
 
-#include "base/file.h"
 #include "base/progress.h"
 #include "run/folder.h"
 #include "run/lock.h"
 #include "run/logger.h"
 
-static char folder[64];
-
-static int make_folder(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/dsdr-folder-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return folder_remove(folder) == STATUS_OK ? 0 : -1;
-}
-
-#define OK(expression)                                                                                                           \
-    do {                                                                                                                         \
-        if ((expression) != STATUS_OK) fail_msg("%s: %s", #expression, status_message());                                        \
-    } while (0)
-
-static const char *inside(const char *name) {
-    static char path[4][160];
-    static int next;
-    next = (next + 1) % 4;
-    snprintf(path[next], sizeof path[next], "%s/%s", folder, name);
-    return path[next];
-}
-
-static void put(const char *path, const char *text) { OK(file_replace(path, text, strlen(text))); }
+static void put(const char *path, const char *text) { assert_ok(file_replace(path, text, strlen(text))); }
 
 static void save(int64_t step, size_t keep) {
     char *path;
-    OK(run_folder_begin_checkpoint(folder, step, &path));
+    assert_ok(run_folder_begin_checkpoint(folder, step, &path));
     char file[256];
     snprintf(file, sizeof file, "%s/weights", path);
     put(file, "bits");
     free(path);
-    OK(run_folder_commit_checkpoint(folder, step, keep));
+    assert_ok(run_folder_commit_checkpoint(folder, step, keep));
 }
 
 static void expect_checkpoints(const char *expected) {
     int64_t *steps;
     size_t count;
-    OK(run_folder_checkpoints(folder, &steps, &count));
+    assert_ok(run_folder_checkpoints(folder, &steps, &count));
     char text[128] = "";
     for (size_t i = 0; i < count; i++) snprintf(text + strlen(text), sizeof text - strlen(text), "%lld ", (long long)steps[i]);
     free(steps);
@@ -79,9 +46,9 @@ static void the_default_name_is_config_and_time(void **state) {
 
 static void an_existing_run_is_refused_naming_the_flag(void **state) {
     (void)state;
-    OK(run_folder_create(inside("new/run")));
+    assert_ok(run_folder_create(inside("new/run")));
     assert_true(folder_exists(inside("new/run")));
-    OK(run_folder_create(inside("new/run"))); // an empty folder holds no run
+    assert_ok(run_folder_create(inside("new/run"))); // an empty folder holds no run
     assert_false(run_folder_holds_run(inside("new/run")));
     put(inside("new/run/run.db"), "x");
     assert_true(run_folder_holds_run(inside("new/run")));
@@ -92,13 +59,13 @@ static void an_existing_run_is_refused_naming_the_flag(void **state) {
 static void checkpoints_rotate_and_the_latest_is_named(void **state) {
     (void)state;
     int64_t step;
-    OK(run_folder_latest(folder, &step));
+    assert_ok(run_folder_latest(folder, &step));
     assert_int_equal(step, -1);
     save(9, 2);
     save(20, 2);
     save(100, 2);
     expect_checkpoints("20 100 ");
-    OK(run_folder_latest(folder, &step));
+    assert_ok(run_folder_latest(folder, &step));
     assert_int_equal(step, 100);
     assert_true(file_exists(inside("global_step_100/weights")));
     save(100, 2); // saved again: replaced
@@ -111,12 +78,12 @@ static void checkpoints_rotate_and_the_latest_is_named(void **state) {
 static void unfinished_and_later_things_are_cleaned_away(void **state) {
     (void)state;
     char *path;
-    OK(run_folder_begin_checkpoint(folder, 130, &path)); // killed while saving
+    assert_ok(run_folder_begin_checkpoint(folder, 130, &path)); // killed while saving
     free(path);
-    OK(folder_create(inside("global_step_20.old.tmp/inner")));
+    assert_ok(folder_create(inside("global_step_20.old.tmp/inner")));
     put(inside("run.db"), "kept");
     put(inside("other.tmp"), "x");
-    OK(run_folder_clean(folder, 110));
+    assert_ok(run_folder_clean(folder, 110));
     expect_checkpoints("20 100 110 ");
     assert_false(folder_exists(inside("global_step_130.tmp")));
     assert_false(folder_exists(inside("global_step_20.old.tmp")));
@@ -135,24 +102,24 @@ static void a_damaged_latest_file_is_refused(void **state) {
         assert_int_equal(step, -1);
     }
     put(inside("latest_checkpointed_iteration.txt"), "110");
-    OK(run_folder_latest(folder, &step));
+    assert_ok(run_folder_latest(folder, &step));
     assert_int_equal(step, 110);
 }
 
 static void names_that_only_look_like_checkpoints_are_left_alone(void **state) {
     (void)state;
     const char *const names[] = {"global_step_", "global_step_x", "global_step_1a", "global_step_007", "my_global_step_3"};
-    for (size_t i = 0; i < 5; i++) OK(folder_create(inside(names[i])));
+    for (size_t i = 0; i < 5; i++) assert_ok(folder_create(inside(names[i])));
     expect_checkpoints("20 100 110 ");
-    OK(run_folder_clean(folder, -1));
+    assert_ok(run_folder_clean(folder, -1));
     expect_checkpoints("");
     for (size_t i = 0; i < 5; i++) assert_true(folder_exists(inside(names[i])));
 }
 
 static void room_is_checked_where_the_folder_will_be(void **state) {
     (void)state;
-    OK(run_folder_check_space(inside("not/yet/there"), 1));
-    OK(run_folder_check_space("also-not-there", 1));
+    assert_ok(run_folder_check_space(inside("not/yet/there"), 1));
+    assert_ok(run_folder_check_space("also-not-there", 1));
     assert_int_equal(run_folder_check_space(inside("not/yet/there"), 1ull << 60), STATUS_IO);
     assert_non_null(strstr(status_message(), "GB"));
 }
@@ -182,29 +149,29 @@ static void a_live_lock_names_its_process(void **state) {
     assert_int_equal(write(done[1], "x", 1), 1);
     int result;
     assert_int_equal(waitpid(child, &result, 0), child);
-    OK(run_lock_take(&lock, folder)); // gone with its process
+    assert_ok(run_lock_take(&lock, folder)); // gone with its process
     run_lock_release(&lock);
     run_lock_release(&lock);
-    OK(run_lock_take(&lock, folder));
+    assert_ok(run_lock_take(&lock, folder));
     run_lock_release(&lock);
     assert_int_equal(run_lock_take(&lock, inside("missing")), STATUS_IO);
     for (int i = 0; i < 2; i++) close(ready[i]), close(done[i]);
 }
 
-static void collect(void *context, const char *line) { OK(buffer_printf(context, "%s\n", line)); }
+static void collect(void *context, const char *line) { assert_ok(buffer_printf(context, "%s\n", line)); }
 
 static void log_steps(int64_t after, int64_t first, int64_t last, buffer *console) {
     char *names[] = {"console", "file", "wandb"};
     text_list loggers = {names, 3};
     run_logger *logger;
     run_metrics metrics = {0};
-    OK(run_logger_open(&logger, &loggers, folder, after, collect, console));
+    assert_ok(run_logger_open(&logger, &loggers, folder, after, collect, console));
     for (int64_t step = first; step <= last; step++) {
-        OK(run_metrics_add(&metrics, "critic/rewards/mean", 0.25));
-        OK(run_metrics_add(&metrics, "actor/grad_norm", 9));
-        OK(run_metrics_add(&metrics, "actor/grad_norm", 0.1 * (double)step));
-        OK(run_metrics_add(&metrics, "x", NAN));
-        OK(run_logger_step(logger, step, 5, &metrics));
+        assert_ok(run_metrics_add(&metrics, "critic/rewards/mean", 0.25));
+        assert_ok(run_metrics_add(&metrics, "actor/grad_norm", 9));
+        assert_ok(run_metrics_add(&metrics, "actor/grad_norm", 0.1 * (double)step));
+        assert_ok(run_metrics_add(&metrics, "x", NAN));
+        assert_ok(run_logger_step(logger, step, 5, &metrics));
         run_metrics_clear(&metrics);
     }
     run_metrics_free(&metrics);
@@ -222,7 +189,7 @@ static void loggers_write_lines_and_resume_without_repeating(void **state) {
     fclose(file);
     log_steps(2, 3, 3, &console);
     file_map map;
-    OK(file_map_open(&map, inside("metrics.jsonl")));
+    assert_ok(file_map_open(&map, inside("metrics.jsonl")));
     const char expected[] = "{\"step\":1,\"data\":{\"critic/rewards/mean\":0.25,\"actor/grad_norm\":";
     char *text = text_copy((const char *)map.bytes, map.size);
     assert_non_null(text);

@@ -4,18 +4,15 @@
 //
 // oneDNN puts the arguments of each execution into a hash table of its own and takes that apart again before it returns. This is
 // the one thing that allocates in these phases; it is counted apart, bounded, and leaves nothing behind.
+#include "assert_ok.h"
+
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <oneapi/dnnl/dnnl.h>
 
 #include "base/file.h"
@@ -23,12 +20,6 @@
 #include "rollout/generator.h"
 #include "run/trainer.h"
 #include "run/trainer_parts.h"
-
-#define assert_ok(expression)                                                                                                    \
-    do {                                                                                                                         \
-        status code_ = (expression);                                                                                             \
-        if (code_ != STATUS_OK) fail_msg("%s: %s", #expression, status_message());                                               \
-    } while (0)
 
 enum { WARM = 60, STEPS = 260 };
 enum { MOST_OF_AN_EXECUTION = 8 }; // allocations within one of oneDNN's executions

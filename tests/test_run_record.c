@@ -1,46 +1,15 @@
 // The record of a run: rows of a step together or not at all, what a resume drops, and that nothing but time tells runs apart.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "scratch_folder.h"
+
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <math.h>
 #include <sqlite3.h>
 
 #include "base/buffer.h"
-#include "base/file.h"
 #include "run/record.h"
-
-static char folder[64];
-
-static int make_folder(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/dsdr-record-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return folder_remove(folder) == STATUS_OK ? 0 : -1;
-}
-
-static const char *database(const char *name) {
-    static char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-#define OK(expression)                                                                                                           \
-    do {                                                                                                                         \
-        if ((expression) != STATUS_OK) fail_msg("%s: %s", #expression, status_message());                                        \
-    } while (0)
 
 static void write_rollout(record *r, int64_t step, size_t sample, verdict_status verdict_status_) {
     char text[64];
@@ -50,26 +19,26 @@ static void write_rollout(record *r, int64_t step, size_t sample, verdict_status
     verdict v = {.status = verdict_status_, .extracted = sample ? "42" : NULL};
     diversity d = {0.25, 0.5, 0.375, 0.375};
     credit c = {1.000375, 0.1 * (double)step, 0.5};
-    OK(record_rollout(r, &(record_rollout_row){"p1", 7, sample, &o, &v, sample ? &d : NULL, sample ? &c : NULL}));
+    assert_ok(record_rollout(r, &(record_rollout_row){"p1", 7, sample, &o, &v, sample ? &d : NULL, sample ? &c : NULL}));
 }
 
 static void write_step(record *r, int64_t step) {
-    OK(record_begin_step(r, step));
-    OK(record_group(r, 7, &(problem){.id = "p1", .source = "sums", .text = "1+1?", .answer = "2"}));
-    OK(record_metric(r, "actor/grad_norm", 1.0 / (double)(step + 3)));
-    OK(record_metric(r, "timing_s/step", (double)getpid() + (double)step));
+    assert_ok(record_begin_step(r, step));
+    assert_ok(record_group(r, 7, &(problem){.id = "p1", .source = "sums", .text = "1+1?", .answer = "2"}));
+    assert_ok(record_metric(r, "actor/grad_norm", 1.0 / (double)(step + 3)));
+    assert_ok(record_metric(r, "timing_s/step", (double)getpid() + (double)step));
     write_rollout(r, step, 0, VERDICT_TIMEOUT);
     write_rollout(r, step, 1, VERDICT_CORRECT);
-    OK(record_formulas(r, (const char *const[]){"a=b", "1+1"}, 2));
-    OK(record_tokens(r, "[[\"a\",-1,2,0]]"));
+    assert_ok(record_formulas(r, (const char *const[]){"a=b", "1+1"}, 2));
+    assert_ok(record_tokens(r, "[[\"a\",-1,2,0]]"));
     if (step % 2 == 0) {
         rollout o = {.length = 3, .text = "eval", .text_length = 4};
         verdict v = {.status = VERDICT_WRONG, .extracted = "1"};
-        OK(record_evaluation(r, &(record_evaluation_row){"validation", "gsm8k", "q1", 0, &o, &v}));
-        OK(record_evaluation_summary(r, "validation", "gsm8k", "pass@1", 0.5, 0.25, NAN, 10));
-        OK(record_evaluation_summary(r, "pass@k", "gsm8k", "pass@1", 0.75, NAN, 1, 11)); // another pass of the same step
+        assert_ok(record_evaluation(r, &(record_evaluation_row){"validation", "gsm8k", "q1", 0, &o, &v}));
+        assert_ok(record_evaluation_summary(r, "validation", "gsm8k", "pass@1", 0.5, 0.25, NAN, 10));
+        assert_ok(record_evaluation_summary(r, "pass@k", "gsm8k", "pass@1", 0.75, NAN, 1, 11)); // another pass of the same step
     }
-    OK(record_commit_step(r));
+    assert_ok(record_commit_step(r));
 }
 
 // The whole content, times left out, as text in row order.
@@ -92,8 +61,9 @@ static char *dump(const char *path) {
         assert_int_equal(sqlite3_prepare_v2(db, queries[q], -1, &s, NULL), SQLITE_OK);
         while (sqlite3_step(s) == SQLITE_ROW) {
             for (int i = 0; i < sqlite3_column_count(s); i++)
-                OK(buffer_printf(&out, "%s|", sqlite3_column_text(s, i) ? (const char *)sqlite3_column_text(s, i) : "NULL"));
-            OK(buffer_append_text(&out, "\n"));
+                assert_ok(
+                    buffer_printf(&out, "%s|", sqlite3_column_text(s, i) ? (const char *)sqlite3_column_text(s, i) : "NULL"));
+            assert_ok(buffer_append_text(&out, "\n"));
         }
         sqlite3_finalize(s);
     }
@@ -104,24 +74,24 @@ static char *dump(const char *path) {
 static void rows_come_back_as_they_were_given(void **state) {
     (void)state;
     record *r;
-    OK(record_create(&r, database("a.db")));
-    OK(record_set(r, "model", "tiny"));
-    OK(record_set(r, "model", "small"));
+    assert_ok(record_create(&r, inside("a.db")));
+    assert_ok(record_set(r, "model", "tiny"));
+    assert_ok(record_set(r, "model", "small"));
     write_step(r, 2);
     char *value;
-    OK(record_get(r, "model", &value));
+    assert_ok(record_get(r, "model", &value));
     assert_string_equal(value, "small");
     free(value);
-    OK(record_get(r, "nothing", &value));
+    assert_ok(record_get(r, "nothing", &value));
     assert_null(value);
     int64_t last;
-    OK(record_last_step(r, &last));
+    assert_ok(record_last_step(r, &last));
     assert_int_equal(last, 2);
     bool evaluated[3];
-    for (int step = 0; step < 3; step++) OK(record_has_evaluation(r, step, &evaluated[step]));
+    for (int step = 0; step < 3; step++) assert_ok(record_has_evaluation(r, step, &evaluated[step]));
     assert_true(!evaluated[0] && !evaluated[1] && evaluated[2]);
     record_close(r);
-    char *text = dump(database("a.db"));
+    char *text = dump(inside("a.db"));
     assert_non_null(strstr(text, "run|model|small|\n"));
     assert_non_null(strstr(text, "metrics|2|actor/grad_norm|0.2|\n"));
     // An unknown verdict has no `correct`; without diversity and credit the columns are empty.
@@ -140,16 +110,16 @@ static void rows_come_back_as_they_were_given(void **state) {
 static void text_that_is_not_utf8_is_stored_as_valid_text(void **state) {
     (void)state;
     record *r;
-    OK(record_create(&r, database("utf8.db")));
-    OK(record_begin_step(r, 1));
+    assert_ok(record_create(&r, inside("utf8.db")));
+    assert_ok(record_begin_step(r, 1));
     rollout o = {.length = 1,
                  .text = "a\0\xff"
                          "b",
                  .text_length = 4};
-    OK(record_rollout(r, &(record_rollout_row){.problem_id = "p", .rollout = &o}));
-    OK(record_commit_step(r));
+    assert_ok(record_rollout(r, &(record_rollout_row){.problem_id = "p", .rollout = &o}));
+    assert_ok(record_commit_step(r));
     record_close(r);
-    char *text = dump(database("utf8.db"));
+    char *text = dump(inside("utf8.db"));
     assert_non_null(strstr(text, "|a\xEF\xBF\xBD\xEF\xBF\xBD"
                                  "b|"));
     free(text);
@@ -158,13 +128,13 @@ static void text_that_is_not_utf8_is_stored_as_valid_text(void **state) {
 static void numbers_that_are_not_finite_are_null(void **state) {
     (void)state;
     record *r;
-    OK(record_create(&r, database("nan.db")));
-    OK(record_begin_step(r, 1));
-    OK(record_metric(r, "a", NAN));
-    OK(record_metric(r, "b", INFINITY));
-    OK(record_commit_step(r));
+    assert_ok(record_create(&r, inside("nan.db")));
+    assert_ok(record_begin_step(r, 1));
+    assert_ok(record_metric(r, "a", NAN));
+    assert_ok(record_metric(r, "b", INFINITY));
+    assert_ok(record_commit_step(r));
     record_close(r);
-    char *text = dump(database("nan.db"));
+    char *text = dump(inside("nan.db"));
     assert_non_null(strstr(text, "metrics|1|a|NULL|\n"));
     assert_non_null(strstr(text, "metrics|1|b|NULL|\n"));
     free(text);
@@ -173,17 +143,17 @@ static void numbers_that_are_not_finite_are_null(void **state) {
 static void an_abandoned_step_leaves_nothing(void **state) {
     (void)state;
     record *r;
-    OK(record_create(&r, database("b.db")));
+    assert_ok(record_create(&r, inside("b.db")));
     write_step(r, 1);
-    char *before = dump(database("b.db"));
-    OK(record_begin_step(r, 2));
-    OK(record_metric(r, "x", 1));
+    char *before = dump(inside("b.db"));
+    assert_ok(record_begin_step(r, 2));
+    assert_ok(record_metric(r, "x", 1));
     assert_int_equal(record_begin_step(r, 3), STATUS_FAILED);
     record_abandon_step(r);
     assert_int_equal(record_metric(r, "x", 1), STATUS_FAILED);
     assert_int_equal(record_commit_step(r), STATUS_FAILED);
     record_close(r);
-    char *after = dump(database("b.db"));
+    char *after = dump(inside("b.db"));
     assert_string_equal(before, after);
     free(before);
     free(after);
@@ -192,25 +162,25 @@ static void an_abandoned_step_leaves_nothing(void **state) {
 static void a_resumed_record_equals_an_undisturbed_one(void **state) {
     (void)state;
     record *r;
-    OK(record_create(&r, database("whole.db")));
+    assert_ok(record_create(&r, inside("whole.db")));
     for (int64_t step = 0; step <= 6; step++) write_step(r, step);
     record_close(r);
-    OK(record_create(&r, database("broken.db")));
+    assert_ok(record_create(&r, inside("broken.db")));
     for (int64_t step = 0; step <= 5; step++) write_step(r, step);
     record_close(r);
-    OK(record_open(&r, database("broken.db"), true));
-    OK(record_resume(r, 3, "20260101-000000"));
+    assert_ok(record_open(&r, inside("broken.db"), true));
+    assert_ok(record_resume(r, 3, "20260101-000000"));
     int64_t last;
-    OK(record_last_step(r, &last));
+    assert_ok(record_last_step(r, &last));
     assert_int_equal(last, 3);
     for (int64_t step = 4; step <= 6; step++) write_step(r, step);
     char *when;
-    OK(record_get(r, "time/resumed/20260101-000000", &when));
+    assert_ok(record_get(r, "time/resumed/20260101-000000", &when));
     assert_string_equal(when, "from step 3");
     free(when);
     record_close(r);
-    char *a = dump(database("whole.db"));
-    char *b = dump(database("broken.db"));
+    char *a = dump(inside("whole.db"));
+    char *b = dump(inside("broken.db"));
     assert_string_equal(a, b);
     free(a);
     free(b);
@@ -219,11 +189,11 @@ static void a_resumed_record_equals_an_undisturbed_one(void **state) {
 static void resuming_before_the_first_step_empties_the_record(void **state) {
     (void)state;
     record *r;
-    OK(record_create(&r, database("early.db")));
+    assert_ok(record_create(&r, inside("early.db")));
     write_step(r, 0);
-    OK(record_resume(r, -1, "now"));
+    assert_ok(record_resume(r, -1, "now"));
     int64_t last;
-    OK(record_last_step(r, &last));
+    assert_ok(record_last_step(r, &last));
     assert_int_equal(last, -1);
     record_close(r);
 }
@@ -232,13 +202,13 @@ static void resuming_before_the_first_step_empties_the_record(void **state) {
 static void a_killed_writer_leaves_whole_steps(void **state) {
     (void)state;
     record *r;
-    OK(record_create(&r, database("expected.db")));
+    assert_ok(record_create(&r, inside("expected.db")));
     write_step(r, 1);
     record_close(r);
     pid_t child = fork();
     assert_true(child >= 0);
     if (!child) {
-        if (record_create(&r, database("killed.db")) == STATUS_OK) {
+        if (record_create(&r, inside("killed.db")) == STATUS_OK) {
             write_step(r, 1);
             record_begin_step(r, 2);
             record_metric(r, "x", 1);
@@ -248,10 +218,10 @@ static void a_killed_writer_leaves_whole_steps(void **state) {
     int result;
     assert_int_equal(waitpid(child, &result, 0), child);
     assert_true(WIFSIGNALED(result) && WTERMSIG(result) == SIGKILL);
-    OK(record_open(&r, database("killed.db"), true));
+    assert_ok(record_open(&r, inside("killed.db"), true));
     record_close(r);
-    char *a = dump(database("expected.db"));
-    char *b = dump(database("killed.db"));
+    char *a = dump(inside("expected.db"));
+    char *b = dump(inside("killed.db"));
     assert_string_equal(a, b);
     free(a);
     free(b);
@@ -260,39 +230,39 @@ static void a_killed_writer_leaves_whole_steps(void **state) {
 static void wrong_files_are_refused(void **state) {
     (void)state;
     record *r;
-    assert_int_equal(record_open(&r, database("missing.db"), true), STATUS_INVALID);
+    assert_int_equal(record_open(&r, inside("missing.db"), true), STATUS_INVALID);
     assert_null(r);
-    OK(file_replace(database("text.db"), "this is no database, whatever its name says", 43));
-    assert_int_equal(record_open(&r, database("text.db"), true), STATUS_INVALID);
+    assert_ok(file_replace(inside("text.db"), "this is no database, whatever its name says", 43));
+    assert_int_equal(record_open(&r, inside("text.db"), true), STATUS_INVALID);
     assert_null(r);
-    assert_int_equal(record_create(&r, database("text.db")), STATUS_INVALID);
+    assert_int_equal(record_create(&r, inside("text.db")), STATUS_INVALID);
     sqlite3 *other;
-    assert_int_equal(sqlite3_open(database("other.db"), &other), SQLITE_OK);
+    assert_int_equal(sqlite3_open(inside("other.db"), &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "CREATE TABLE t(x)", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(other);
-    assert_int_equal(record_open(&r, database("other.db"), false), STATUS_INVALID);
+    assert_int_equal(record_open(&r, inside("other.db"), false), STATUS_INVALID);
     assert_non_null(strstr(status_message(), "other.db is no run record"));
-    assert_int_equal(sqlite3_open(database("old.db"), &other), SQLITE_OK);
+    assert_int_equal(sqlite3_open(inside("old.db"), &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(other);
-    assert_int_equal(record_open(&r, database("old.db"), false), STATUS_INVALID);
+    assert_int_equal(record_open(&r, inside("old.db"), false), STATUS_INVALID);
     assert_non_null(strstr(status_message(), "old.db was written by an older dsdr (record version 1; this one works with"));
 }
 
 static void a_reader_sees_the_record_while_it_is_written(void **state) {
     (void)state;
     record *writer, *reader;
-    OK(record_create(&writer, database("live.db")));
+    assert_ok(record_create(&writer, inside("live.db")));
     write_step(writer, 1);
-    OK(record_begin_step(writer, 2));
-    OK(record_metric(writer, "x", 1));
-    OK(record_open(&reader, database("live.db"), false));
+    assert_ok(record_begin_step(writer, 2));
+    assert_ok(record_metric(writer, "x", 1));
+    assert_ok(record_open(&reader, inside("live.db"), false));
     int64_t last;
-    OK(record_last_step(reader, &last));
+    assert_ok(record_last_step(reader, &last));
     assert_int_equal(last, 1);
     assert_int_not_equal(record_set(reader, "a", "b"), STATUS_OK);
-    OK(record_commit_step(writer));
-    OK(record_last_step(reader, &last));
+    assert_ok(record_commit_step(writer));
+    assert_ok(record_last_step(reader, &last));
     assert_int_equal(last, 2);
     record_close(reader);
     record_close(writer);

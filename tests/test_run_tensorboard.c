@@ -1,48 +1,17 @@
 // TensorBoard's event files: the bytes of its own writer, and resumed runs that repeat no step.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
+#include "scratch_folder.h"
+
 #include <dirent.h>
 #include <math.h>
 
-#include "base/file.h"
 #include "run/tensorboard.h"
-
-static char folder[64];
-
-static int make_folder(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/dsdr-events-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return folder_remove(folder) == STATUS_OK ? 0 : -1;
-}
-
-#define OK(expression)                                                                                                           \
-    do {                                                                                                                         \
-        if ((expression) != STATUS_OK) fail_msg("%s: %s", #expression, status_message());                                        \
-    } while (0)
-
-static const char *inside(const char *name) {
-    static char path[512];
-    snprintf(path, sizeof path, "%s/%.300s", folder, name);
-    return path;
-}
 
 static void read_all(const char *path, buffer *out) {
     file_map map;
-    OK(file_map_open(&map, path));
+    assert_ok(file_map_open(&map, path));
     buffer_clear(out);
-    OK(buffer_append(out, map.bytes, map.size));
+    assert_ok(buffer_append(out, map.bytes, map.size));
     file_map_close(&map);
 }
 
@@ -67,20 +36,20 @@ static void the_bytes_are_those_of_tensorboard_itself(void **state) {
     double time = 1700000000.25;
     buffer mine = {0}, golden = {0};
     run_metrics none = {0}, first = {0}, second = {0}, third = {0};
-    OK(run_metrics_add(&first, "critic/score/mean", 0.1));
-    OK(run_metrics_add(&first, "actor/lr", 1e-6));
-    OK(run_metrics_add(&second, long_name, NAN));
-    OK(run_metrics_add(&second, "actor/loss", -2.5));
+    assert_ok(run_metrics_add(&first, "critic/score/mean", 0.1));
+    assert_ok(run_metrics_add(&first, "actor/lr", 1e-6));
+    assert_ok(run_metrics_add(&second, long_name, NAN));
+    assert_ok(run_metrics_add(&second, "actor/loss", -2.5));
     for (int i = 0; i < 40; i++) {
         snprintf(names[i], sizeof names[i], "timing_s/%d", i);
-        OK(run_metrics_add(&third, names[i], i / 7.0));
+        assert_ok(run_metrics_add(&third, names[i], i / 7.0));
     }
-    OK(tensorboard_put_version(&mine, time));
-    OK(tensorboard_put_start(&mine, time + 0.5, 1));
-    OK(tensorboard_put_step(&mine, time + 1, 0, &none));
-    OK(tensorboard_put_step(&mine, time + 1.5, 1, &first));
-    OK(tensorboard_put_step(&mine, time + 2, 300, &second));
-    OK(tensorboard_put_step(&mine, time + 2.5, (int64_t)1 << 40, &third));
+    assert_ok(tensorboard_put_version(&mine, time));
+    assert_ok(tensorboard_put_start(&mine, time + 0.5, 1));
+    assert_ok(tensorboard_put_step(&mine, time + 1, 0, &none));
+    assert_ok(tensorboard_put_step(&mine, time + 1.5, 1, &first));
+    assert_ok(tensorboard_put_step(&mine, time + 2, 300, &second));
+    assert_ok(tensorboard_put_step(&mine, time + 2.5, (int64_t)1 << 40, &third));
     read_all(golden_path, &golden);
     assert_int_equal(mine.length, golden.length);
     assert_memory_equal(mine.data, golden.data, golden.length);
@@ -106,9 +75,9 @@ static int event_files(char names[8][256]) {
 static void write_steps(int64_t after, int64_t last) {
     tensorboard *t;
     run_metrics metrics = {0};
-    OK(run_metrics_add(&metrics, "actor/grad_norm", 0.5));
-    OK(tensorboard_open(&t, folder, after));
-    for (int64_t step = after + 1; step <= last; step++) OK(tensorboard_step(t, step, &metrics));
+    assert_ok(run_metrics_add(&metrics, "actor/grad_norm", 0.5));
+    assert_ok(tensorboard_open(&t, folder, after));
+    for (int64_t step = after + 1; step <= last; step++) assert_ok(tensorboard_step(t, step, &metrics));
     tensorboard_close(t);
     run_metrics_free(&metrics);
 }
@@ -120,8 +89,8 @@ static void expect_cut(const char *damage, size_t damage_length, int64_t step, i
     char names[8][256];
     read_all(golden_path, &golden);
     size_t expected = record_start(&golden, records);
-    OK(buffer_append(&golden, damage, damage_length));
-    OK(file_replace(inside(old), golden.data, golden.length));
+    assert_ok(buffer_append(&golden, damage, damage_length));
+    assert_ok(file_replace(inside(old), golden.data, golden.length));
     write_steps(step, step + 2);
     int count = event_files(names);
     assert_int_equal(count, records > 2 ? 2 : 1); // the version and a start alone are not worth a file
@@ -166,8 +135,8 @@ static void a_damaged_record_ends_what_is_kept(void **state) {
         while (record_start(&file, record + 1) <= at) record++;
         size_t expected = record_start(&file, record);
         file.data[at] ^= 0x10;
-        OK(file_replace(inside(old), file.data, file.length));
-        OK(file_replace(inside(other), "mine", 4));
+        assert_ok(file_replace(inside(old), file.data, file.length));
+        assert_ok(file_replace(inside(other), "mine", 4));
         write_steps((int64_t)1 << 40, ((int64_t)1 << 40) + 1);
         file.data[at] ^= 0x10;
         if (record > 2) {

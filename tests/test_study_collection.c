@@ -1,59 +1,25 @@
 // Runs are found in folders, and their records answer questions.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
+#include "scratch_folder.h"
+
 #include <math.h>
 #include <sqlite3.h>
 
 #include "base/buffer.h"
-#include "base/file.h"
 #include "run/record.h"
 #include "study/collection.h"
 #include "study/outcome.h"
 
-#define OK(expression)                                                                                                           \
-    do {                                                                                                                         \
-        if ((expression) != STATUS_OK) fail_msg("%s: %s", #expression, status_message());                                        \
-    } while (0)
-
-static char root[64];
-
-static int make_root(void **state) {
-    (void)state;
-    strcpy(root, "/tmp/dsdr-collection-XXXXXX");
-    return mkdtemp(root) ? 0 : -1;
-}
-
-static int remove_root(void **state) {
-    (void)state;
-    return folder_remove(root) == STATUS_OK ? 0 : -1;
-}
-
-// A path in the test's folder, in one of a few buffers.
-static const char *in_root(const char *name) {
-    static char paths[4][160];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", root, name);
-    return path;
-}
-
-static void write_text(const char *name, const char *text) { OK(file_replace(in_root(name), text, strlen(text))); }
+static void write_text(const char *name, const char *text) { assert_ok(file_replace(inside(name), text, strlen(text))); }
 
 static record *begin(const char *name, const char *kind, const char *state) {
     char database[96];
     record *r;
-    OK(folder_create(in_root(name)));
+    assert_ok(folder_create(inside(name)));
     snprintf(database, sizeof database, "%s/run.db", name);
-    OK(record_create(&r, in_root(database)));
-    OK(record_set(r, "kind", kind));
-    OK(record_set(r, "state", state));
+    assert_ok(record_create(&r, inside(database)));
+    assert_ok(record_set(r, "kind", kind));
+    assert_ok(record_set(r, "state", state));
     return r;
 }
 
@@ -61,14 +27,14 @@ static record *begin(const char *name, const char *kind, const char *state) {
 static void make_run(const char *name, const char *method, int seed, const char *state, double skipped, const char *more) {
     char path[96], yaml[512];
     record *r = begin(name, "train", state);
-    OK(record_set(r, "method", method));
+    assert_ok(record_set(r, "method", method));
     for (int step = 1; step <= 2; step++) {
-        OK(record_begin_step(r, step));
-        OK(record_metric(r, "training/global_step", step));
-        OK(record_metric(r, "actor/updates", 1));
-        OK(record_metric(r, "actor/updates_skipped", skipped));
-        OK(record_metric(r, "actor/loss", step == 1 ? NAN : 0.5));
-        OK(record_commit_step(r));
+        assert_ok(record_begin_step(r, step));
+        assert_ok(record_metric(r, "training/global_step", step));
+        assert_ok(record_metric(r, "actor/updates", 1));
+        assert_ok(record_metric(r, "actor/updates_skipped", skipped));
+        assert_ok(record_metric(r, "actor/loss", step == 1 ? NAN : 0.5));
+        assert_ok(record_commit_step(r));
     }
     record_close(r);
     snprintf(path, sizeof path, "%s/config.yaml", name);
@@ -80,13 +46,13 @@ static void make_run(const char *name, const char *method, int seed, const char 
 static void judge_one(record *r, const char *pass, const char *source, const char *id, size_t sample, verdict_status verdict_) {
     rollout o = {.length = 3, .finish = FINISH_STOP, .text = "x", .text_length = 1};
     verdict v = {.status = verdict_};
-    OK(record_evaluation(r, &(record_evaluation_row){pass, source, id, sample, &o, &v}));
+    assert_ok(record_evaluation(r, &(record_evaluation_row){pass, source, id, sample, &o, &v}));
 }
 
 static study_collection collect(const char *name) {
     study_collection c;
-    const char *path = in_root(name);
-    OK(study_collect(&c, &path, 1));
+    const char *path = inside(name);
+    assert_ok(study_collect(&c, &path, 1));
     return c;
 }
 
@@ -95,9 +61,9 @@ static void a_study_is_read_by_arm_and_seed(void **state) {
     make_run("study/dsdr/seed-10", "dsdr", 10, "finished", 0, "");
     make_run("study/dsdr/seed-2", "dsdr", 2, "begun", 0, "");
     make_run("study/a/seed-2", "grpo", 2, "finished", 1, "");
-    OK(folder_create(in_root("study/dsdr/seed-3")));
-    OK(study_outcome_write(in_root("study/dsdr/seed-3"), "train", "no memory"));
-    OK(folder_create(in_root("study/dsdr/seed-2/global_step_2/run.db"))); // no run is looked for in a checkpoint
+    assert_ok(folder_create(inside("study/dsdr/seed-3")));
+    assert_ok(study_outcome_write(inside("study/dsdr/seed-3"), "train", "no memory"));
+    assert_ok(folder_create(inside("study/dsdr/seed-2/global_step_2/run.db"))); // no run is looked for in a checkpoint
     record_close(begin("study/dsdr/seed-10/eval", "eval", "finished"));
     study_collection c = collect("study");
     assert_int_equal(c.count, 4);
@@ -122,7 +88,7 @@ static void a_study_is_read_by_arm_and_seed(void **state) {
         assert_int_equal(run->evaluation_count, expected[i].evaluations);
         assert_int_equal(run->state, expected[i].state);
     }
-    assert_string_equal(c.runs[3].evaluations[0], in_root("study/dsdr/seed-10/eval"));
+    assert_string_equal(c.runs[3].evaluations[0], inside("study/dsdr/seed-10/eval"));
     study_collection_free(&c);
 }
 
@@ -142,21 +108,21 @@ static void runs_outside_a_study_are_called_by_what_differs(void **state) {
 static void a_folder_without_runs_is_refused(void **state) {
     (void)state;
     study_collection c;
-    OK(folder_create(in_root("empty/inside")));
+    assert_ok(folder_create(inside("empty/inside")));
     make_run("twice", "grpo", 1, "finished", 0, "");
-    const char *empty = in_root("empty"), *missing = in_root("missing"), *twice[] = {in_root("twice"), in_root("twice/../twice")};
+    const char *empty = inside("empty"), *missing = inside("missing"), *twice[] = {inside("twice"), inside("twice/../twice")};
     assert_int_equal(study_collect(&c, &empty, 1), STATUS_INVALID);
     assert_non_null(strstr(status_message(), "holds no run"));
     assert_int_equal(study_collect(&c, &missing, 1), STATUS_INVALID);
     assert_int_equal(study_collect(&c, twice, 2), STATUS_INVALID);
     assert_non_null(strstr(status_message(), "named twice"));
     assert_int_equal(c.count, 0);
-    OK(folder_create(in_root("broken")));
+    assert_ok(folder_create(inside("broken")));
     write_text("broken/run.db", "this is no database, whatever its name says. It has to be longer than the header is.");
-    const char *broken = in_root("broken");
+    const char *broken = inside("broken");
     assert_int_equal(study_collect(&c, &broken, 1), STATUS_INVALID);
     write_text("broken/outcome.json", "[1]");
-    OK(study_outcome_clear(in_root("twice"))); // nothing to clear is fine
+    assert_ok(study_outcome_clear(inside("twice"))); // nothing to clear is fine
     study_outcome outcome;
     assert_int_equal(study_outcome_read(&outcome, broken), STATUS_INVALID);
 }
@@ -164,18 +130,18 @@ static void a_folder_without_runs_is_refused(void **state) {
 static void scores_are_counted_by_problem(void **state) {
     (void)state;
     record *r = begin("scores", "eval", "finished");
-    OK(record_begin_step(r, 7));
+    assert_ok(record_begin_step(r, 7));
     for (size_t sample = 0; sample < 4; sample++) {
         judge_one(r, "pass@k", "second", "b", sample, sample % 2 ? VERDICT_CORRECT : VERDICT_WRONG);
         judge_one(r, "pass@k", "first", "a", sample, sample < 3 ? VERDICT_CORRECT : VERDICT_TIMEOUT);
     }
     judge_one(r, "pass@1", "first", "a", 0, VERDICT_WRONG);
-    OK(record_evaluation_summary(r, "pass@k", "overall", "acc/mean@4", 0.625, 0.5, NAN, 2));
-    OK(record_evaluation_summary(r, "pass@1", "overall", "acc/mean@1", 0, 0, 0, 2));
-    OK(record_commit_step(r));
+    assert_ok(record_evaluation_summary(r, "pass@k", "overall", "acc/mean@4", 0.625, 0.5, NAN, 2));
+    assert_ok(record_evaluation_summary(r, "pass@1", "overall", "acc/mean@1", 0, 0, 0, 2));
+    assert_ok(record_commit_step(r));
     record_close(r);
     study_scores s;
-    OK(study_read_scores(&s, in_root("scores"), 7, "pass@k", 0));
+    assert_ok(study_read_scores(&s, inside("scores"), 7, "pass@k", 0));
     assert_int_equal(s.count, 2);
     assert_string_equal(s.items[0].source, "second"); // as evaluated
     assert_int_equal(s.items[0].correct, 2);
@@ -183,22 +149,22 @@ static void scores_are_counted_by_problem(void **state) {
     assert_int_equal(s.items[1].correct, 3);
     assert_int_equal(s.items[1].samples, 4); // the unknown verdict counts
     study_scores_free(&s);
-    OK(study_read_scores(&s, in_root("scores"), 7, "pass@k", 1));
+    assert_ok(study_read_scores(&s, inside("scores"), 7, "pass@k", 1));
     assert_int_equal(s.items[0].correct, 0);
     assert_int_equal(s.items[1].samples, 1);
     study_scores_free(&s);
-    OK(study_read_scores(&s, in_root("scores"), 6, "pass@k", 0));
+    assert_ok(study_read_scores(&s, inside("scores"), 6, "pass@k", 0));
     assert_int_equal(s.count, 0);
     study_scores_free(&s);
     study_curve c;
-    OK(study_read_summary(&c, in_root("scores"), "pass@k", "overall", "acc/mean@4"));
+    assert_ok(study_read_summary(&c, inside("scores"), "pass@k", "overall", "acc/mean@4"));
     assert_int_equal(c.count, 1);
     assert_int_equal(c.steps[0], 7);
     assert_true(c.values[0] == 0.625 && c.low[0] == 0.5 && isnan(c.high[0]));
     study_curve_free(&c);
     study_recorded_pass *passes;
     size_t count;
-    OK(study_read_passes(&passes, &count, in_root("scores")));
+    assert_ok(study_read_passes(&passes, &count, inside("scores")));
     assert_int_equal(count, 2);
     assert_string_equal(passes[0].pass, "pass@1");
     assert_string_equal(passes[1].pass, "pass@k");
@@ -209,31 +175,31 @@ static void generated_tokens_add_up(void **state) {
     (void)state;
     record *r = begin("tokens", "train", "begun");
     for (int step = 1; step <= 2; step++) {
-        OK(record_begin_step(r, step));
-        OK(record_metric(r, "response_length/mean", 10));
-        OK(record_metric(r, "verify/correct", 6));
-        OK(record_metric(r, "verify/wrong", 2));
-        OK(record_metric(r, "dynamic_sampling/groups_generated", step == 2 ? 6 : 4));
-        OK(record_metric(r, "dynamic_sampling/groups_dropped", step == 2 ? 2 : 0));
-        OK(record_commit_step(r));
+        assert_ok(record_begin_step(r, step));
+        assert_ok(record_metric(r, "response_length/mean", 10));
+        assert_ok(record_metric(r, "verify/correct", 6));
+        assert_ok(record_metric(r, "verify/wrong", 2));
+        assert_ok(record_metric(r, "dynamic_sampling/groups_generated", step == 2 ? 6 : 4));
+        assert_ok(record_metric(r, "dynamic_sampling/groups_dropped", step == 2 ? 2 : 0));
+        assert_ok(record_commit_step(r));
     }
     study_curve c;
     bool exact;
-    OK(study_read_tokens(&c, in_root("tokens"), &exact));
+    assert_ok(study_read_tokens(&c, inside("tokens"), &exact));
     assert_int_equal(c.count, 2);
     assert_true(c.values[0] == 80 && c.values[1] == 80 + 120 && !exact);
     study_curve_free(&c);
     for (int step = 1; step <= 2; step++) { // as a run of this version has it
-        OK(record_begin_step(r, step));
-        OK(record_metric(r, "rollout/tokens_generated", 100));
-        OK(record_commit_step(r));
+        assert_ok(record_begin_step(r, step));
+        assert_ok(record_metric(r, "rollout/tokens_generated", 100));
+        assert_ok(record_commit_step(r));
     }
     record_close(r);
-    OK(study_read_tokens(&c, in_root("tokens"), &exact));
+    assert_ok(study_read_tokens(&c, inside("tokens"), &exact));
     assert_true(c.count == 2 && c.values[1] == 200 && exact);
     study_curve_free(&c);
     make_run("metric", "grpo", 1, "finished", 0, "");
-    OK(study_read_metric(&c, in_root("metric"), "actor/loss"));
+    assert_ok(study_read_metric(&c, inside("metric"), "actor/loss"));
     assert_true(c.count == 2 && isnan(c.values[0]) && c.values[1] == 0.5);
     study_curve_free(&c);
 }
@@ -254,13 +220,13 @@ static void records_of_version_1_are_read(void **state) {
         "INSERT INTO evaluations(step, source, problem_id, sample, correct) VALUES(2, 's', 'a', 0, 1), (2, 's', 'a', 1, NULL);"
         "INSERT INTO evaluation_summary VALUES(2, 'overall', 'acc/mean@2', 0.5, 0, 1, 1);";
     sqlite3 *db;
-    OK(folder_create(in_root("old/global_step_2")));
-    assert_int_equal(sqlite3_open(in_root("old/run.db"), &db), SQLITE_OK);
+    assert_ok(folder_create(inside("old/global_step_2")));
+    assert_int_equal(sqlite3_open(inside("old/run.db"), &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, schema, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     write_text("old/config.yaml", "trainer:\n  total_training_steps: 2\n");
     bool finished;
-    OK(study_is_finished(in_root("old"), &finished));
+    assert_ok(study_is_finished(inside("old"), &finished));
     assert_false(finished);
     write_text("old/latest_checkpointed_iteration.txt", "2\n");
     study_collection c = collect("old");
@@ -269,16 +235,16 @@ static void records_of_version_1_are_read(void **state) {
     assert_int_equal(c.runs[0].state, STUDY_FINISHED);
     study_collection_free(&c);
     study_scores s;
-    OK(study_read_scores(&s, in_root("old"), 2, "validation", 0));
+    assert_ok(study_read_scores(&s, inside("old"), 2, "validation", 0));
     assert_true(s.count == 1 && s.items[0].samples == 2 && s.items[0].correct == 1);
     study_scores_free(&s);
     study_curve curve;
-    OK(study_read_summary(&curve, in_root("old"), "validation", "overall", "acc/mean@2"));
+    assert_ok(study_read_summary(&curve, inside("old"), "validation", "overall", "acc/mean@2"));
     assert_true(curve.count == 1 && curve.values[0] == 0.5);
     study_curve_free(&curve);
     study_recorded_pass *passes;
     size_t count;
-    OK(study_read_passes(&passes, &count, in_root("old")));
+    assert_ok(study_read_passes(&passes, &count, inside("old")));
     assert_true(count == 1 && passes[0].step == 2 && !strcmp(passes[0].pass, "validation"));
     study_passes_free(passes, count);
 }
@@ -289,5 +255,5 @@ int main(void) {
         cmocka_unit_test(a_folder_without_runs_is_refused), cmocka_unit_test(scores_are_counted_by_problem),
         cmocka_unit_test(generated_tokens_add_up),          cmocka_unit_test(records_of_version_1_are_read),
     };
-    return cmocka_run_group_tests(tests, make_root, remove_root);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,24 +1,15 @@
 // tasks/: worked solutions. Countdown's are drawn from all that a second implementation finds, as often as it says
 // (scripts/fixtures/tasks_solutions.py); every solution of every task is right, step by step.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "assert_ok.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/jsonl.h"
 #include "tasks/countdown.h"
 #include "tasks/tasks.h"
-
-#define assert_ok(expression)                                                                                                    \
-    do {                                                                                                                         \
-        if ((expression) != STATUS_OK) fail_msg("%s", status_message());                                                         \
-    } while (0)
 
 static void countdown_draws_every_solution_as_often_as_it_should(void **state) {
     (void)state;

@@ -1,24 +1,15 @@
 // tensor/: matrix products against sums in double, and their promises about bits: of a row in any batch, of weight gradients on
 // any number of threads, of the fixed-order kernel in everything.
+#include "assert_ok.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <omp.h>
 
 #include "base/random.h"
 #include "tensor/matmul.h"
-
-#define assert_ok(expression)                                                                                                    \
-    do {                                                                                                                         \
-        status code_ = (expression);                                                                                             \
-        if (code_ != STATUS_OK) fail_msg("%s: %s", #expression, status_message());                                               \
-    } while (0)
 
 enum { MOST_ROWS = 700 };
 static const size_t shapes[][2] = {{1, 1}, {16, 48}, {97, 33}, {160, 64}, {200, 130}};

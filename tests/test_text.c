@@ -1,15 +1,12 @@
 // What the tokenizer promises beyond golden ids: refusals by name, raw bytes of tokens, stop tokens, linear time, and use by
 // several threads at once.
-#include <setjmp.h>
-#include <stdarg.h>
+#include "assert_ok.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <cmocka.h>
 
 #include "base/file.h"
 #include "base/jsonl.h"
@@ -17,11 +14,6 @@
 #include "text/tokenizer.h"
 
 #define GOLDEN TEST_SOURCE_DIR "/golden/text"
-
-#define assert_ok(expression)                                                                                                    \
-    do {                                                                                                                         \
-        if ((expression) != STATUS_OK) fail_msg("%s", status_message());                                                         \
-    } while (0)
 
 #define MODEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}"
 

@@ -1,21 +1,13 @@
 // Chat templates against golden renderings of transformers' apply_chat_template (scripts/fixtures/text_chat.py).
-#include <setjmp.h>
-#include <stdarg.h>
+#include "assert_ok.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "base/jsonl.h"
 #include "text/chat.h"
-
-#define assert_ok(expression)                                                                                                    \
-    do {                                                                                                                         \
-        if ((expression) != STATUS_OK) fail_msg("%s", status_message());                                                         \
-    } while (0)
 
 static const char *text_of(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
 

@@ -1,14 +1,11 @@
 // Tokenizers against golden results of Hugging Face tokenizers (scripts/fixtures/text_tokenizers.py): every configuration of
 // tests/golden/text/ encodes, decodes, cuts and saves some hundred difficult texts as they do.
-#include <setjmp.h>
-#include <stdarg.h>
+#include "assert_ok.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "base/file.h"
 #include "base/jsonl.h"
@@ -16,11 +13,6 @@
 #include "text/unicode.h"
 
 #define GOLDEN TEST_SOURCE_DIR "/golden/text"
-
-#define assert_ok(expression)                                                                                                    \
-    do {                                                                                                                         \
-        if ((expression) != STATUS_OK) fail_msg("%s", status_message());                                                         \
-    } while (0)
 
 typedef struct samples {
     char *texts[1000];

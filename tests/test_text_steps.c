@@ -1,21 +1,13 @@
 // Single pre-tokenizers and normalizers against golden results of Hugging Face tokenizers (scripts/fixtures/text_steps.py). Whole
 // tokenizers hide a wrong cut where no merge spans it; here every piece is compared.
-#include <setjmp.h>
-#include <stdarg.h>
+#include "assert_ok.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "base/jsonl.h"
 #include "text/tokenizer_parts.h"
-
-#define assert_ok(expression)                                                                                                    \
-    do {                                                                                                                         \
-        if ((expression) != STATUS_OK) fail_msg("%s", status_message());                                                         \
-    } while (0)
 
 static void describe(const json_t *row, const char *key, const json_t *text) {
     char *part = json_dumps(json_object_get(row, key), JSON_COMPACT), *quoted = json_dumps(text, JSON_ENCODE_ANY);

@@ -1,22 +1,10 @@
 // weights/: what the writer gives equals the files of safetensors and huggingface_hub byte for byte, and reads back.
+#include "scratch_folder.h"
 #include "weights_files.h"
 
 #include <math.h>
 
 #include "weights/safetensors_write.h"
-
-static char folder[32];
-
-static int make_folder(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/dsdr-weights-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return folder_remove(folder) == STATUS_OK ? 0 : -1;
-}
 
 // The tensors and values of scripts/fixtures/weights_golden.py.
 static const safetensors_entry golden_entries[] = {
