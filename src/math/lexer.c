@@ -214,12 +214,11 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
         t.kind = text[0] == ',' ? TOKEN_COMMA : text[0] == ';' ? TOKEN_SEMICOLON : TOKEN_COLON;
         return t;
     }
-    const char *function = NULL;
-    int unused;
-    if (words && others == 0 && !word_is_language(text, length) &&
-        word_lookup(text, length, false, &function, &unused) == TOKEN_FUNCTION) { // \text{cis}, but no \text{min}
+    static const char *const functions[] = {"sin", "cos", "tan", "log", "ln", "exp", "cis", NULL};
+    if (words && word_in(functions, text, length)) { // \text{cis}
         lx->position = close;
-        return named(t, TOKEN_FUNCTION, function);
+        t.kind = TOKEN_FUNCTION, t.text = text, t.length = (uint32_t)length;
+        return t;
     }
     bool quantity = words && length && (lexer_is_digit(text[0]) || (text[0] == '-' && length > 1 && lexer_is_digit(text[1])));
     for (size_t i = 0; i < length && quantity; i++)
@@ -232,9 +231,8 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
         const char *canonical = NULL;
         token_kind kind = word_lookup(text, length, true, &canonical, &t.code);
         lx->position = close;
-        int next = lexer_peek(lx, lexer_skip_space(lx, close)); // \to is a sign, \operatorname{to} is none
         bool name = kind == TOKEN_NAME || kind == TOKEN_FUNCTION || (kind == TOKEN_MODULUS && length == strlen("mod")) ||
-                    (kind == TOKEN_DEGREE && length == strlen("degree")) || (kind == TOKEN_BIG && (next == '_' || next == '^'));
+                    (kind == TOKEN_DEGREE && length == strlen("degree")); // \to is a sign, \operatorname{to} is none
         if (name) return named(t, kind, canonical);
         if (word_is_language(text, length)) return word_token(t, text, length);
         t.kind = TOKEN_NAME, t.text = text, t.length = (uint32_t)length;

@@ -260,6 +260,9 @@ math_node *normal_form(math_expression *e, math_node *n) {
     case MATH_PRODUCT:
     case MATH_QUOTIENT:
         return normal_product(e, n);
+    case MATH_POWER: // x^\top, whatever stood beside it
+        if (node_is_symbol(n->children[1], "top")) n->children[1] = tree_named(e, MATH_SYMBOL, "T");
+        return n->children[1] ? n : NULL;
     case MATH_RELATION:
         return normal_relation(e, n);
     case MATH_UNION:

@@ -187,17 +187,23 @@ static bool is_call(parser *p, const char *name) {
         if (t->kind == TOKEN_CLOSE && --depth == 0) break;
         bool events = t->kind == TOKEN_CUP || t->kind == TOKEN_CAP || t->kind == TOKEN_MID || t->kind == TOKEN_AND ||
                       (t->kind == TOKEN_BAR && first == 'P'); // P(A \cap B), P(A|B)
-        if ((t->kind == TOKEN_COMMA || t->kind == TOKEN_RELATION || events) && depth == 1) comma = true;
+        bool relation = t->kind == TOKEN_RELATION && !parser_is_inch(p, i);
+        if ((t->kind == TOKEN_COMMA || relation || events) && depth == 1) comma = true;
     }
     if (!is_close(ahead(p, i), '(')) return false; // a half-open interval is no list of arguments
     if (comma) return true;
-    return i == 2 && (ahead(p, 1)->kind == TOKEN_NAME || (first >= 'A' && first <= 'Z' && letter));
+    const token *argument = ahead(p, 1);
+    bool capital = first >= 'A' && first <= 'Z' && letter;
+    for (uint32_t k = 0; k < argument->length && argument->kind == TOKEN_NUMBER; k++) // J(0.5) is a product
+        capital = capital && argument->text[k] >= '0' && argument->text[k] <= '9';
+    bool empty = i == 3 && argument->kind == TOKEN_OPEN && argument->code == 'S'; // \{\}
+    return empty || (i == 2 && (argument->kind == TOKEN_NAME || capital));
 }
 
 math_node *parser_call(parser *p, const char *name) {
     math_node *inside = parser_group(p);
     if (!inside) return NULL;
-    bool many = inside->kind == MATH_TUPLE || inside->kind == MATH_SET;
+    bool many = (inside->kind == MATH_TUPLE || inside->kind == MATH_SET) && inside->count;
     if (many && inside->count == 2 && strcmp(name, "C") == 0 && parser_integer_literal(inside->children[0]) &&
         parser_integer_literal(inside->children[1])) // C(8, 3)
         return tree_binary(p->e, MATH_BINOMIAL, inside->children[0], inside->children[1]);
@@ -209,6 +215,16 @@ math_node *parser_call(parser *p, const char *name) {
         n->children[0] = inside;
     n->name = name;
     return n;
+}
+
+math_node *parser_called_words(parser *p, const char *text) {
+    const char *canonical;
+    int code;
+    token_kind kind = word_lookup(text, strlen(text), true, &canonical, &code);
+    if (kind != TOKEN_NAME && kind != TOKEN_FUNCTION) return parser_call(p, text);
+    token *t = &p->tokens[--p->at];
+    t->kind = kind, t->code = code, t->text = canonical, t->length = (uint32_t)strlen(canonical);
+    return kind == TOKEN_NAME ? parser_name(p) : parser_function(p);
 }
 
 static const char *name_primed(parser *p, const char *name) {
@@ -237,7 +253,7 @@ math_node *parser_name(parser *p) {
         char vertices[24];
         int length = snprintf(vertices, sizeof vertices, "%s ", name);
         while (at_kind(p, TOKEN_NAME) && here(p)->length == 1 && length < 16) vertices[length++] = here(p)->text[0], p->at++;
-        return tree_named(p->e, MATH_SYMBOL, tree_text(p->e, vertices, (size_t)length));
+        return tree_named(p->e, MATH_SYMBOL, tree_text(p->e, vertices, (size_t)length - (vertices[length - 1] == ' ')));
     }
     while (at_kind(p, TOKEN_UNDERSCORE) || at_kind(p, TOKEN_PRIME)) {
         if (at_kind(p, TOKEN_UNDERSCORE)) {
@@ -264,16 +280,16 @@ math_node *parser_name(parser *p) {
     return tree_named(p->e, MATH_SYMBOL, name);
 }
 
-// Functions that may stand for a value of their own: \dim = 3, 5 = \max.
+// Functions that may stand for a value of their own, in words: \dim = 3, 5 = \max.
 static bool names_quantity(const char *name) {
     static const char *const computed[] = {"max", "min", "gcd", "lcm", "arg", NULL};
-    return !name_is_function(name) || word_in(computed, name, strlen(name));
+    return (!name_is_function(name) && strcmp(name, "cis") != 0) || word_in(computed, name, strlen(name));
 }
 
 // Whether `t`, just behind which the parser stands, is a whole side of a relation, or all there is.
 static bool is_side(parser *p, const token *t) {
     bool begins = t == p->tokens || t[-1].kind == TOKEN_RELATION;
-    return begins && (at_kind(p, TOKEN_RELATION) || at_kind(p, TOKEN_END));
+    return begins && ((at_kind(p, TOKEN_RELATION) && !parser_is_inch(p, 0)) || at_kind(p, TOKEN_END));
 }
 
 math_node *parser_function(parser *p) {
@@ -299,6 +315,7 @@ math_node *parser_function(parser *p) {
             if (!name) return NULL;
         }
     }
+    if (power && node_is_symbol(power, "top")) power->name = "T"; // as in other exponents
     if (logarithm && !base && !power && at_kind(p, TOKEN_NUMBER) && !here(p)->space &&
         (token_is(here(p), "2") || token_is(here(p), "10")) && ahead(p, 1)->kind == TOKEN_OPEN && ahead(p, 1)->code == '(' &&
         !ahead(p, 1)->space) { // log2(8)
@@ -315,7 +332,7 @@ math_node *parser_function(parser *p) {
         p->stop_function = true;
         if (!parser_starts_operand(p, here(p)) && !at_kind(p, TOKEN_MINUS) && !at_kind(p, TOKEN_FUNCTION)) {
             p->stop_function = saved;
-            if (!power && !base && is_side(p, t) && names_quantity(name)) return tree_named(p->e, MATH_SYMBOL, name);
+            if (!power && !base && is_side(p, t) && names_quantity(name)) return tree_named(p->e, MATH_TEXT, name);
             return parser_refuse(p, "a function without argument");
         }
         arguments = parser_expression(p, POWER_IMPLICIT - 1);
@@ -400,8 +417,7 @@ const char *parser_words(parser *p, bool unit) {
         if (unit && t->code == TOKEN_UPRIGHT && t->kind == TOKEN_NAME) t->kind = TOKEN_WORD;
         bool behind_slash = unit && text.length && text.data[text.length - 1] == '/' && t->kind == TOKEN_NAME;
         token_kind next = ahead(p, 1)->kind;
-        bool inch = unit && t->kind == TOKEN_RELATION && t->code == MATH_IN && text.length &&
-                    (next == TOKEN_END || next == TOKEN_COMMA || next == TOKEN_CLOSE || next == TOKEN_CARET);  // sq in
+        bool inch = unit && text.length && parser_is_inch(p, 0);                                               // sq in
         bool article = unit && text.length && token_is(t, "a") && t->kind == TOKEN_NAME && next == TOKEN_WORD; // of a mile
         bool letter = unit && is_unit_letter(t, &text);
         bool word = t->kind == TOKEN_WORD || behind_slash || letter || inch || article ||

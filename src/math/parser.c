@@ -49,6 +49,12 @@ bool parser_starts_operand(const parser *p, const token *t) {
     }
 }
 
+bool parser_is_inch(parser *p, size_t at) {
+    token_kind next = ahead(p, at + 1)->kind;
+    return ahead(p, at)->kind == TOKEN_RELATION && ahead(p, at)->code == MATH_IN &&
+           (next == TOKEN_END || next == TOKEN_COMMA || next == TOKEN_CLOSE || next == TOKEN_CARET);
+}
+
 const char *parser_keep(parser *p, const token *t) { return tree_text(p->e, t->text, t->length); }
 
 static math_node *exponent(parser *p) { // behind the caret
@@ -158,13 +164,14 @@ math_node *parser_prefix(parser *p) {
             p->at += fillers;
             return parser_prefix(p);
         }
+        if (t->length == 1 && ahead(p, 1)->kind == TOKEN_OPEN && ahead(p, 1)->code == '(') return parser_name(p); // \\text{P}(A)
         if (ahead(p, 1)->kind == TOKEN_NUMBER && (token_is(t, "USD") || token_is(t, "EUR"))) return parser_price(p);
         const char *text = parser_words(p, false);
         if (!text) return NULL;
         if (strcmp(text, "all real numbers except") == 0 || strcmp(text, "all reals except") == 0 ||
             strcmp(text, "all real numbers except for") == 0)
             return parser_exceptions(p);
-        if (at_open(p, '(')) return parser_call(p, text);
+        if (at_open(p, '(')) return parser_called_words(p, text);
         return tree_named(p->e, MATH_TEXT, text);
     }
     case TOKEN_BINARY:
@@ -267,9 +274,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
     switch (t->kind) {
     case TOKEN_RELATION: {
         if (power >= POWER_RELATION) break;
-        token_kind next = ahead(p, 1)->kind;
-        if (t->code == MATH_IN &&
-            (next == TOKEN_END || next == TOKEN_COMMA || next == TOKEN_CLOSE || next == TOKEN_CARET)) { // 5 in
+        if (parser_is_inch(p, 0)) {
             t->kind = TOKEN_WORD, t->text = "in", t->length = 2;
             return left;
         }

@@ -46,6 +46,7 @@ static inline bool is_close(const token *t, int code) { return t->kind == TOKEN_
 math_node *parser_refuse(parser *p, const char *what);       // NULL, with "what at byte N" as the reason
 bool parser_starts_operand(const parser *p, const token *t); // whether an implicit factor can begin with this token
 bool parser_ends_operand(const token *t);                    // the end, a separator, a closing bracket, a relation
+bool parser_is_inch(parser *p, size_t ahead);                // `in` that is a unit: 5 in, 5 in^2
 const char *parser_keep(parser *p, const token *t);          // the token's text, as long-lived as the tree
 math_node *parser_expression(parser *p, int power);          // everything that binds more tightly than `power`
 math_node *parser_prefix(parser *p);                         // one operand, without anything to its right
@@ -78,6 +79,7 @@ bool parser_integer_literal(const math_node *n);
 math_node *parser_mixed_number(parser *p, math_node *whole); // 3 1/2, 3\frac12; `whole` itself when none follows
 const char *parser_subscript(parser *p, const char *base);   // the name base_sub; stands on the underscore
 math_node *parser_call(parser *p, const char *name);         // name(arguments); stands on the bracket
+math_node *parser_called_words(parser *p, const char *text); // the same for words, the last token; of a known name the name
 math_node *parser_name(parser *p);
 math_node *parser_primed(parser *p, math_node *n); // x', f'; of a symbol one of that name
 math_node *parser_selections(parser *p); // _8C_3; NULL without having failed or read anything where it is something else

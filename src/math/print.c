@@ -96,6 +96,12 @@ static status put_around(const char *open, const math_node *n, int at_least, con
     return buffer_append_text(out, close);
 }
 
+// In braces a ratio would be a set, {a : b}, and so would a | b.
+static status put_braced(const math_node *n, int at_least, buffer *out) {
+    bool set = n->kind == MATH_RATIO || (n->kind == MATH_RELATION && memchr(n->operators, '|', n->count - 1));
+    return put_around("{", n, set ? LEVEL_UNION : at_least, "}", out);
+}
+
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Members with commas; a space behind one that would make a number of two, 1,234.
@@ -274,7 +280,7 @@ static status put_decorated(const math_node *n, buffer *out) {
     for (size_t i = 0; i < 4; i++)
         if (named(n, raised[i][0])) return put_around("", n->children[0], LEVEL_ATOM, raised[i][1], out);
     TRY(buffer_printf(out, "\\%s", n->name));
-    return put_around("{", n->children[0], LEVEL_LIST, "}", out);
+    return put_braced(n->children[0], LEVEL_LIST, out);
 }
 
 static status put_function(const math_node *n, buffer *out) {
@@ -289,7 +295,8 @@ static status put_function(const math_node *n, buffer *out) {
     }
     if (named(n, NAME_RESIDUE)) {
         TRY(put(n->children[0], LEVEL_RELATION, out));
-        return put_around("\\pmod{", n->children[1], LEVEL_LIST, "}", out);
+        TRY(buffer_append_text(out, "\\pmod"));
+        return put_braced(n->children[1], LEVEL_LIST, out);
     }
     if (named(n, NAME_SUBSCRIPT)) {
         TRY(put_around("(", n->children[0], LEVEL_LIST, ")", out));
@@ -301,8 +308,11 @@ static status put_function(const math_node *n, buffer *out) {
 
 static status put_big(const math_node *n, buffer *out) {
     TRY(buffer_printf(out, "\\%s", n->name));
-    if (n->children[0]->kind != MATH_NONE) TRY(put_around("_{", n->children[0], LEVEL_LIST, "}", out));
-    if (n->children[1]->kind != MATH_NONE) TRY(put_around("^{", n->children[1], LEVEL_LIST, "}", out));
+    for (int i = 0; i < 2; i++) {
+        if (n->children[i]->kind == MATH_NONE) continue;
+        TRY(buffer_append_byte(out, i ? '^' : '_'));
+        TRY(put_braced(n->children[i], LEVEL_LIST, out));
+    }
     return put_around(" ", n->children[2], LEVEL_PRODUCT, "", out);
 }
 
@@ -336,9 +346,9 @@ status math_print_node(const math_node *n, buffer *out) {
         if (node_small_integer(n->children[1], &index) && index == 2)
             return put_around("sqrt(", n->children[0], LEVEL_MODULUS, ")", out);
         TRY(put_around("\\sqrt[", n->children[1], LEVEL_MODULUS, "]", out));
-        return put_around("{", n->children[0], LEVEL_MODULUS, "}", out);
-    case MATH_FACTORIAL:
-        TRY(put(n->children[0], LEVEL_ATOM, out));
+        return put_braced(n->children[0], LEVEL_MODULUS, out);
+    case MATH_FACTORIAL: // \dots !=1 would be an inequation
+        TRY(put(n->children[0], node_is_symbol(n->children[0], "dots") ? LEVEL_ATOM + 1 : LEVEL_ATOM, out));
         for (int i = 0; i < n->integer; i++) TRY(buffer_append_byte(out, '!'));
         return STATUS_OK;
     case MATH_PERCENT:
@@ -352,8 +362,9 @@ status math_print_node(const math_node *n, buffer *out) {
     case MATH_CEILING:
         return put_bracketed(n, "ceil(", ")", out);
     case MATH_BINOMIAL:
-        TRY(put_around("\\binom{", n->children[0], LEVEL_MODULUS, "}", out));
-        return put_around("{", n->children[1], LEVEL_MODULUS, "}", out);
+        TRY(buffer_append_text(out, "\\binom"));
+        TRY(put_braced(n->children[0], LEVEL_MODULUS, out));
+        return put_braced(n->children[1], LEVEL_MODULUS, out);
     case MATH_FUNCTION:
         return put_function(n, out);
     case MATH_BIG:
