@@ -36,7 +36,7 @@ static status generate(decoding *d, size_t tokens) {
                     .top_p = 1,
                     .longest_response = tokens}; // nothing ends it early
     group_set_clear(&d->set);
-    return generator_run(d->generator, d->set.groups, d->set.capacity, &how, NULL, NULL);
+    return generator_run(d->generator, d->set.groups, d->set.capacity, &how, NULL);
 }
 
 // Opens what a batch needs, and warms it up: products are built, memory is touched.

@@ -448,7 +448,7 @@ static void measured_log_probs_are_the_sampled_ones(void **state) {
         }
         sampling how = {.seed = 2, .purpose = RANDOM_SAMPLE_EVAL, .temperature = 1, .top_p = 1, .longest_response = LONGEST};
         how.end_tokens = lm.stop_tokens, how.end_count = lm.stop_count;
-        assert_int_equal(generator_run(g, set.groups, PROMPTS, &how, NULL, NULL), STATUS_OK);
+        assert_int_equal(generator_run(g, set.groups, PROMPTS, &how, NULL), STATUS_OK);
 
         buffer input = {0}, output = {0}, errors = {0};
         const rollout *sent[PROMPTS * EACH];

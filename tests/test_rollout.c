@@ -39,7 +39,7 @@ static void generate(group_set *set, const model *m, size_t rows, size_t prompt_
     assert_ok(group_set_create(set, GROUPS, SIZE, 32, LONGEST));
     fill_prompts(set);
     assert_ok(generator_create(&g, m, NULL, &options, NULL));
-    assert_ok(generator_run(g, set->groups, GROUPS, &how, NULL, NULL));
+    assert_ok(generator_run(g, set->groups, GROUPS, &how, NULL));
     generator_free(g);
 }
 
@@ -190,9 +190,10 @@ static void a_watch_can_interrupt(void **state) {
     assert_ok(group_set_create(&set, GROUPS, SIZE, 32, LONGEST));
     fill_prompts(&set);
     assert_ok(generator_create(&g, &m, NULL, &options, NULL));
-    assert_int_equal(generator_run(g, set.groups, GROUPS, &how, stop_at_once, NULL), STATUS_INTERRUPTED);
+    assert_int_equal(generator_run(g, set.groups, GROUPS, &how, &(generator_observer){.watch = stop_at_once}),
+                     STATUS_INTERRUPTED);
     group_set_clear(&set);
-    assert_ok(generator_run(g, set.groups, GROUPS, &how, NULL, NULL)); // the generator is as good as new
+    assert_ok(generator_run(g, set.groups, GROUPS, &how, NULL)); // the generator is as good as new
     generator_free(g);
     group_set_free(&set);
     model_free(&m);
@@ -221,10 +222,62 @@ static void a_rehearsal_leaves_the_generator_as_it_was(void **state) {
     assert_true(prefill > 0 && step == 0);
     assert_int_equal(generator_rehearse(g, set.groups, 3, &how, 1, 1, &prefill, &step), STATUS_FAILED);
     assert_non_null(strstr(status_message(), "a rehearsal of 15 rollouts, and there is room for 10"));
-    assert_ok(generator_run(g, set.groups, GROUPS, &how, NULL, NULL));
+    assert_ok(generator_run(g, set.groups, GROUPS, &how, NULL));
     assert_same_rollouts(&set, &reference);
     generator_free(g);
     group_set_free(&set), group_set_free(&reference);
+    model_free(&m);
+    matmul_free(products);
+}
+
+// Groups in the order in which they finished, and what they held then.
+typedef struct finishes {
+    const group_set *set;
+    group_set then;
+    size_t count, order[GROUPS];
+} finishes;
+
+static void note_finish(void *context, size_t group) {
+    finishes *f = context;
+    assert_true(f->count < GROUPS);
+    f->order[f->count++] = group;
+    for (size_t r = 0; r < SIZE; r++) {
+        const struct rollout *from = &f->set->groups[group].rollouts[r];
+        struct rollout *to = &f->then.groups[group].rollouts[r];
+        assert_int_not_equal(from->finish, FINISH_NONE);
+        to->length = from->length, to->finish = from->finish;
+        memcpy(to->tokens, from->tokens, from->length * 4);
+        memcpy(to->logp, from->logp, from->length * 4);
+        memcpy(to->entropy, from->entropy, from->length * 4);
+    }
+}
+
+static void a_group_is_called_finished_once_and_holds_all_that_it_will(void **state) {
+    (void)state;
+    model m;
+    matmul *products;
+    open_model(&m, &products, PRECISION_FLOAT32, 2);
+    static const size_t rows[] = {1, 6, 64};
+    size_t out_of_order = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        group_set set;
+        finishes f = {.set = &set};
+        generator *g;
+        generator_options options = {.rows = rows[i], .longest_prompt = 32, .longest_response = LONGEST};
+        assert_ok(group_set_create(&set, GROUPS, SIZE, 32, LONGEST));
+        assert_ok(group_set_create(&f.then, GROUPS, SIZE, 32, LONGEST));
+        fill_prompts(&set);
+        assert_ok(generator_create(&g, &m, NULL, &options, NULL));
+        assert_ok(generator_run(g, set.groups, GROUPS, &how, &(generator_observer){.finished = note_finish, .context = &f}));
+        assert_int_equal(f.count, GROUPS);
+        unsigned seen = 0;
+        for (size_t k = 0; k < GROUPS; k++) seen |= 1u << f.order[k], out_of_order += f.order[k] != k;
+        assert_int_equal(seen, (1u << GROUPS) - 1);
+        assert_same_rollouts(&set, &f.then);
+        generator_free(g);
+        group_set_free(&set), group_set_free(&f.then);
+    }
+    assert_true(out_of_order > 0);
     model_free(&m);
     matmul_free(products);
 }
@@ -236,6 +289,7 @@ int main(void) {
         cmocka_unit_test(draws_follow_the_distribution),
         cmocka_unit_test(top_p_keeps_the_smallest_sufficient_set),
         cmocka_unit_test(a_watch_can_interrupt),
+        cmocka_unit_test(a_group_is_called_finished_once_and_holds_all_that_it_will),
         cmocka_unit_test(a_rehearsal_leaves_the_generator_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,7 +136,7 @@ static void sample(policy *p, size_t update, float temperature) {
                     .longest_response = limits[update % (sizeof limits / sizeof *limits)],
                     .end_tokens = ends,
                     .end_count = sizeof ends / sizeof *ends};
-    assert_ok(generator_run(p->generator, p->set.groups, GROUPS, &how, NULL, NULL));
+    assert_ok(generator_run(p->generator, p->set.groups, GROUPS, &how, NULL));
 }
 
 // ---- visits ----------------------------------------------------------------------------------------------------------------

@@ -104,8 +104,8 @@ static void need_the_allocator(void) {
 
 static size_t steps, phases, resident_warm, resident_end;
 
-status __real_generator_run(generator *g, group *groups, size_t count, const sampling *how, generator_watch watch, void *context);
-status __wrap_generator_run(generator *g, group *groups, size_t count, const sampling *how, generator_watch watch, void *context);
+status __real_generator_run(generator *g, group *groups, size_t count, const sampling *how, const generator_observer *observer);
+status __wrap_generator_run(generator *g, group *groups, size_t count, const sampling *how, const generator_observer *observer);
 status __real_trainer_update(trainer *t);
 status __wrap_trainer_update(trainer *t);
 dnnl_status_t __real_dnnl_primitive_execute(const_dnnl_primitive_t p, dnnl_stream_t stream, int count,
@@ -113,11 +113,10 @@ dnnl_status_t __real_dnnl_primitive_execute(const_dnnl_primitive_t p, dnnl_strea
 dnnl_status_t __wrap_dnnl_primitive_execute(const_dnnl_primitive_t p, dnnl_stream_t stream, int count,
                                             const dnnl_exec_arg_t *arguments);
 
-status __wrap_generator_run(generator *g, group *groups, size_t count, const sampling *how, generator_watch watch,
-                            void *context) {
+status __wrap_generator_run(generator *g, group *groups, size_t count, const sampling *how, const generator_observer *observer) {
     watched = steps >= WARM;
     phases += watched;
-    status code = __real_generator_run(g, groups, count, how, watch, context);
+    status code = __real_generator_run(g, groups, count, how, observer);
     watched = false;
     return code;
 }

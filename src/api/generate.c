@@ -69,7 +69,8 @@ static status generate(dsdr_model *m, const int32_t *const *prompts, const size_
     }
     generator *made;
     TRY(generator_create(&made, &m->language.model, m->language.tokenizer, &options, NULL));
-    status code = generator_run(made, set->groups, set->capacity, how, given->watch, given->watch_context);
+    const generator_observer observer = {.watch = given->watch, .context = given->watch_context};
+    status code = generator_run(made, set->groups, set->capacity, how, &observer);
     if (code == STATUS_OK) code = generator_write_texts(made, set->groups, set->capacity);
     generator_free(made);
     for (size_t i = 0; i < total && code == STATUS_OK; i++)

@@ -133,6 +133,7 @@ typedef struct work {
     size_t seated_group, ready; // the first group with rollouts to seat; rollouts that wait for a row
     size_t used;                // rows in use
     size_t finished, tokens;
+    generator_observer observer;
     generator_stream stream;
     void *stream_context;
 } work;
@@ -210,6 +211,11 @@ static bool advance(work *w, size_t group_index, size_t rollout_index) {
     return true;
 }
 
+// One of a group's rollouts has ended.
+static void leave(const work *w, prompt_slot *prompt) {
+    if (--prompt->running == 0 && w->observer.finished) w->observer.finished(w->observer.context, prompt->group);
+}
+
 static status write_text(const generator *g, rollout *r, buffer *scratch) {
     buffer valid = {0};
     buffer_clear(scratch);
@@ -279,7 +285,7 @@ static status prefill(work *w) {
             of->rollouts[r].finish = FINISH_NONE;
             draw(w, g->head.logits + i * g->model->config.vocabulary, prompt->group, r, 0, g->order);
             if (advance(w, prompt->group, r))
-                prompt->running--;
+                leave(w, prompt);
             else
                 w->ready++;
         }
@@ -339,7 +345,7 @@ static status decode_step(work *w) {
             i++;
             continue;
         }
-        g->prompts[g->rows[i].prompt].running--;
+        leave(w, &g->prompts[g->rows[i].prompt]);
         // The last row moves into the gap; caches change places so that each keeps its memory. It has not been advanced yet.
         running gone = g->rows[i];
         g->rows[i] = g->rows[--w->used];
@@ -378,7 +384,7 @@ static status work_start(work *w) {
     return STATUS_OK;
 }
 
-static status work_loop(work *w, generator_watch watch, void *context) {
+static status work_loop(work *w) {
     generator *g = w->g;
     while (w->next_group < w->count || w->used > 0 || w->ready > 0) {
         double start = seconds_now();
@@ -388,7 +394,8 @@ static status work_loop(work *w, generator_watch watch, void *context) {
         g->totals.prefill_seconds += filled - start;
         if (w->used > 0) TRY(decode_step(w));
         g->totals.decode_seconds += seconds_now() - filled;
-        if (watch && watch(context, w->finished, w->tokens)) return status_set(STATUS_INTERRUPTED, "generation was interrupted");
+        if (w->observer.watch && w->observer.watch(w->observer.context, w->finished, w->tokens))
+            return status_set(STATUS_INTERRUPTED, "generation was interrupted");
     }
     g->totals.response_tokens += w->tokens;
     return STATUS_OK;
@@ -409,24 +416,25 @@ static status begin(work *w, size_t *mark) {
 
 static void finish(const work *w, size_t mark) { arena_reset(w->g->shared ? w->g->shared : &w->g->own, mark); }
 
-static status run(work *w, generator_watch watch, void *context) {
+static status run(work *w) {
     if (w->count == 0) return STATUS_OK;
     size_t mark;
     status code = begin(w, &mark);
-    if (code == STATUS_OK) code = work_loop(w, watch, context);
+    if (code == STATUS_OK) code = work_loop(w);
     finish(w, mark);
     return code;
 }
 
-status generator_run(generator *g, group *groups, size_t count, const sampling *how, generator_watch watch, void *context) {
+status generator_run(generator *g, group *groups, size_t count, const sampling *how, const generator_observer *observer) {
     work w = {.g = g, .groups = groups, .count = count, .how = how};
+    if (observer) w.observer = *observer;
     kernel_mark(g->model->clock);
-    return run(&w, watch, context);
+    return run(&w);
 }
 
 status generator_run_streaming(generator *g, group *one, const sampling *how, generator_stream stream, void *context) {
     work w = {.g = g, .groups = one, .count = 1, .how = how, .stream = stream, .stream_context = context};
-    return run(&w, NULL, NULL);
+    return run(&w);
 }
 
 // ---- a rehearsal ---------------------------------------------------------------------------------------------------------

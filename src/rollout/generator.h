@@ -51,11 +51,23 @@ size_t generator_bytes(const model *m, const tokenizer *t, const generator_optio
 // Called between decoding steps with the number of finished rollouts and of tokens so far; returning true stops the generation.
 typedef bool (*generator_watch)(void *context, size_t finished, size_t tokens);
 
-// Fills the rollouts of all groups (prompt tokens and room given) but for their texts. Allocates nothing. STATUS_INTERRUPTED when
-// `watch` asked to stop: the groups then hold nothing usable. watch may be NULL.
-status generator_run(generator *g, group *groups, size_t count, const sampling *how, generator_watch watch, void *context);
+// Called once for each group, by its number in the call, as soon as its last rollout has ended: from then on the generation does
+// not write to it, and another thread may. The order is that in which groups end, which depends on the number of rows.
+typedef void (*generator_finished)(void *context, size_t group);
 
-// Makes rollout[].text of finished groups; a text from before is freed. Free with group_set_clear or free().
+// Who looks on while groups are generated; members may be NULL.
+typedef struct generator_observer {
+    generator_watch watch;
+    generator_finished finished;
+    void *context; // of both
+} generator_observer;
+
+// Fills the rollouts of all groups (prompt tokens and room given) but for their texts. Allocates nothing. STATUS_INTERRUPTED when
+// the observer (may be NULL) asked to stop: groups that have not been called finished then hold nothing usable.
+status generator_run(generator *g, group *groups, size_t count, const sampling *how, const generator_observer *observer);
+
+// Makes rollout[].text of finished groups; a text from before is freed. Free with group_set_clear or free(). Other groups may be
+// generated meanwhile, by another thread.
 status generator_write_texts(const generator *g, group *groups, size_t count);
 
 // Called with the bytes of each token of the one rollout as it appears (chat).

@@ -74,7 +74,7 @@ static status generate(trainer *t, size_t first, size_t count) {
                     .end_count = s->rollout.ignore_eos ? 0 : t->run.lm.stop_count,
                     .stop_strings = (const char *const *)s->rollout.stop.items,
                     .stop_count = s->rollout.stop.count};
-    TRY(generator_run(t->generator, b->set.groups + first, count, &how, NULL, NULL));
+    TRY(generator_run(t->generator, b->set.groups + first, count, &how, NULL));
     return generator_write_texts(t->generator, b->set.groups + first, count);
 }
 

@@ -161,7 +161,7 @@ static status sample(evaluation_work *w, size_t first, size_t count) {
                     .end_count = w->o->lm->stop_count,
                     .stop_strings = (const char *const *)s->rollout.stop.items,
                     .stop_count = s->rollout.stop.count};
-    TRY(generator_run(w->generator, w->set.groups, count, &how, watch, w));
+    TRY(generator_run(w->generator, w->set.groups, count, &how, &(generator_observer){.watch = watch, .context = w}));
     return generator_write_texts(w->generator, w->set.groups, count);
 }
 
