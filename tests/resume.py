@@ -56,6 +56,12 @@ def rows(folder):
         "evaluation_summary": "select * from evaluation_summary"}.items()}
 
 
+def shares(folder):
+    """How much of the reward was done before sampling had ended: the largest share over steps and stages."""
+    names = "name like 'perf/overlapped_share/%'"
+    return sqlite3.connect(pathlib.Path(folder) / "run.db").execute(f"select max(value) from metrics where {names}").fetchone()[0]
+
+
 def compare(name, expected, folder):
     if files(folder) != expected[0]:
         sys.exit(f"{name}: other files: {[k for k in expected[0] if files(folder).get(k) != expected[0][k]]}")
@@ -81,8 +87,13 @@ def undisturbed(dsdr, fixtures, root, method):
         assert len(difference) == STEPS and all(v in (0, None) for v in difference) and difference.count(0) >= STEPS // 2, difference
         batches = metric("dynamic_sampling/batches")
         assert max(batches) >= 3 if method == "dapo" else set(batches) == {1}, batches
-    run(dsdr, fixtures, root / "one", method, "trainer.threads=1", "actor_rollout_ref.actor.ppo_micro_batch_size=8")
-    compare(f"{method}: one thread, more leaves in memory", expected, root / "one")
+    run(dsdr, fixtures, root / "one", method, "trainer.threads=1", "actor_rollout_ref.actor.ppo_micro_batch_size=8", "reward_model.overlap=none")
+    compare(f"{method}: one thread, more leaves in memory, nothing beside sampling", expected, root / "one")
+    if method != "sft":
+        run(dsdr, fixtures, root / "beside", method, "trainer.threads=3", "verify.workers=3", "reward_model.overlap=all")
+        compare(f"{method}: three threads, all rewards beside sampling", expected, root / "beside")
+        assert shares(root / "one") == 0, shares(root / "one")
+        print(f"{method}: up to {shares(root / 'beside'):.0%} of a step's groups were judged or embedded before the last one was sampled")
     return expected, seconds
 
 
@@ -120,7 +131,7 @@ def main():
         root = pathlib.Path(tempfile.mkdtemp(prefix="dsdr-resume-"))
         disturbed(dsdr, fixtures, root, method, kills if method == "dsdr" else kills // 2, *undisturbed(dsdr, fixtures, root, method))
         shutil.rmtree(root, ignore_errors=True)
-    print("6 passed, 0 failed")
+    print("8 passed, 0 failed")
 
 
 main()

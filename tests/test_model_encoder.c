@@ -2,6 +2,8 @@
 #include "model_fixture.h"
 
 #include <math.h>
+#include <omp.h>
+#include <pthread.h>
 
 #include "base/file.h"
 #include "base/random.h"
@@ -199,6 +201,49 @@ static void bits_do_not_depend_on_the_company(void **state) {
     fixture_close(&f);
 }
 
+typedef struct beside {
+    const fixture *f;
+    encoder *e;
+    matmul *single;
+    float *embeddings;
+    status code;
+} beside;
+
+static void *embed_one_by_one(void *argument) {
+    beside *b = argument;
+    encoder_use(b->e, b->single);
+    for (size_t i = 0; i < b->f->count && b->code == STATUS_OK; i++)
+        b->code = encoder_embed(b->e, &b->f->texts[i], &b->f->lengths[i], 1, b->embeddings + i * WIDTH, NULL);
+    return NULL;
+}
+
+// An encoder opened for several threads, by another thread on one of its own, and by the first again.
+static void bits_do_not_depend_on_the_engine_in_use(void **state) {
+    (void)state;
+    fixture f = fixture_open();
+    matmul *products, *single;
+    encoder *e = open_invariant(&products, PRECISION_FLOAT32, 3, folder, 256);
+    assert_ok(matmul_create(&single, PRECISION_FLOAT32, 1, matmul_is_fixed_order(products)));
+    beside b = {.f = &f, .e = e, .single = single, .embeddings = calloc(f.count * WIDTH, sizeof(float))};
+    float *all = calloc(f.count * WIDTH, sizeof(float));
+    encoder_use(e, products);
+    assert_int_equal(omp_get_max_threads(), 3);
+    assert_ok(encoder_embed(e, f.texts, f.lengths, f.count, all, NULL));
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, embed_one_by_one, &b), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_ok(b.code);
+    assert_memory_equal(all, b.embeddings, f.count * WIDTH * sizeof(float));
+    assert_int_equal(omp_get_max_threads(), 3); // the other thread's number is its own
+    encoder_use(e, products);
+    assert_ok(encoder_embed(e, f.texts, f.lengths, f.count, b.embeddings, NULL));
+    assert_memory_equal(all, b.embeddings, f.count * WIDTH * sizeof(float));
+    free(all), free(b.embeddings);
+    encoder_close(e);
+    matmul_free(products), matmul_free(single);
+    fixture_close(&f);
+}
+
 // A text within the limit is one window; a longer one is the mean over the tokens of its windows, checked against the windows
 // embedded as texts of their own.
 static void long_texts_are_averaged_over_windows(void **state) {
@@ -317,6 +362,7 @@ int main(void) {
         cmocka_unit_test(without_normalize_the_plain_mean_is_given),
         cmocka_unit_test(bfloat16_stays_close_to_float32),
         cmocka_unit_test(bits_do_not_depend_on_the_company),
+        cmocka_unit_test(bits_do_not_depend_on_the_engine_in_use),
         cmocka_unit_test(long_texts_are_averaged_over_windows),
         cmocka_unit_test(what_is_not_implemented_is_refused_by_name),
         cmocka_unit_test(the_newer_layout_is_read),

@@ -54,7 +54,7 @@ typedef struct scoring {
 static status score(dsdr_scorer *s, scoring *w) {
     const credit_options how = options_credit(&s->settings);
     diversity_report report;
-    TRY(scorer_judge(&s->scorer, &w->group, 1, false, w->verdicts));
+    TRY(scorer_judge(&s->scorer, &w->group, NULL, 1, false, w->verdicts));
     TRY(scorer_diversity(&s->scorer, &w->group, 1, w->scores, w->sets, &report));
     for (size_t i = 0; i < w->group.size; i++) w->statuses[i] = w->verdicts[i].status;
     return credit_assign(&how, w->group.size, w->statuses, w->scores, NULL, w->credits, &w->summary);

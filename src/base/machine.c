@@ -1,6 +1,7 @@
 // Reads /proc and the control groups. See machine.h.
 #include "base/machine.h"
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,6 +21,12 @@ void machine_cpu(char *name, size_t size) {
         break;
     }
     fclose(f);
+}
+
+size_t machine_processors(void) {
+    cpu_set_t allowed;
+    int count = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 0;
+    return count > 0 ? (size_t)count : 1;
 }
 
 // The number in a file, SIZE_MAX where there is none (as "max").

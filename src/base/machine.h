@@ -8,6 +8,9 @@
 // tell it.
 void machine_cpu(char *name, size_t size);
 
+// CPUs that this process may run on, at least 1.
+size_t machine_processors(void);
+
 // Bytes of main memory, or of what this process may have of it where a control group sets a limit; SIZE_MAX where the system does
 // not tell.
 size_t machine_memory(void);

@@ -89,7 +89,7 @@ static status score_group(score_context *c, json_t *row, const group *g) {
     diversity_report report;
     credit_options options = options_credit(c->s);
     status code = verdicts && statuses && scores && sets && credits ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory");
-    if (code == STATUS_OK) code = scorer_judge(&c->scorer, g, 1, false, verdicts);
+    if (code == STATUS_OK) code = scorer_judge(&c->scorer, g, NULL, 1, false, verdicts);
     if (code == STATUS_OK) code = scorer_diversity(&c->scorer, g, 1, scores, sets, &report);
     for (size_t i = 0; i < size && code == STATUS_OK; i++) statuses[i] = verdicts[i].status;
     if (code == STATUS_OK) code = credit_assign(&options, size, statuses, scores, NULL, credits, NULL);

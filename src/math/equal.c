@@ -408,3 +408,5 @@ status math_answer_key(const char *text, size_t length, const math_limits *limit
     forget_answer(&r);
     return code;
 }
+
+void math_end_thread(void) { flint_cleanup(); }

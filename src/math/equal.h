@@ -65,4 +65,7 @@ status math_answer_key(const char *text, size_t length, const math_limits *limit
 
 const char *math_outcome_name(math_outcome outcome);
 
+// Gives back what exact arithmetic keeps for this thread's next call: for a thread that used this room and is about to end.
+void math_end_thread(void);
+
 #endif

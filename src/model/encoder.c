@@ -82,11 +82,11 @@ static status open_parts(encoder *e, const char *folder, size_t rows) {
     return STATUS_OK;
 }
 
-status encoder_measure(size_t *bytes, matmul *products, const char *folder, size_t rows) {
+status encoder_measure(size_t *bytes, matmul *products, const char *folder, size_t rows, size_t engines) {
     encoder e = {.products = products};
     TRY(encoder_config_read(&e.config, folder));
     *bytes = encoder_weights_bytes(&e) + working_bytes(&e, rows);
-    *bytes += PRODUCT_SHAPES * matmul_prepared_bytes(products, e.capacity, 0);
+    *bytes += engines * PRODUCT_SHAPES * matmul_prepared_bytes(products, e.capacity, 0);
     return STATUS_OK;
 }
 
@@ -110,6 +110,11 @@ void encoder_close(encoder *e) {
     arena_free(&e->weights);
     arena_free(&e->memory);
     free(e);
+}
+
+void encoder_use(encoder *e, matmul *products) {
+    e->products = products;
+    matmul_use_threads(products);
 }
 
 void encoder_set_long(encoder *e, encoder_long how) { e->how = how; }

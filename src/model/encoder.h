@@ -29,8 +29,12 @@ typedef enum encoder_long {
 status encoder_open(encoder **out, matmul *products, const char *folder, size_t rows);
 void encoder_close(encoder *e); // NULL is fine
 
-// Bytes that an encoder opened so would hold; reads its configuration only.
-status encoder_measure(size_t *bytes, matmul *products, const char *folder, size_t rows);
+// Bytes that an encoder opened so would hold, with `engines` engines prepared for it; reads its configuration only.
+status encoder_measure(size_t *bytes, matmul *products, const char *folder, size_t rows, size_t engines);
+
+// From here on computes with `products` (borrowed), and this thread's kernels on as many threads as those have. They are of the
+// precision and kernel of those that it was opened with, and of as many threads or fewer. Changes no bit.
+void encoder_use(encoder *e, matmul *products);
 
 // ENCODER_LONG_CUT from the start.
 void encoder_set_long(encoder *e, encoder_long how);
@@ -46,6 +50,7 @@ status encoder_embed(encoder *e, const char *const *texts, const size_t *lengths
 
 // Whether this encoder's products give a row the same bits in any batch, on this machine (matmul_self_test on its shapes).
 status encoder_self_test(encoder *e, bool *invariant);
-status encoder_prepare(encoder *e); // builds its products (matmul_prepare), so that none is built while it embeds
+// Builds the products (matmul_prepare) of the engine in use, so that none is built while it embeds.
+status encoder_prepare(encoder *e);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "run/options.h"
+#include "run/overlap.h"
 #include "run/trainer_parts.h"
 
 // ---- memory --------------------------------------------------------------------------------------------------------------
@@ -51,20 +52,52 @@ void step_batch_free(step_batch *b) {
     *b = (step_batch){0};
 }
 
-// ---- drawing and generating ----------------------------------------------------------------------------------------------
+// ---- drawing ---------------------------------------------------------------------------------------------------------
 
-static status generate(trainer *t, size_t first, size_t count) {
-    const settings *s = t->run.s;
+static void draw_problems(trainer *t, size_t first, size_t count) {
     step_batch *b = &t->batch;
     for (size_t g = first; g < first + count; g++) {
         group *one = &b->set.groups[g];
-        size_t index = prompt_order_at(&t->order, s, t->run.state.position);
+        size_t index = prompt_order_at(&t->order, t->run.s, t->run.state.position);
         const token_list *prompt = &t->prompts.tokens[index];
         one->problem = &t->train.problems[index];
         one->serial = t->run.state.position++;
         one->prompt_length = prompt->count;
         memcpy(one->prompt_tokens, prompt->ids, prompt->count * sizeof *prompt->ids);
     }
+}
+
+// ---- generating, and judging beside it ---------------------------------------------------------------------------------
+
+// One generation batch: groups first, first + 1, ... of the step. The stages number them from 0.
+typedef struct generation {
+    trainer *t;
+    size_t first;
+} generation;
+
+static status judge_groups(void *context, const size_t *which, size_t count, bool beside) {
+    const generation *n = context;
+    trainer *t = n->t;
+    step_batch *b = &t->batch;
+    const group *groups = b->set.groups + n->first;
+    verdict *verdicts = b->verdicts + n->first * b->size;
+    if (!beside)
+        progress_report(&t->run.options->progress, "reward", (double)b->count, (double)t->run.s->data.train_batch_size, "groups",
+                        NULL);
+    for (size_t i = 0; i < count * b->size; i++) verdict_clear(&verdicts[which[i / b->size] * b->size + i % b->size]);
+    TRY(scorer_judge(&t->scorer, groups, which, count, t->think_open, verdicts));
+    return t->with_diversity ? scorer_scan(&t->scorer, groups, which, count, b->formulas + n->first * b->size) : STATUS_OK;
+}
+
+static status embed_groups(void *context, const size_t *which, size_t count, bool beside) {
+    const generation *n = context;
+    return scorer_embed(&n->t->scorer, n->t->batch.set.groups + n->first, which, count, beside);
+}
+
+static status generate_and_judge(trainer *t, size_t first, size_t count, overlap_report *report) {
+    const settings *s = t->run.s;
+    step_batch *b = &t->batch;
+    draw_problems(t, first, count);
     sampling how = {.seed = (uint64_t)s->trainer.seed,
                     .purpose = RANDOM_SAMPLE_TRAIN,
                     .temperature = (float)s->rollout.temperature,
@@ -74,21 +107,31 @@ static status generate(trainer *t, size_t first, size_t count) {
                     .end_count = s->rollout.ignore_eos ? 0 : t->run.lm.stop_count,
                     .stop_strings = (const char *const *)s->rollout.stop.items,
                     .stop_count = s->rollout.stop.count};
-    TRY(generator_run(t->generator, b->set.groups + first, count, &how, NULL));
-    return generator_write_texts(t->generator, b->set.groups + first, count);
+    setting_overlap beside = options_overlap(s);
+    generation n = {.t = t, .first = first};
+    overlap_work work = {.generator = t->generator,
+                         .groups = b->set.groups + first,
+                         .count = count,
+                         .how = &how,
+                         // A group at a time is embedded, so that little is under way on one thread when sampling ends.
+                         .stages = {{judge_groups, beside == SETTING_OVERLAP_NONE ? 0 : count},
+                                    {embed_groups, beside == SETTING_OVERLAP_ALL ? 1 : 0}},
+                         .stage_count = t->with_diversity ? 2 : 1,
+                         .context = &n};
+    if (t->with_diversity) TRY(scorer_reserve(&t->scorer, count * b->size));
+    return overlap_run(&work, report);
 }
 
-// ---- scoring -------------------------------------------------------------------------------------------------------------
+// ---- credit ------------------------------------------------------------------------------------------------------------
 
+// What takes all groups of the generation batch, in their order.
 static status score(trainer *t, size_t first, size_t count) {
     const settings *s = t->run.s;
     step_batch *b = &t->batch;
     group *groups = b->set.groups + first;
-    size_t base = first * b->size, total = count * b->size;
-    for (size_t i = base; i < base + total; i++) verdict_clear(&b->verdicts[i]);
-    TRY(scorer_judge(&t->scorer, groups, count, t->think_open, b->verdicts + base));
+    size_t base = first * b->size;
     scorer_randomize(&t->scorer, groups, count, b->verdicts + base);
-    if (t->with_diversity) TRY(scorer_diversity(&t->scorer, groups, count, b->scores + base, b->formulas + base, &b->diversity));
+    if (t->with_diversity) TRY(scorer_compare(&t->scorer, groups, count, b->formulas + base, b->scores + base, &b->diversity));
     credit_options options = options_credit(s);
     verdict_status statuses[4096];
     for (size_t g = 0; g < count; g++) {
@@ -259,7 +302,8 @@ status trainer_collect(trainer *t) {
     const settings *s = t->run.s;
     step_batch *b = &t->batch;
     size_t wanted = (size_t)s->data.train_batch_size, each = s->filter.enable ? (size_t)s->data.gen_batch_size : wanted;
-    double generating = 0, scoring = 0;
+    double generating = 0, beside = 0, scoring = 0;
+    size_t early[OVERLAP_STAGES] = {0};
     const generator_statistics before = *generator_totals(t->generator), *after = generator_totals(t->generator);
     b->count = b->drawn = b->batches = 0;
     while (b->count < wanted) {
@@ -269,14 +313,14 @@ status trainer_collect(trainer *t) {
                 "step %lld: only %zu of %zu groups had a signal after %zu generated batches "
                 "(algorithm.filter_groups.max_num_gen_batches); raise it, choose easier problems or a larger rollout.n",
                 (long long)t->run.state.step + 1, b->count, wanted, b->batches);
-        double start = training_clock();
+        overlap_report report;
         progress_report(&t->run.options->progress, "generate", (double)b->count, (double)wanted, "groups", NULL);
-        TRY(generate(t, b->count, each));
-        double generated = training_clock();
-        generating += generated - start;
-        progress_report(&t->run.options->progress, "reward", (double)b->count, (double)wanted, "groups", NULL);
+        TRY(generate_and_judge(t, b->count, each, &report));
+        double judged = training_clock();
         TRY(score(t, b->count, each));
-        scoring += training_clock() - generated;
+        generating += report.generation_seconds, beside += report.beside_seconds;
+        scoring += report.rest_seconds + training_clock() - judged;
+        for (size_t k = 0; k < OVERLAP_STAGES; k++) early[k] += report.early[k];
         size_t first = b->count;
         b->drawn += each;
         b->batches++;
@@ -291,5 +335,8 @@ status trainer_collect(trainer *t) {
     TRY(training_add_kernels(&t->run, TRAINING_GEN));
     t->run.accounted += (int64_t)(1e9 * scoring);
     TRY(add(t, "timing_s/reward", scoring));
+    TRY(add(t, "timing_s/reward_overlapped", beside));
+    TRY(add(t, "perf/overlapped_share/verdicts", (double)early[0] / (double)b->drawn));
+    if (t->with_diversity) TRY(add(t, "perf/overlapped_share/embeddings", (double)early[1] / (double)b->drawn));
     return add_metrics(t);
 }

@@ -8,6 +8,8 @@
 
 #include "base/machine.h"
 #include "run/evaluate_parts.h"
+#include "run/options.h"
+#include "run/overlap.h"
 
 enum { CHUNK_ROLLOUTS = 2048, MOST_ROWS = 64 };
 // Room for the caches of a generator made here; fewer rows at once where the responses are long.
@@ -127,6 +129,25 @@ static void give_back(evaluation_work *w) {
     if (w->generator != w->o->generator) generator_free(w->generator);
 }
 
+// ---- judging -------------------------------------------------------------------------------------------------------------
+
+// Groups with the same kind of prompt are judged together.
+static status judge(void *context, const size_t *which, size_t count, bool beside) {
+    (void)beside;
+    evaluation_work *w = context;
+    size_t *same = calloc(count, sizeof *same), found;
+    if (!same) return no_memory();
+    status code = STATUS_OK;
+    for (int open = 0; open < 2 && code == STATUS_OK; open++) {
+        found = 0;
+        for (size_t i = 0; i < count; i++)
+            if (w->prompts->think_open[w->tally.e->index[w->first + which[i]]] == (open == 1)) same[found++] = which[i];
+        if (found > 0) code = scorer_judge(w->o->scorer, w->set.groups, same, found, open == 1, w->verdicts);
+    }
+    free(same);
+    return code;
+}
+
 // ---- sampling ------------------------------------------------------------------------------------------------------------
 
 static bool watch(void *context, size_t finished, size_t tokens) {
@@ -139,7 +160,7 @@ static bool watch(void *context, size_t finished, size_t tokens) {
     return w->o->stop && *w->o->stop;
 }
 
-static status sample(evaluation_work *w, size_t first, size_t count) {
+static status sample_and_judge(evaluation_work *w, size_t first, size_t count) {
     const settings *s = w->o->settings;
     const evaluation *e = w->tally.e;
     for (size_t g = 0; g < count; g++) {
@@ -161,22 +182,22 @@ static status sample(evaluation_work *w, size_t first, size_t count) {
                     .end_count = w->o->lm->stop_count,
                     .stop_strings = (const char *const *)s->rollout.stop.items,
                     .stop_count = s->rollout.stop.count};
-    TRY(generator_run(w->generator, w->set.groups, count, &how, &(generator_observer){.watch = watch, .context = w}));
-    return generator_write_texts(w->generator, w->set.groups, count);
-}
-
-// ---- judging -------------------------------------------------------------------------------------------------------------
-
-// Groups with the same kind of prompt are judged together.
-static status judge(evaluation_work *w, size_t first, size_t count) {
-    const evaluation *e = w->tally.e;
-    for (size_t from = 0, to; from < count; from = to) {
-        bool open = w->prompts->think_open[e->index[first + from]];
-        for (to = from + 1; to < count && w->prompts->think_open[e->index[first + to]] == open;) to++;
-        TRY(scorer_judge(w->o->scorer, w->set.groups + from, to - from, open, w->verdicts + from * e->n));
-    }
+    overlap_report report;
+    overlap_work work = {.generator = w->generator,
+                         .groups = w->set.groups,
+                         .count = count,
+                         .how = &how,
+                         .watch = watch,
+                         .stages = {{judge, options_overlap(s) == SETTING_OVERLAP_NONE ? 0 : count}},
+                         .stage_count = 1,
+                         .context = w};
+    w->first = first;
+    TRY(overlap_run(&work, &report));
+    w->tally.e->generation_seconds += report.generation_seconds;
     return STATUS_OK;
 }
+
+// ---- counting ------------------------------------------------------------------------------------------------------------
 
 // The problems of a chunk, in a transaction of their own where the record is the evaluation's.
 static status count_chunk(evaluation_work *w, size_t first, size_t count) {
@@ -192,10 +213,7 @@ static status count_chunk(evaluation_work *w, size_t first, size_t count) {
 
 static status evaluate_chunk(evaluation_work *w, size_t first, size_t count) {
     evaluation *e = w->tally.e;
-    double start = seconds_now();
-    TRY(sample(w, first, count));
-    e->generation_seconds += seconds_now() - start;
-    TRY(judge(w, first, count));
+    TRY(sample_and_judge(w, first, count));
     TRY(count_chunk(w, first, count));
     evaluation_forget(w, count);
     w->done += count * e->n;

@@ -34,6 +34,7 @@ typedef struct evaluation_work {
     group_set set;
     verdict *verdicts; // [chunk groups * n]
     size_t chunk;      // groups
+    size_t first;      // the place of the problem of its first group
     size_t chunk_tokens;
     size_t done;    // rollouts of former chunks
     bool restoring; // rollouts come from the record

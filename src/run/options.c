@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include "base/machine.h"
+
 // Words of the table stand in the order of the enums that they become.
 #define SAME(a, b) _Static_assert((int)(a) == (int)(b), "settings_table.h lists the words of this setting in another order")
 SAME(SETTING_LOSS_AGG_TOKEN_MEAN, LOSS_TOKEN_MEAN);
@@ -103,6 +105,11 @@ bool options_need_reference(const settings *s) { return s->actor.use_kl_loss && 
 int options_threads(const settings *s) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     return s->trainer.threads > 0 ? (int)s->trainer.threads : cores > 0 ? (int)cores : 1;
+}
+
+setting_overlap options_overlap(const settings *s) {
+    if (s->reward.overlap != SETTING_OVERLAP_AUTO) return s->reward.overlap;
+    return machine_processors() > (size_t)options_threads(s) ? SETTING_OVERLAP_ALL : SETTING_OVERLAP_VERDICTS;
 }
 
 precision options_precision(const settings *s) {

@@ -26,6 +26,9 @@ const char *options_method(const settings *s);  // as the method is written
 int options_threads(const settings *s);         // trainer.threads, or one a core
 precision options_precision(const settings *s); // trainer.precision; auto is bfloat16 where the CPU multiplies it natively
 
+// reward_model.overlap; auto becomes what its help says.
+setting_overlap options_overlap(const settings *s);
+
 // Whether the sentence encoder and the formula scanner are needed for training: something in the loss depends on dbar.
 bool options_need_diversity(const settings *s);
 // Groups of a step, at most, whose tokens are recorded (run/trace.c).

@@ -24,7 +24,8 @@ status scorer_check_encoder(const settings *settings) {
 status scorer_measure(size_t *bytes, const settings *given, int threads) {
     matmul *products;
     TRY(matmul_create(&products, PRECISION_FLOAT32, threads, false));
-    status code = encoder_measure(bytes, products, given->dsdr.encoder, ENCODER_ROWS);
+    size_t engines = options_overlap(given) == SETTING_OVERLAP_ALL ? 2 : 1;
+    status code = encoder_measure(bytes, products, given->dsdr.encoder, ENCODER_ROWS, engines);
     matmul_free(products);
     return status_context(code, "algorithm.dsdr.encoder");
 }
@@ -52,19 +53,26 @@ status scorer_open(scorer *s, const settings *given, int threads, bool with_dive
     return STATUS_OK;
 }
 
+status scorer_open_beside(scorer *s) {
+    if (!s->encoder) return STATUS_OK;
+    status code = matmul_create(&s->single, PRECISION_FLOAT32, 1, matmul_is_fixed_order(s->products));
+    if (code == STATUS_OK) {
+        encoder_use(s->encoder, s->single);
+        code = encoder_prepare(s->encoder);
+    }
+    encoder_use(s->encoder, s->products);
+    return code;
+}
+
 void scorer_close(scorer *s) {
     verify_pool_free(s->pool);
     encoder_close(s->encoder);
-    matmul_free(s->products);
-    free(s->embeddings);
+    matmul_free(s->products), matmul_free(s->single);
+    free(s->embeddings), free(s->cut);
     *s = (scorer){0};
 }
 
-static size_t rollouts_of(const group *groups, size_t count) {
-    size_t total = 0;
-    for (size_t g = 0; g < count; g++) total += groups[g].size;
-    return total;
-}
+static size_t nth(const size_t *which, size_t i) { return which ? which[i] : i; }
 
 // ---- verdicts ------------------------------------------------------------------------------------------------------------
 
@@ -89,28 +97,28 @@ static status judge_countdown(const scorer *s, const problem *asked, const rollo
     return code;
 }
 
-status scorer_judge(scorer *s, const group *groups, size_t count, bool think_open, verdict *verdicts) {
-    size_t total = rollouts_of(groups, count), at = 0, items = 0;
-    verify_item *item = calloc(total + 1, sizeof *item);
-    size_t *place = calloc(total + 1, sizeof *place);
+status scorer_judge(scorer *s, const group *groups, const size_t *which, size_t count, bool think_open, verdict *verdicts) {
+    size_t size = groups[0].size, items = 0;
+    verify_item *item = calloc(count * size + 1, sizeof *item);
+    verdict **place = calloc(count * size + 1, sizeof *place);
     status code = item && place ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory");
-    for (size_t g = 0; g < count && code == STATUS_OK; g++)
-        for (size_t r = 0; r < groups[g].size && code == STATUS_OK; r++, at++) {
-            const problem *asked = groups[g].problem;
-            const rollout *one = &groups[g].rollouts[r];
-            if (countdown_applies(asked)) {
-                code = judge_countdown(s, asked, one, think_open, &verdicts[at]);
-                continue;
-            }
-            item[items] = (verify_item){
-                .gold = asked->answer, .gold_length = strlen(asked->answer), .text = one->text, .text_length = one->text_length};
-            place[items++] = at;
+    for (size_t i = 0; i < count * size && code == STATUS_OK; i++) {
+        size_t g = nth(which, i / size), r = i % size;
+        const problem *asked = groups[g].problem;
+        const rollout *one = &groups[g].rollouts[r];
+        if (countdown_applies(asked)) {
+            code = judge_countdown(s, asked, one, think_open, &verdicts[g * size + r]);
+            continue;
         }
+        item[items] = (verify_item){
+            .gold = asked->answer, .gold_length = strlen(asked->answer), .text = one->text, .text_length = one->text_length};
+        place[items++] = &verdicts[g * size + r];
+    }
     if (code == STATUS_OK && items > 0) {
         verify_options options = s->verify;
         options.think_open = think_open;
         code = verify_batch(s->pool, &options, item, items);
-        for (size_t i = 0; i < items; i++) verdicts[place[i]] = item[i].out;
+        for (size_t i = 0; i < items; i++) *place[i] = item[i].out;
     }
     free(item), free(place);
     return code;
@@ -130,68 +138,94 @@ void scorer_randomize(const scorer *s, const group *groups, size_t count, verdic
 
 // ---- diversity -----------------------------------------------------------------------------------------------------------
 
-static status embed(scorer *s, const group *groups, size_t count, size_t total, diversity_report *report) {
-    size_t width = encoder_width(s->encoder), at = 0, cut_count = 0;
-    if (total > s->embedding_capacity) {
-        float *grown = realloc(s->embeddings, total * width * sizeof *grown);
-        if (!grown) return status_set(STATUS_NO_MEMORY, "out of memory");
-        s->embeddings = grown, s->embedding_capacity = total;
+status scorer_reserve(scorer *s, size_t rollouts) {
+    if (!s->encoder) return status_set(STATUS_FAILED, "diversity was asked for without an encoder");
+    if (rollouts <= s->capacity) return STATUS_OK;
+    free(s->embeddings), free(s->cut);
+    s->embeddings = calloc(rollouts * encoder_width(s->encoder), sizeof *s->embeddings);
+    s->cut = calloc(rollouts, sizeof *s->cut);
+    s->capacity = s->embeddings && s->cut ? rollouts : 0;
+    return s->capacity ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory for the embeddings of %zu responses", rollouts);
+}
+
+status scorer_scan(const scorer *s, const group *groups, const size_t *which, size_t count, formula_set *sets) {
+    for (size_t i = 0; i < count; i++) {
+        size_t g = nth(which, i), size = groups[g].size;
+        for (size_t r = 0; r < size; r++) {
+            const rollout *one = &groups[g].rollouts[r];
+            TRY(formula_set_scan(one->text, one->text_length, options_formula_level(s->settings), &sets[g * size + r]));
+        }
     }
-    const char **texts = malloc((total + 1) * sizeof *texts);
-    size_t *lengths = malloc((total + 1) * sizeof *lengths);
-    bool *cut = malloc((total + 1) * sizeof *cut);
-    status code = texts && lengths && cut ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory");
+    return STATUS_OK;
+}
+
+// The responses of one run of neighbouring groups, whose embeddings stand one behind the other.
+static status embed_run(scorer *s, const group *groups, size_t first, size_t count) {
+    size_t size = groups[first].size, total = count * size, width = encoder_width(s->encoder);
+    if (total == 0) return STATUS_OK;
+    float *embeddings = s->embeddings + first * size * width;
+    const char **texts = malloc(total * sizeof *texts);
+    size_t *lengths = malloc(total * sizeof *lengths);
+    status code = texts && lengths ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory");
     if (code == STATUS_OK) {
-        for (size_t g = 0; g < count; g++)
-            for (size_t r = 0; r < groups[g].size; r++, at++)
-                texts[at] = groups[g].rollouts[r].text, lengths[at] = groups[g].rollouts[r].text_length;
-        code = encoder_embed(s->encoder, texts, lengths, total, s->embeddings, cut);
+        for (size_t i = 0; i < total; i++) {
+            const rollout *one = &groups[first + i / size].rollouts[i % size];
+            texts[i] = one->text, lengths[i] = one->text_length;
+        }
+        code = encoder_embed(s->encoder, texts, lengths, total, embeddings, s->cut + first * size);
     }
-    for (size_t i = 0; i < total && code == STATUS_OK; i++) {
-        cut_count += cut[i];
-        // An empty response has no meaning to compare: its distances are 0 (docs/method.md, section 2): a zero row.
-        if (lengths[i] == 0) memset(s->embeddings + i * width, 0, width * sizeof(float));
-    }
-    report->encoder_cut_share = total ? (double)cut_count / (double)total : 0;
-    free(texts), free(lengths), free(cut);
+    for (size_t i = 0; i < total && code == STATUS_OK; i++) // An empty response has no meaning to compare: its distances are 0
+        if (lengths[i] == 0) memset(embeddings + i * width, 0, width * sizeof(float)); // (docs/method.md, section 2): a zero row.
+    free(texts), free(lengths);
     return code;
 }
 
-status scorer_diversity(scorer *s, const group *groups, size_t count, diversity *scores, formula_set *sets,
-                        diversity_report *report) {
+status scorer_embed(scorer *s, const group *groups, const size_t *which, size_t count, bool beside) {
+    encoder_use(s->encoder, beside ? s->single : s->products);
+    for (size_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && nth(which, end) == nth(which, i) + end - i;) end++;
+        TRY(embed_run(s, groups, nth(which, i), end - i));
+    }
+    return STATUS_OK;
+}
+
+status scorer_compare(const scorer *s, const group *groups, size_t count, const formula_set *sets, diversity *scores,
+                      diversity_report *report) {
+    size_t size = groups[0].size, width = encoder_width(s->encoder), cut = 0;
     *report = (diversity_report){0};
-    size_t total = rollouts_of(groups, count), at = 0, largest = 1;
-    if (!s->encoder) return status_set(STATUS_FAILED, "diversity was asked for without an encoder");
-    TRY(embed(s, groups, count, total, report));
-    for (size_t g = 0; g < count; g++)
-        if (groups[g].size > largest) largest = groups[g].size;
-    double *d_emb = malloc(2 * largest * sizeof *d_emb), *d_eq = d_emb + largest;
+    double *d_emb = malloc((2 * size + 1) * sizeof *d_emb), *d_eq = d_emb + size;
     if (!d_emb) return status_set(STATUS_NO_MEMORY, "out of memory");
     status code = STATUS_OK;
-    for (size_t g = 0; g < count && code == STATUS_OK; g++) {
-        size_t size = groups[g].size, width = encoder_width(s->encoder);
+    for (size_t g = 0, at = 0; g < count; g++, at += size) {
         const float *embeddings = s->embeddings + at * width;
         diversity_pairs semantic, jaccard;
         double distinct;
-        for (size_t r = 0; r < size && code == STATUS_OK; r++)
-            code = formula_set_scan(groups[g].rollouts[r].text, groups[g].rollouts[r].text_length,
-                                    options_formula_level(s->settings), &sets[at + r]);
-        if (code == STATUS_OK) code = diversity_semantic(embeddings, size, width, d_emb);
+        code = diversity_semantic(embeddings, size, width, d_emb);
         if (code == STATUS_OK) code = diversity_formula(&sets[at], size, d_eq);
         if (code == STATUS_OK) code = diversity_similarity(embeddings, size, width, &semantic);
         if (code == STATUS_OK) code = diversity_jaccard(&sets[at], size, &jaccard);
         if (code == STATUS_OK) code = diversity_distinct_share(&sets[at], size, &distinct);
         if (code != STATUS_OK) break;
-        for (size_t r = 0; r < size; r++) diversity_combine(d_emb[r], d_eq[r], s->settings->dsdr.sigma_d, &scores[at + r]);
-        report->semantic_similarity += semantic.mean / (double)count;
         size_t formulas = 0;
-        for (size_t r = 0; r < size; r++) formulas += sets[at + r].count;
+        for (size_t r = 0; r < size; r++) {
+            diversity_combine(d_emb[r], d_eq[r], s->settings->dsdr.sigma_d, &scores[at + r]);
+            formulas += sets[at + r].count, cut += s->cut[at + r];
+        }
+        report->semantic_similarity += semantic.mean / (double)count;
         if (jaccard.pairs > 0) report->formula_similarity += jaccard.mean, report->formula_groups++;
         if (formulas > 0) report->distinct_share += distinct, report->distinct_groups++;
-        at += size;
     }
+    report->encoder_cut_share = size > 0 ? (double)cut / (double)(count * size) : 0;
     report->formula_similarity /= (double)report->formula_groups; // 0 / 0 is NAN: there is nothing to say
     report->distinct_share /= (double)report->distinct_groups;
     free(d_emb);
     return code;
+}
+
+status scorer_diversity(scorer *s, const group *groups, size_t count, diversity *scores, formula_set *sets,
+                        diversity_report *report) {
+    TRY(scorer_reserve(s, count * groups[0].size));
+    TRY(scorer_scan(s, groups, NULL, count, sets));
+    TRY(scorer_embed(s, groups, NULL, count, false));
+    return scorer_compare(s, groups, count, sets, scores, report);
 }

@@ -76,6 +76,12 @@
     W(SETTING_PROFILE_GSM8K, "gsm8k", NULL)                                                                                      \
     W(SETTING_PROFILE_LENIENT, "lenient", NULL)
 
+#define SETTINGS_WORDS_OVERLAP(W)                                                                                                \
+    W(SETTING_OVERLAP_AUTO, "auto", NULL)                                                                                        \
+    W(SETTING_OVERLAP_NONE, "none", NULL)                                                                                        \
+    W(SETTING_OVERLAP_VERDICTS, "verdicts", NULL)                                                                                \
+    W(SETTING_OVERLAP_ALL, "all", NULL)
+
 #define SETTINGS_WORDS_RESUME(W)                                                                                                 \
     W(SETTING_RESUME_DISABLE, "disable", NULL)                                                                                   \
     W(SETTING_RESUME_AUTO, "auto", NULL)
@@ -99,6 +105,7 @@
     T(setting_filter, words_filter, SETTINGS_WORDS_FILTER)                                                                       \
     T(setting_truncation, words_truncation, SETTINGS_WORDS_TRUNCATION)                                                           \
     T(setting_profile, words_profile, SETTINGS_WORDS_PROFILE)                                                                    \
+    T(setting_overlap, words_overlap, SETTINGS_WORDS_OVERLAP)                                                                    \
     T(setting_resume, words_resume, SETTINGS_WORDS_RESUME)                                                                       \
     T(setting_precision, words_precision, SETTINGS_WORDS_PRECISION)
 
@@ -191,7 +198,8 @@
 
 #define SETTINGS_REWARD(X, M) \
     X(M, WORD, profile, "reward_model.profile", "strict", words_profile, OWN, ALTERS, "Where the answer is looked for: strict (last box), gsm8k (after ####), lenient.") \
-    X(M, REAL, random, "reward_model.random", "0", "[0, 1)", OWN, ALTERS, "Control experiment: reward a response with this probability whatever its answer; 0: off.")
+    X(M, REAL, random, "reward_model.random", "0", "[0, 1)", OWN, ALTERS, "Control experiment: reward a response with this probability whatever its answer; 0: off.") \
+    X(M, WORD, overlap, "reward_model.overlap", "auto", words_overlap, OWN, FREE, "What is done of finished groups while others still decode: none; verdicts (and formulas); all, embeddings too, on one more thread; auto: all where this process has more CPUs than trainer.threads, else verdicts. Changes no result.")
 
 #define SETTINGS_OVERLONG(X, M) \
     X(M, BOOL, enable, "reward_model.overlong_buffer.enable", "false", NULL, NULL, ALTERS, "Soft penalty on responses that come near the length limit.") \

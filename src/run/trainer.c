@@ -83,6 +83,7 @@ static status open_memory(trainer *t) {
     TRY(training_open_optimizer(&t->run));
     t->with_diversity = options_need_diversity(s);
     TRY(scorer_open(&t->scorer, s, options_threads(s), t->with_diversity, t->run.options->helper));
+    if (options_overlap(s) == SETTING_OVERLAP_ALL) TRY(scorer_open_beside(&t->scorer));
     t->run.encoder_products = t->scorer.products;
     if (t->scorer.products && matmul_is_fixed_order(t->scorer.products))
         training_say(&t->run, "note: the encoder's products run on the %s", matmul_description(t->scorer.products));

@@ -24,6 +24,8 @@ int matmul_threads(const matmul *m);
 bool matmul_is_fixed_order(const matmul *m);
 // "oneDNN 2.6.3, instruction set 0xe7", or "fixed-order kernel (...)" with the reason.
 const char *matmul_description(const matmul *m);
+// Kernels that this thread starts from here on run on the engine's threads.
+void matmul_use_threads(const matmul *m);
 
 // Whether this CPU multiplies bfloat16 natively, so that PRECISION_BFLOAT16 is the faster one.
 bool matmul_has_bfloat16(void);

@@ -115,6 +115,7 @@ int matmul_threads(const matmul *m) { return m->threads; }
 bool matmul_is_fixed_order(const matmul *m) { return m->fixed_order; }
 const char *matmul_description(const matmul *m) { return m->description; }
 matmul_work matmul_totals(const matmul *m) { return m->work; }
+void matmul_use_threads(const matmul *m) { omp_set_num_threads(m->threads); }
 
 bool matmul_has_bfloat16(void) {
     unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
