@@ -50,7 +50,8 @@ static status add_layers(embedding *e, size_t rows) {
     const size_t shapes[][2] = {
         {3 * c->hidden, c->hidden}, {c->hidden, c->hidden}, {c->feed_forward, c->hidden}, {c->hidden, c->feed_forward}};
     for (size_t l = 0; l < c->layers; l++)
-        for (size_t k = 0; k < 4; k++) TRY(products_add_rows(e->ceiling, l * 4 + k, rows, shapes[k][0], shapes[k][1]));
+        for (size_t k = 0; k < 4; k++)
+            TRY(products_add_rows(e->ceiling, l * 4 + k, rows, shapes[k][0], shapes[k][1], PRECISION_FLOAT32));
     return STATUS_OK;
 }
 

@@ -21,7 +21,8 @@ typedef struct step {
 } step;
 
 struct products {
-    dnnl_data_type_t type;
+    precision operands;
+    dnnl_data_type_t type; // the same
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     block source, destination, gradient_of_rows;
@@ -51,11 +52,13 @@ static status grow(block *b, size_t size) {
     return STATUS_OK;
 }
 
+static dnnl_data_type_t data_type(precision p) { return p == PRECISION_FLOAT32 ? dnnl_f32 : dnnl_bf16; }
+
 status products_create(products **out, precision p) {
     products *s = calloc(1, sizeof *s);
     *out = s;
     if (!s) return status_set(STATUS_NO_MEMORY, "out of memory");
-    s->type = p == PRECISION_FLOAT32 ? dnnl_f32 : dnnl_bf16;
+    s->operands = p, s->type = data_type(p);
     DNNL(dnnl_engine_create(&s->engine, dnnl_cpu, 0));
     DNNL(dnnl_stream_create(&s->stream, s->engine, dnnl_stream_default_flags));
     return STATUS_OK;
@@ -125,13 +128,13 @@ static status matrix_memory(products *s, size_t matrix, block **out) {
     return STATUS_OK;
 }
 
-status products_add_rows(products *s, size_t matrix, size_t rows, size_t out, size_t in) {
+status products_add_rows(products *s, size_t matrix, size_t rows, size_t out, size_t in, precision to) {
     block *weights_memory;
     dnnl_memory_desc_t source, weights, destination;
     TRY(matrix_memory(s, matrix, &weights_memory));
     TRY(describe(&source, rows, in, s->type, dnnl_ab));
     TRY(describe(&weights, in, out, s->type, dnnl_format_tag_any));
-    TRY(describe(&destination, rows, out, dnnl_f32, dnnl_ab));
+    TRY(describe(&destination, rows, out, data_type(to), dnnl_ab));
     return add(s, &source, &weights, &destination, false, &s->source, weights_memory, &s->destination);
 }
 
@@ -151,27 +154,33 @@ enum { FORWARD, BACKWARD, GRADIENT, COPIES };
 
 static size_t copy_of(size_t matrix, size_t copy) { return matrix * COPIES + copy; }
 
-static status add_backward(products *s, size_t matrix, size_t rows, size_t out, size_t in) {
+static status add_backward(products *s, size_t matrix, size_t rows, size_t out, size_t in, precision to) {
     TRY(products_add_weight(s, copy_of(matrix, GRADIENT), rows, out, in));
-    return products_add_rows(s, copy_of(matrix, BACKWARD), rows, in, out);
+    return products_add_rows(s, copy_of(matrix, BACKWARD), rows, in, out, to);
 }
 
 status products_add_model(products *s, const model_config *c, size_t rows, size_t head_rows, size_t head_block, bool backward) {
     size_t query = c->heads * c->head_width, qkv = query + 2 * c->kv_heads * c->head_width;
-    const size_t shapes[][2] = {
-        {qkv, c->hidden}, {c->hidden, query}, {2 * c->feed_forward, c->hidden}, {c->hidden, c->feed_forward}};
+    const precision wide = PRECISION_FLOAT32, rounded = s->operands;
+    const struct {
+        size_t out, in;
+        precision y, dx;
+    } shapes[] = {{qkv, c->hidden, rounded, wide},
+                  {c->hidden, query, wide, rounded},
+                  {2 * c->feed_forward, c->hidden, rounded, wide},
+                  {c->hidden, c->feed_forward, wide, rounded}};
     enum { EACH = sizeof shapes / sizeof *shapes };
     size_t head = c->layers * EACH;
     for (size_t l = 0; l < c->layers; l++)
         for (size_t k = 0; k < EACH; k++)
-            TRY(products_add_rows(s, copy_of(l * EACH + k, FORWARD), rows, shapes[k][0], shapes[k][1]));
+            TRY(products_add_rows(s, copy_of(l * EACH + k, FORWARD), rows, shapes[k].out, shapes[k].in, shapes[k].y));
     for (size_t done = 0; done < head_rows; done += head_block) {
         size_t count = head_rows - done < head_block ? head_rows - done : head_block;
-        TRY(products_add_rows(s, copy_of(head, FORWARD), count, c->vocabulary, c->hidden));
-        if (backward) TRY(add_backward(s, head, count, c->vocabulary, c->hidden));
+        TRY(products_add_rows(s, copy_of(head, FORWARD), count, c->vocabulary, c->hidden, wide));
+        if (backward) TRY(add_backward(s, head, count, c->vocabulary, c->hidden, wide));
     }
     for (size_t l = c->layers; backward && l-- > 0;)
-        for (size_t k = EACH; k-- > 0;) TRY(add_backward(s, l * EACH + k, rows, shapes[k][0], shapes[k][1]));
+        for (size_t k = EACH; k-- > 0;) TRY(add_backward(s, l * EACH + k, rows, shapes[k].out, shapes[k].in, shapes[k].dx));
     return STATUS_OK;
 }
 

@@ -182,9 +182,9 @@ static void products_pass_their_self_test(void **state) {
             matmul *products;
             assert_ok(matmul_create(&products, p ? PRECISION_BFLOAT16 : PRECISION_FLOAT32, threads, false));
             bool invariant;
-            assert_ok(matmul_self_test(products, 192, 96, 256, MATMUL_DEPTH, &invariant));
+            assert_ok(matmul_self_test(products, &(linear){.out = 192, .in = 96}, 256, MATMUL_DEPTH, &invariant));
             assert_true(invariant);
-            assert_ok(matmul_self_test(products, 97, 33, 100, MATMUL_DEPTH, &invariant));
+            assert_ok(matmul_self_test(products, &(linear){.out = 97, .in = 33}, 100, MATMUL_DEPTH, &invariant));
             assert_true(invariant);
             matmul_free(products);
         }

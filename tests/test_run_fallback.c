@@ -71,7 +71,7 @@ static void need_a_library_that_keeps_the_promise(void) {
     bool invariant;
     disturb = NULL;
     assert_ok(matmul_create(&products, PRECISION_FLOAT32, 2, false));
-    assert_ok(matmul_self_test(products, 40, 24, 256, 256, &invariant));
+    assert_ok(matmul_self_test(products, &(linear){.out = 40, .in = 24}, 256, 256, &invariant));
     matmul_free(products);
     if (invariant) return;
     print_message("skip: oneDNN's products depend on their batch on this instruction set\n");
@@ -103,10 +103,10 @@ static void the_self_test_sees_every_kind_of_difference(void **state) {
         bool invariant;
         disturb = NULL;
         assert_ok(matmul_create(&products, PRECISION_FLOAT32, 2, false));
-        assert_ok(matmul_self_test(products, OUT, IN, 256, MATMUL_DEPTH, &invariant));
+        assert_ok(matmul_self_test(products, &(linear){.out = OUT, .in = IN}, 256, MATMUL_DEPTH, &invariant));
         assert_true(invariant);
         disturb = &cases[i].how;
-        assert_ok(matmul_self_test(products, OUT, IN, 256, MATMUL_DEPTH, &invariant));
+        assert_ok(matmul_self_test(products, &(linear){.out = OUT, .in = IN}, 256, MATMUL_DEPTH, &invariant));
         if (invariant) fail_msg("the self-test does not see a difference in %s", cases[i].what);
         matmul_free(products);
     }
@@ -121,7 +121,7 @@ static void a_self_test_that_cannot_finish_has_not_passed(void **state) {
     bool invariant = true;
     assert_ok(matmul_create(&products, PRECISION_FLOAT32, 1, false));
     disturb = &fails;
-    assert_int_equal(matmul_self_test(products, 40, 24, 256, 0, &invariant), STATUS_FAILED);
+    assert_int_equal(matmul_self_test(products, &(linear){.out = 40, .in = 24}, 256, 0, &invariant), STATUS_FAILED);
     assert_false(invariant);
     matmul_free(products);
 

@@ -28,7 +28,7 @@ static float draw(uint32_t salt, size_t i) { return (float)random_uniform(5, RAN
 static void problem_fill(problem *p, size_t heads, size_t kv_heads, size_t width, precision kept) {
     p->shape = (attention_shape){
         .heads = heads, .kv_heads = kv_heads, .width = width, .scale = 1.0f / sqrtf((float)width), .kept = kept};
-    for (size_t i = 0; i < OWN * MOST; i++) p->q[i] = 3 * draw(1, i), p->dy[i] = draw(2, i);
+    for (size_t i = 0; i < OWN * MOST; i++) p->q[i] = 3 * draw(1, i), p->dy[i] = number_rounded(draw(2, i), kept);
     for (size_t i = 0; i < TOKENS * KEY; i++)
         p->keys[i] = number_rounded(draw(3, i), kept), p->values[i] = number_rounded(draw(4, i), kept);
 }
@@ -46,7 +46,8 @@ static attention_run store(const problem *p, size_t first, size_t count) {
     attention_run run = {
         .keys = take(attention_key_bytes(s, capacity)), .values = take(attention_value_bytes(s, capacity)), .capacity = capacity};
     memset(run.values, 0, attention_value_bytes(s, capacity)); // the padding of a value is zero
-    for (size_t t = 0; t < count; t++) attention_store(s, &run, t, p->keys + (first + t) * key, p->values + (first + t) * key);
+    for (size_t t = 0; t < count; t++)
+        attention_store(s, &run, t, p->keys + (first + t) * key, p->values + (first + t) * key, PRECISION_FLOAT32);
     return run;
 }
 
@@ -76,7 +77,9 @@ static void compute(const problem *p, outcome *o, precision rounded) {
                                    .dprefix_values = dv,
                                    .down_keys = dk + PREFIX * key,
                                    .down_values = dv + PREFIX * key};
-    attention_backward(s, dq, p->dy, y, statistics, p->q, query, &block, 1, scratch, each, rounded);
+    void *dy = take(OWN * query * 4);
+    numbers_round(dy, p->dy, OWN * query, rounded);
+    attention_backward(s, dq, dy, y, statistics, p->q, query, &block, 1, scratch, each, rounded);
     for (size_t i = 0; i < OWN * query; i++) {
         uint32_t bits = rounded == PRECISION_FLOAT32 ? 0 : (uint32_t)((uint16_t *)y)[i] << 16;
         float number;
@@ -86,7 +89,7 @@ static void compute(const problem *p, outcome *o, precision rounded) {
     }
     for (size_t i = 0; i < TOKENS * key; i++) o->dk[i] = (double)dk[i], o->dv[i] = (double)dv[i];
     free(prefix.keys), free(prefix.values), free(own.keys), free(own.values);
-    free(scratch), free(statistics), free(y), free(dq), free(dk), free(dv);
+    free(scratch), free(statistics), free(y), free(dy), free(dq), free(dk), free(dv);
 }
 
 static double dot(const float *a, const float *b, size_t count) {

@@ -131,21 +131,23 @@ static void products_equal_sums_in_double(void **state) {
 }
 
 // Every number of rows from 1 up, and some above MATMUL_ROWS, taken from another place of a full batch each time.
-static void check_rows(precision p, bool fixed_order, int threads, size_t out, size_t in) {
+static void check_rows(precision p, bool fixed_order, bool rounds, int threads, size_t out, size_t in) {
     engine e;
     engine_open(&e, out, in, p, threads, fixed_order);
+    e.weight.rounds_y = e.weight.rounds_dx = rounds;
     bool invariant;
-    assert_ok(matmul_self_test(e.products, out, in, MOST_ROWS, MATMUL_DEPTH, &invariant));
+    assert_ok(matmul_self_test(e.products, &e.weight, MOST_ROWS, MATMUL_DEPTH, &invariant));
     assert_true(invariant || !matmul_is_fixed_order(e.products));
     matrix x = matrix_create(MOST_ROWS, in, p, 1), part = matrix_create(MOST_ROWS, in, p, 1);
     size_t room = matmul_room(MOST_ROWS), row = in * precision_bytes(p);
-    float *whole = take(room * out * 4), *some = take(room * out * 4);
+    size_t row_of_y = out * (rounds ? precision_bytes(p) : 4);
+    unsigned char *whole = take(room * row_of_y), *some = take(room * row_of_y);
     assert_ok(linear_forward(e.products, &e.weight, whole, x.numbers, MOST_ROWS));
     for (size_t rows = 1; rows < MOST_ROWS && invariant; rows += rows < 130 ? 1 : 29) {
         size_t first = rows * 7 % (MOST_ROWS - rows + 1);
         memcpy(part.numbers, (unsigned char *)x.numbers + first * row, rows * row);
         assert_ok(linear_forward(e.products, &e.weight, some, part.numbers, rows));
-        if (memcmp(some, whole + first * out, rows * out * 4) != 0)
+        if (memcmp(some, whole + first * row_of_y, rows * row_of_y) != 0)
             fail_msg("%s, %s, W[%zu, %zu]: the self-test passed, but %zu rows have other bits than in a batch of %d",
                      matmul_description(e.products), precision_name(p), out, in, rows, MOST_ROWS);
     }
@@ -156,10 +158,40 @@ static void check_rows(precision p, bool fixed_order, int threads, size_t out, s
 
 static void a_row_has_the_same_bits_in_every_number_of_rows(void **state) {
     (void)state;
-    for (int variant = 0; variant < 4; variant++)
+    for (int variant = 0; variant < 8; variant++)
         for (size_t s = 0; s < SHAPES; s++)
-            check_rows(variant & 1 ? PRECISION_BFLOAT16 : PRECISION_FLOAT32, variant & 2, 1 + (int)(s % 2), shapes[s][0],
-                       shapes[s][1]);
+            check_rows(variant & 1 ? PRECISION_BFLOAT16 : PRECISION_FLOAT32, variant & 2, variant & 4, 1 + (int)(s % 2),
+                       shapes[s][0], shapes[s][1]);
+}
+
+// Both ways; in float32 there is nothing to round.
+static void a_rounded_product_is_the_product_rounded(void **state) {
+    (void)state;
+    enum { ROWS = 70 };
+    for (int variant = 0; variant < 4; variant++)
+        for (size_t s = 0; s < SHAPES; s++) {
+            precision p = variant & 1 ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
+            size_t out = shapes[s][0], in = shapes[s][1], widest = out > in ? out : in, room = matmul_room(ROWS);
+            engine e;
+            engine_open(&e, out, in, p, 2, variant & 2);
+            matrix x = matrix_create(ROWS, in, p, 1), dy = matrix_create(ROWS, out, p, 2);
+            float *wide = take(room * widest * 4);
+            void *expected = take(room * widest * 4), *found = take(room * widest * 4);
+            for (int back = 0; back < 2; back++) {
+                size_t columns = back ? in : out, bytes = ROWS * columns * precision_bytes(p);
+                e.weight.rounds_y = e.weight.rounds_dx = false;
+                assert_ok(back ? linear_backward_input(e.products, &e.weight, wide, dy.numbers, ROWS)
+                               : linear_forward(e.products, &e.weight, wide, x.numbers, ROWS));
+                numbers_round(expected, wide, ROWS * columns, p);
+                e.weight.rounds_y = e.weight.rounds_dx = true;
+                assert_ok(back ? linear_backward_input(e.products, &e.weight, found, dy.numbers, ROWS)
+                               : linear_forward(e.products, &e.weight, found, x.numbers, ROWS));
+                assert_memory_equal(found, expected, bytes);
+            }
+            free(wide), free(expected), free(found);
+            matrix_free(&x), matrix_free(&dy);
+            engine_close(&e);
+        }
 }
 
 // Deeper than MATMUL_DEPTH: the parts follow one another, and threads change nothing.
@@ -186,7 +218,7 @@ static void deep_weight_gradients_are_sums_of_their_parts_on_any_number_of_threa
                                                      ROWS - first < MATMUL_DEPTH ? ROWS - first : MATMUL_DEPTH));
             }
             bool invariant;
-            assert_ok(matmul_self_test(products, OUT, IN, MOST_ROWS, MATMUL_DEPTH, &invariant));
+            assert_ok(matmul_self_test(products, &(linear){.out = OUT, .in = IN}, MOST_ROWS, MATMUL_DEPTH, &invariant));
             if (invariant && memcmp(expected, found, bytes) != 0)
                 fail_msg("%s, %s: other bits with %d threads", matmul_description(products), precision_name(p), threads[t]);
             matmul_free(products);
@@ -254,6 +286,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_equal_sums_in_double),
         cmocka_unit_test(a_row_has_the_same_bits_in_every_number_of_rows),
+        cmocka_unit_test(a_rounded_product_is_the_product_rounded),
         cmocka_unit_test(deep_weight_gradients_are_sums_of_their_parts_on_any_number_of_threads),
         cmocka_unit_test(rounding_up_adds_few_rows_and_is_counted),
         cmocka_unit_test(the_fixed_order_kernel_has_the_same_bits_on_any_number_of_threads),

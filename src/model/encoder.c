@@ -127,14 +127,15 @@ status encoder_self_test(encoder *e, bool *invariant) {
     product_shapes(shapes, &e->config);
     *invariant = true;
     for (size_t i = 0; i < PRODUCT_SHAPES && *invariant; i++)
-        TRY(matmul_self_test(e->products, shapes[i][0], shapes[i][1], e->capacity, 0, invariant));
+        TRY(matmul_self_test(e->products, &(linear){.out = shapes[i][0], .in = shapes[i][1]}, e->capacity, 0, invariant));
     return STATUS_OK;
 }
 
 status encoder_prepare(encoder *e) {
     size_t shapes[PRODUCT_SHAPES][2];
     product_shapes(shapes, &e->config);
-    for (size_t i = 0; i < PRODUCT_SHAPES; i++) TRY(matmul_prepare(e->products, shapes[i][0], shapes[i][1], e->capacity, 0));
+    for (size_t i = 0; i < PRODUCT_SHAPES; i++)
+        TRY(matmul_prepare(e->products, &(linear){.out = shapes[i][0], .in = shapes[i][1]}, e->capacity, 0));
     return STATUS_OK;
 }
 
@@ -210,7 +211,7 @@ static void spread_block(encoder *e, size_t block, const float *bias) {
     size_t count = w->count - first < ATTENTION_LANES ? w->count - first : ATTENTION_LANES;
     attention_shape shape = tile_shape(c);
     float *rows = e->qkv + (w->first_row + first) * stride;
-    for (size_t t = 0; t < count; t++) bias_forward(rows + t * stride, bias, 1, stride);
+    for (size_t t = 0; t < count; t++) bias_forward(rows + t * stride, bias, 1, stride, PRECISION_FLOAT32);
     for (size_t head = 0; head < c->heads; head++) {
         const float *q = rows + head * width;
         for (size_t t = 0; t < count; t++)
@@ -260,7 +261,7 @@ static status feed_forward_forward(encoder *e, const encoder_layer *l) {
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < e->rows; r += ROWS_AT_ONCE) {
         size_t count = block_rows(r, e->rows);
-        bias_forward(e->wide + r * width, l->up_bias, count, width);
+        bias_forward(e->wide + r * width, l->up_bias, count, width, PRECISION_FLOAT32);
         gelu_forward((unsigned char *)e->gated + r * width * precision_bytes(p), e->wide + r * width, count * width, p);
     }
     TRY(linear_forward(e->products, &l->down, e->delta, e->gated, e->rows));

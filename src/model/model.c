@@ -155,19 +155,39 @@ static status read_config(model_config *c, const char *folder) {
 
 static float *take_floats(arena *a, size_t count) { return arena_take(a, count * sizeof(float)); }
 
-static void place(model *m, linear *l, size_t out, size_t in) {
-    *l = (linear){.out = out, .in = in};
-    size_t bytes = linear_bytes(m->products, out, in);
+// A kind of matrices of a model, and how many rows their products run over: qkv, output, gate_up and down of a layer,
+// then the head. What row kernels round next to their operands' precision anyway is written so by the product.
+typedef struct product_shape {
+    linear of;
+    size_t rows, depth;
+} product_shape;
+
+enum { LAYER_PRODUCTS = 4, PRODUCT_SHAPES };
+
+static void product_shapes(product_shape *shapes, const model_config *c, bool trainable) {
+    size_t q = c->heads * c->head_width, qkv = q + 2 * c->kv_heads * c->head_width;
+    size_t depth = trainable ? MATMUL_DEPTH : 0, head_depth = trainable ? HEAD_BLOCK_ROWS : 0;
+    shapes[0] = (product_shape){{.out = qkv, .in = c->hidden, .rounds_y = true}, MATMUL_ROWS, depth};
+    shapes[1] = (product_shape){{.out = c->hidden, .in = q, .rounds_dx = true}, MATMUL_ROWS, depth};
+    shapes[2] = (product_shape){{.out = 2 * c->feed_forward, .in = c->hidden, .rounds_y = true}, MATMUL_ROWS, depth};
+    shapes[3] = (product_shape){{.out = c->hidden, .in = c->feed_forward, .rounds_dx = true}, MATMUL_ROWS, depth};
+    shapes[4] = (product_shape){{.out = c->vocabulary, .in = c->hidden}, HEAD_BLOCK_ROWS, head_depth};
+}
+
+static void place(model *m, linear *l, const linear *shape) {
+    *l = *shape;
+    size_t bytes = linear_bytes(m->products, l->out, l->in);
     l->forward = arena_take(&m->packed_memory, bytes);
     if (m->trainable) l->backward = arena_take(&m->packed_memory, bytes);
 }
 
 static size_t packed_weights_bytes(const model_config *c, const matmul *products, bool trainable) {
-    size_t q = c->heads * c->head_width, kv = c->kv_heads * c->head_width;
-    size_t per_layer = linear_bytes(products, q + 2 * kv, c->hidden) + linear_bytes(products, c->hidden, q) +
-                       linear_bytes(products, 2 * c->feed_forward, c->hidden) +
-                       linear_bytes(products, c->hidden, c->feed_forward);
-    return (per_layer * c->layers + linear_bytes(products, c->vocabulary, c->hidden)) * (trainable ? 2 : 1);
+    product_shape shapes[PRODUCT_SHAPES];
+    product_shapes(shapes, c, trainable);
+    size_t bytes = 0;
+    for (size_t i = 0; i < PRODUCT_SHAPES; i++)
+        bytes += linear_bytes(products, shapes[i].of.out, shapes[i].of.in) * (i < LAYER_PRODUCTS ? c->layers : 1);
+    return bytes * (trainable ? 2 : 1);
 }
 
 size_t model_bytes(const model_config *config, const parameter_table *table, const matmul *products, bool trainable) {
@@ -178,7 +198,6 @@ size_t model_bytes(const model_config *config, const parameter_table *table, con
 static status take_memory(model *m, bool trainable) {
     const model_config *c = &m->config;
     m->trainable = trainable;
-    size_t q = c->heads * c->head_width, kv = c->kv_heads * c->head_width;
     size_t packed = packed_weights_bytes(c, m->products, trainable);
     size_t small = arena_size(c->layers * sizeof *m->layers) + arena_size(c->head_width / 2 * sizeof(float));
     TRY(arena_create(&m->parameter_memory, arena_size(m->table.total * sizeof(float)), "the parameters"));
@@ -187,31 +206,14 @@ static status take_memory(model *m, bool trainable) {
     m->layers = arena_take(&m->packed_memory, c->layers * sizeof *m->layers);
     m->inverse_frequency = take_floats(&m->packed_memory, c->head_width / 2);
     model_config_frequencies(c, m->inverse_frequency);
+    product_shape shapes[PRODUCT_SHAPES];
+    product_shapes(shapes, c, trainable);
     for (size_t l = 0; l < c->layers; l++) {
-        place(m, &m->layers[l].qkv, q + 2 * kv, c->hidden);
-        place(m, &m->layers[l].output, c->hidden, q);
-        place(m, &m->layers[l].gate_up, 2 * c->feed_forward, c->hidden);
-        place(m, &m->layers[l].down, c->hidden, c->feed_forward);
+        linear *of_layer[LAYER_PRODUCTS] = {&m->layers[l].qkv, &m->layers[l].output, &m->layers[l].gate_up, &m->layers[l].down};
+        for (size_t i = 0; i < LAYER_PRODUCTS; i++) place(m, of_layer[i], &shapes[i].of);
     }
-    place(m, &m->head, c->vocabulary, c->hidden);
+    place(m, &m->head, &shapes[LAYER_PRODUCTS].of);
     return m->head.forward ? STATUS_OK : status_set(STATUS_FAILED, "the packed weights do not fit their plan");
-}
-
-// The shapes of a model's matrices [out, in], the head last, and how many rows its products run over.
-typedef struct product_shape {
-    size_t out, in, rows, depth;
-} product_shape;
-
-enum { PRODUCT_SHAPES = 5 };
-
-static void product_shapes(product_shape *shapes, const model_config *c, bool trainable) {
-    size_t q = c->heads * c->head_width, qkv = q + 2 * c->kv_heads * c->head_width;
-    size_t depth = trainable ? MATMUL_DEPTH : 0, head_depth = trainable ? HEAD_BLOCK_ROWS : 0;
-    shapes[0] = (product_shape){qkv, c->hidden, MATMUL_ROWS, depth};
-    shapes[1] = (product_shape){c->hidden, q, MATMUL_ROWS, depth};
-    shapes[2] = (product_shape){2 * c->feed_forward, c->hidden, MATMUL_ROWS, depth};
-    shapes[3] = (product_shape){c->hidden, c->feed_forward, MATMUL_ROWS, depth};
-    shapes[4] = (product_shape){c->vocabulary, c->hidden, HEAD_BLOCK_ROWS, head_depth};
 }
 
 status model_self_test(const model *m, bool *invariant) {
@@ -219,7 +221,7 @@ status model_self_test(const model *m, bool *invariant) {
     product_shapes(shapes, &m->config, m->trainable);
     *invariant = true;
     for (const product_shape *s = shapes; s < shapes + PRODUCT_SHAPES && *invariant; s++)
-        TRY(matmul_self_test(m->products, s->out, s->in, s->rows, s->depth, invariant));
+        TRY(matmul_self_test(m->products, &s->of, s->rows, s->depth, invariant));
     return STATUS_OK;
 }
 
@@ -227,7 +229,7 @@ status model_prepare(const model *m) {
     product_shape shapes[PRODUCT_SHAPES];
     product_shapes(shapes, &m->config, m->trainable);
     for (const product_shape *s = shapes; s < shapes + PRODUCT_SHAPES; s++)
-        TRY(matmul_prepare(m->products, s->out, s->in, s->rows, s->depth));
+        TRY(matmul_prepare(m->products, &s->of, s->rows, s->depth));
     return STATUS_OK;
 }
 

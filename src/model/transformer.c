@@ -39,11 +39,11 @@ void activations_place(activations *a, arena *memory, const model *m, size_t cap
     for (size_t l = 0; l < c->layers; l++) {
         if (l == 0 || kept != KEPT_NOTHING) x.input = arena_take_array(memory, rows * w.hidden, 4);
         if (l == 0 || kept == KEPT_ALL) {
-            x.qkv = arena_take_array(memory, rows * w.qkv, 4);
+            x.qkv = arena_take_array(memory, rows * w.qkv, number);
             x.attention_out = arena_take_array(memory, rows * w.query, number);
             x.statistics = kept == KEPT_NOTHING ? NULL : arena_take_array(memory, rows * c->heads * 2, 4);
             x.middle = arena_take_array(memory, rows * w.hidden, 4);
-            x.gate_up = arena_take_array(memory, rows * 2 * w.feed_forward, 4);
+            x.gate_up = arena_take_array(memory, rows * 2 * w.feed_forward, number);
         }
         if (a->layers) a->layers[l] = x;
     }
@@ -68,8 +68,8 @@ void backward_place(backward_memory *b, arena *memory, const model *m, size_t ca
     b->d_stream = arena_take_array(memory, rows * w.hidden, 4);
     b->inverse = arena_take_array(memory, rows, 4);
     b->d_normed = arena_take_array(memory, rows * w.hidden, 4);
-    b->d_wide = arena_take_array(memory, rows * w.feed_forward, 4);
-    b->d_attention = arena_take_array(memory, rows * w.query, 4);
+    b->d_gated = arena_take_array(memory, rows * w.feed_forward, number);
+    b->d_attention = arena_take_array(memory, rows * w.query, number);
     b->d_query = arena_take_array(memory, rows * w.query, 4);
     b->d_key = arena_take_array(memory, rows * w.key, 4);
     b->d_value = arena_take_array(memory, rows * w.key, 4);
@@ -101,16 +101,21 @@ static rotation layer_rotation(const model *m, size_t layer) {
                       .eps = (float)c->norm_eps};
 }
 
-// Tells the attention of row r what it sees, and stores the row's own key and value there.
-ROW_FUNCTION store_key_value(const model *m, size_t layer, activations *a, const row_batch *batch, const float *qkv, size_t r) {
+// Rotates row r, tells its attention what it sees, and stores the row's own key and value there.
+ROW_FUNCTION rotate_and_store(const model *m, size_t layer, activations *a, const row_batch *batch, const rotation *turn,
+                              size_t r) {
     widths w = widths_of(&m->config);
     attention_shape shape = model_attention(m);
+    precision p = matmul_precision(m->products);
     size_t stride = w.query + w.key;
+    const void *qkv = a->layers[layer].qkv;
+    rotation_row(turn, a->rotated + r * stride, number_at(qkv, r * w.qkv, p), a->angles + r * m->config.head_width, p);
     const sequence *s = &batch->sequences[batch->sequence[r]];
     attention_row *row = &a->attention_rows[r];
     *row = (attention_row){.own = kv_cache_run(m, s->own, layer), .own_count = (size_t)batch->index[r] + 1};
     if (s->prefix) row->prefix = kv_cache_run(m, s->prefix, layer), row->prefix_count = s->prefix->length;
-    attention_store(&shape, &row->own, (size_t)batch->index[r], a->rotated + r * stride + w.query, qkv + r * w.qkv + stride);
+    attention_store(&shape, &row->own, (size_t)batch->index[r], a->rotated + r * stride + w.query,
+                    number_at(qkv, r * w.qkv + stride, p), p);
 }
 
 // a->normed holds the norm of the layer's input, which belongs to whoever made the input, and then that of the layer's middle.
@@ -124,10 +129,9 @@ static status attention_layer_forward(const model *m, size_t layer, activations 
     size_t rows = batch->rows, stride = w.query + w.key;
     TRY(linear_forward(m->products, &m->layers[layer].qkv, x->qkv, a->normed, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
-    if (c->qkv_bias) bias_forward(x->qkv, m->parameters + o->qkv_bias, rows, w.qkv);
+    if (c->qkv_bias) bias_forward(x->qkv, m->parameters + o->qkv_bias, rows, w.qkv, p);
     rotation turn = layer_rotation(m, layer);
-    rotation_forward(&turn, a->rotated, x->qkv, a->angles, rows);
-    FOR_EACH(r, rows, 1, rows > 16, store_key_value(m, layer, a, batch, x->qkv, r));
+    FOR_EACH(r, rows, 1, rows > 16, rotate_and_store(m, layer, a, batch, &turn, r));
     kernel_lap(m->clock, KERNEL_ROTATION);
     attention_forward(&shape, x->attention_out, x->statistics, a->rotated, stride, a->attention_rows, rows, a->scratch,
                       a->scratch_stride, p);
@@ -188,14 +192,14 @@ static status attention_layer_backward(const model *m, size_t layer, activations
     TRY(linear_backward_input(m->products, &m->layers[layer].output, b->d_attention, b->d_number, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
     rotation turn = layer_rotation(m, layer);
-    rotation_forward(&turn, a->rotated, x->qkv, a->angles, rows);
+    rotation_forward(&turn, a->rotated, x->qkv, a->angles, rows, p);
     size_t blocks = gather_blocks(m, layer, b, batch);
     kernel_lap(m->clock, KERNEL_ROTATION);
     attention_backward(&shape, b->d_query, b->d_attention, x->attention_out, x->statistics, a->rotated, stride, b->blocks, blocks,
                        b->scratch, b->scratch_stride, p);
     kernel_lap(m->clock, KERNEL_ATTENTION);
     rotation_backward(&turn, b->d_qkv, b->d_query, b->d_key, b->d_value, x->qkv, a->angles, gradients + o->q_norm,
-                      gradients + o->k_norm, rows);
+                      gradients + o->k_norm, a->rotated, rows, p);
     // qkv = W_qkv norm(input) + bias
     if (c->qkv_bias) bias_backward(gradients + o->qkv_bias, b->d_qkv, rows, w.qkv);
     numbers_round(b->d_wide_number, b->d_qkv, rows * w.qkv, p);
@@ -247,9 +251,9 @@ static status feed_forward_backward(const model *m, size_t layer, activations *a
     const layer_activations *x = &a->layers[layer];
     precision p = matmul_precision(m->products);
     // output = middle + W_down swiglu(W_gate_up norm(middle))
-    TRY(linear_backward_input(m->products, &m->layers[layer].down, b->d_wide, b->d_number, rows));
+    TRY(linear_backward_input(m->products, &m->layers[layer].down, b->d_gated, b->d_number, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);
-    swiglu_backward(b->d_wide_number, a->gated, b->d_wide, x->gate_up, rows, c->feed_forward, p);
+    swiglu_backward(b->d_wide_number, a->gated, b->d_gated, x->gate_up, rows, c->feed_forward, p);
     kernel_lap(m->clock, KERNEL_ACTIVATION);
     TRY(linear_backward_weight(m->products, c->hidden, c->feed_forward, gradients + o->down, b->d_number, a->gated, rows));
     kernel_lap(m->clock, KERNEL_PRODUCTS);

@@ -55,11 +55,11 @@ typedef enum activations_kept {
 
 typedef struct layer_activations {
     float *input;        // [B, C] the residual stream before the layer
-    float *qkv;          // [B, (H + 2K) D] before head norms and rotation
+    void *qkv;           // [B, (H + 2K) D] before head norms and rotation, in the products' precision
     void *attention_out; // [B, H D] in the products' precision
     float *statistics;   // [B, H, 2]; NULL without backward
     float *middle;       // [B, C] the residual stream between attention and feed-forward
-    float *gate_up;      // [B, 2F]
+    void *gate_up;       // [B, 2F] in the products' precision
 } layer_activations;
 
 // Working memory of a forward over at most `capacity` rows. What is not kept is one place that all layers share.
@@ -84,8 +84,9 @@ status transformer_forward(const model *m, activations *a, const row_batch *batc
 
 // Working memory of a backward over at most `capacity` rows.
 typedef struct backward_memory {
-    float *d_stream, *d_normed, *d_wide, *d_attention, *d_query, *d_key, *d_value, *d_qkv;
+    float *d_stream, *d_normed, *d_query, *d_key, *d_value, *d_qkv;
     float *inverse;                 // [B] scratch of norms
+    void *d_gated, *d_attention;    // what products make of operands, in their precision
     void *d_number, *d_wide_number; // operands of products: d_stream; gradients by gate and up, or by q, k and v
     attention_block *blocks;
     float *scratch;

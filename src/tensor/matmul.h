@@ -48,33 +48,35 @@ matmul_work matmul_totals(const matmul *m);
 // A weight matrix W[out, in] as products want it. Memory is the caller's: linear_bytes for each of the two layouts.
 typedef struct linear {
     size_t out, in;
-    void *forward;  // packed for y = x W^T
-    void *backward; // packed for dx = dy W; NULL for frozen weights
+    bool rounds_y, rounds_dx; // y = x W^T, dx = dy W are written in the engine's precision; else in float32
+    void *forward;            // packed for y = x W^T
+    void *backward;           // packed for dx = dy W; NULL for frozen weights
 } linear;
 
 size_t linear_bytes(const matmul *m, size_t out, size_t in); // of one layout, a multiple of 64
 // Packs weight[out, in] (float32, rounded to the engine's precision) into both layouts, or the one that has memory.
 status linear_pack(matmul *m, const linear *l, const float *weight);
 
-// y[rows, out] = x[rows, in] W^T. x in the engine's precision; x and y have matmul_room(rows) rows, and what lies beyond
-// `rows` is overwritten (x with zeros).
-status linear_forward(matmul *m, const linear *l, float *y, void *x, size_t rows);
+// y[rows, out] = x[rows, in] W^T. x in the engine's precision, y in float32 or rounded once to it (rounds_y); x and y have
+// matmul_room(rows) rows, and what lies beyond `rows` is overwritten (x with zeros).
+status linear_forward(matmul *m, const linear *l, void *y, void *x, size_t rows);
 // dx[rows, in] = dy[rows, out] W. As above.
-status linear_backward_input(matmul *m, const linear *l, float *dx, void *dy, size_t rows);
+status linear_backward_input(matmul *m, const linear *l, void *dx, void *dy, size_t rows);
 // dw[out, in] += dy[rows, out]^T x[rows, in], in float32, MATMUL_DEPTH rows after another, each time rounded up to a multiple of
 // 8 at least: the order of additions depends on `rows` alone. As above; dy too is overwritten with zeros beyond `rows`.
 enum { MATMUL_DEPTH = 1024 };
 status linear_backward_weight(matmul *m, size_t out, size_t in, float *dw, void *dy, void *x, size_t rows);
 
-// Builds all that packing W[out, in] and products over up to `rows` rows with it will need, and where it is trained (depth > 0)
-// those of the way back, so that none is built later. It takes about matmul_prepared_bytes.
-status matmul_prepare(matmul *m, size_t out, size_t in, size_t rows, size_t depth);
+// Builds all that packing W (its memory is not looked at) and products over up to `rows` rows with it will need, and where it is
+// trained (depth > 0) those of the way back, so that none is built later. It takes about matmul_prepared_bytes.
+status matmul_prepare(matmul *m, const linear *l, size_t rows, size_t depth);
 size_t matmul_prepared_bytes(const matmul *m, size_t rows, size_t depth);
 
-// Whether products with W[out, in] keep the promise on this machine: compares bits of y = x W^T over `rows` rows (MATMUL_ROWS at
-// most) with those of each row computed alone, in a pair or in a batch of another size, and on a single thread. Where the weight
-// is trained, `depth` is the number of rows that its gradient sums over in one call (MATMUL_DEPTH at most), and dx = dy W and the
-// gradient on a single thread are compared as well; 0: it is not. *invariant is false where any bit differs.
-status matmul_self_test(matmul *m, size_t out, size_t in, size_t rows, size_t depth, bool *invariant);
+// Whether products with such a W (its memory is not looked at) keep the promise on this machine: compares bits of y = x W^T over
+// `rows` rows (MATMUL_ROWS at most) with those of each row computed alone, in a pair or in a batch of another size, and on a
+// single thread. Where the weight is trained, `depth` is the number of rows that its gradient sums over in one call (MATMUL_DEPTH
+// at most), and dx = dy W and the gradient on a single thread are compared as well; 0: it is not. *invariant is false where any
+// bit differs.
+status matmul_self_test(matmul *m, const linear *l, size_t rows, size_t depth, bool *invariant);
 
 #endif

@@ -25,6 +25,11 @@ typedef enum precision {
 static inline size_t precision_bytes(precision p) { return p == PRECISION_FLOAT32 ? 4 : 2; }
 const char *precision_name(precision p); // "float32", "bfloat16"
 
+// Where number `index` of x begins.
+static inline const void *number_at(const void *x, size_t index, precision p) {
+    return (const unsigned char *)x + index * precision_bytes(p);
+}
+
 // y = x rounded to precision p; count numbers.
 void numbers_round(void *y, const float *x, size_t count, precision p);
 // One number, as numbers_round would give it, back in float32.
@@ -35,8 +40,8 @@ float number_rounded(float x, precision p);
 // y[B,C] = x[B,C] + a[B,C]; y may be x.
 void add_forward(float *y, const float *x, const float *a, size_t rows, size_t width);
 
-// x[B,C] += bias[C]
-void bias_forward(float *x, const float *bias, size_t rows, size_t width);
+// x[B,C] += bias[C], x in precision p.
+void bias_forward(void *x, const float *bias, size_t rows, size_t width, precision p);
 // dbias[C] += sum over rows of dx[B,C], rows in order.
 void bias_backward(float *dbias, const float *dx, size_t rows, size_t width);
 
@@ -61,17 +66,19 @@ typedef struct rotation {
     float eps;
 } rotation;
 
-// rotated[B, (H+K) D] = rotate(norm(q | k)) of qkv[B, (H+2K) D]
-void rotation_forward(const rotation *s, float *rotated, const float *qkv, const float *angles, size_t rows);
+// rotated[(H+K) D] = rotate(norm(q | k)) of one row qkv[(H+2K) D] in precision p, angles[D]; and of B rows.
+void rotation_row(const rotation *s, float *rotated, const void *qkv, const float *angles, precision p);
+void rotation_forward(const rotation *s, float *rotated, const void *qkv, const float *angles, size_t rows, precision p);
 // d_qkv[B, (H+2K) D] = ... from the gradients by rotated q [B, H D], rotated k and v [B, K D]; d_q_gain[D], d_k_gain[D] += ...
-// (unused where there is no norm).
+// Where there is a norm, scratch[B, (H+K) D] is overwritten; elsewhere it and the gains' gradients are unused.
 void rotation_backward(const rotation *s, float *d_qkv, const float *d_query, const float *d_key, const float *d_value,
-                       const float *qkv, const float *angles, float *d_q_gain, float *d_k_gain, size_t rows);
+                       const void *qkv, const float *angles, float *d_q_gain, float *d_k_gain, float *scratch, size_t rows,
+                       precision p);
 
-// SwiGLU (Shazeer 2020): y[B,F] = silu(g) * u with (g, u) = gate_up[B, 2F] = [gate | up]; y in precision p.
-void swiglu_forward(void *y, const float *gate_up, size_t rows, size_t width, precision p);
-// dgate_up[B, 2F] = ..., in precision p: it feeds products only. y = ... once more, for the gradient of the weights behind it.
-void swiglu_backward(void *dgate_up, void *y, const float *dy, const float *gate_up, size_t rows, size_t width, precision p);
+// SwiGLU (Shazeer 2020): y[B,F] = silu(g) * u with (g, u) = gate_up[B, 2F] = [gate | up]; all in precision p, for products are on
+// both sides. The gradient dgate_up[B, 2F] = ..., and y = ... once more, for the gradient of the weights behind it.
+void swiglu_forward(void *y, const void *gate_up, size_t rows, size_t width, precision p);
+void swiglu_backward(void *dgate_up, void *y, const void *dy, const void *gate_up, size_t rows, size_t width, precision p);
 
 // y[B,C] = table[token[B], C]
 void embedding_forward(float *y, const float *table, const int32_t *token, size_t rows, size_t width);
@@ -113,8 +120,9 @@ static inline size_t attention_value_bytes(const attention_shape *s, size_t capa
     return s->kv_heads * capacity * attention_round(s->width) * precision_bytes(s->kept);
 }
 
-// Stores key[K*D] and value[K*D] of token `index` of the run.
-void attention_store(const attention_shape *s, const attention_run *run, size_t index, const float *key, const float *value);
+// Stores key[K*D] and value[K*D], the latter in precision p, of token `index` of the run.
+void attention_store(const attention_shape *s, const attention_run *run, size_t index, const float *key, const void *value,
+                     precision p);
 // The same in float32 for the `count` <= 16 tokens from `first` on, a multiple of 16, whose keys and values are rows `stride`
 // numbers apart; what lies behind them in the block is overwritten.
 void attention_store_block(const attention_shape *s, const attention_run *run, size_t first, size_t count, const float *keys,
@@ -145,10 +153,10 @@ typedef struct attention_block {
     float *down_keys, *down_values;       // [own_start + count][K*D]
 } attention_block;
 
-// dq[B, H*D] = ...; key and value gradients +=, blocks in order, rows in order. dy[B, H*D], y as attention_forward gave it in
-// float32 terms (precision p). Work is divided over (key/value head, set of blocks with one prefix); `blocks` are grouped by
-// prefix. Rotations are not undone here: dq and the key gradients are by the rotated values.
-void attention_backward(const attention_shape *s, float *dq, const float *dy, const void *y, const float *statistics,
+// dq[B, H*D] = ...; key and value gradients +=, blocks in order, rows in order. dy[B, H*D] in precision p (no wider than
+// what is kept), y as attention_forward gave it. Work is divided over (key/value head, set of blocks with one prefix); `blocks`
+// are grouped by prefix. Rotations are not undone here: dq and the key gradients are by the rotated values.
+void attention_backward(const attention_shape *s, float *dq, const void *dy, const void *y, const float *statistics,
                         const float *q, size_t q_stride, const attention_block *block, size_t blocks, float *scratch,
                         size_t scratch_stride, precision p);
 size_t attention_backward_scratch_floats(const attention_shape *s, size_t longest_prefix, size_t longest_own);

@@ -19,19 +19,22 @@ static void store_lane(const attention_shape *s, const attention_run *run, size_
         for (size_t d = 0; d < width; d++) block[d * LANES + lane] = key[d];
         return;
     }
-    uint16_t *block = (uint16_t *)run->keys + at;
+    uint32_t *block = (uint32_t *)run->keys + at / 2;
     for (size_t d = 0; d < width; d += LANES) {
         size_t n = smaller(LANES, width - d);
         u16x16 bits = vector_to_bfloat16(vector_load_part(key + d, n, 0.0f));
-        for (size_t i = 0; i < n; i++) block[(d + i) / 2 * 2 * LANES + 2 * lane + i % 2] = bits[i];
+        uint32_t pairs[LANES / 2];
+        memcpy(pairs, &bits, sizeof pairs);
+        for (size_t i = 0; i < n / 2; i++) block[(d / 2 + i) * LANES + lane] = pairs[i];
     }
 }
 
-static void store_value(const attention_shape *s, const attention_run *run, size_t kv_head, size_t index, const float *value) {
+// value[D] in precision p.
+static void store_value(const attention_shape *s, const attention_run *run, size_t kv_head, size_t index, const void *value,
+                        precision p) {
     size_t stride = attention_round(s->width);
     for (size_t d = 0; d < s->width; d += LANES) {
-        size_t n = smaller(LANES, s->width - d);
-        f32x16 v = vector_load_part(value + d, n, 0.0f);
+        f32x16 v = vector_load_numbers(value, d, smaller(LANES, s->width - d), p);
         if (s->kept == PRECISION_FLOAT32) {
             vector_store((float *)run->values + (kv_head * run->capacity + index) * stride + d, v);
         } else { // every other number: its neighbours belong to the key beside it
@@ -42,10 +45,11 @@ static void store_value(const attention_shape *s, const attention_run *run, size
     }
 }
 
-void attention_store(const attention_shape *s, const attention_run *run, size_t index, const float *key, const float *value) {
+void attention_store(const attention_shape *s, const attention_run *run, size_t index, const float *key, const void *value,
+                     precision p) {
     for (size_t h = 0; h < s->kv_heads; h++) {
         store_lane(s, run, h, index, key + h * s->width);
-        store_value(s, run, h, index, value + h * s->width);
+        store_value(s, run, h, index, number_at(value, h * s->width, p), p);
     }
 }
 
@@ -62,7 +66,7 @@ void attention_store_block(const attention_shape *s, const attention_run *run, s
             for (size_t i = 0; i < n; i++)
                 vector_store((float *)run->keys + (h * run->capacity + first) * width + (d + i) * LANES, rows[i]);
         }
-        for (size_t j = 0; j < count; j++) store_value(s, run, h, first + j, values + j * stride + h * width);
+        for (size_t j = 0; j < count; j++) store_value(s, run, h, first + j, values + j * stride + h * width, PRECISION_FLOAT32);
     }
 }
 
@@ -127,11 +131,11 @@ static void forward_scores(const forward_row *row, size_t rows, size_t run, size
             float *to[TILE_HEADS];
             for (size_t h = 0; h < heads; h++) to[h] = one->score[run][h] + first;
             if (r + 1 < rows && first < row[r + 1].count[run])
-                prefetch(kept_at(row[r + 1].keys[run], first * width, kept),
+                prefetch(number_at(row[r + 1].keys[run], first * width, kept),
                          attention_round(smaller(CHUNK_KEYS, row[r + 1].count[run] - first)) * width * precision_bytes(kept));
-            prefetch(kept_at(one->values[run], first * attention_round(width), kept),
+            prefetch(number_at(one->values[run], first * attention_round(width), kept),
                      smaller(CHUNK_KEYS, one->count[run] - first) * attention_round(width) * precision_bytes(kept));
-            dot_keys(one->q, heads, kept_at(one->keys[run], first * width, kept), kept,
+            dot_keys(one->q, heads, number_at(one->keys[run], first * width, kept), kept,
                      smaller(CHUNK_KEYS, one->count[run] - first), width, to);
             more = 1;
         }
@@ -145,8 +149,8 @@ static void forward_mix(const forward_row *row, size_t rows, size_t run, size_t 
             const forward_row *one = &row[r];
             if (first >= one->count[run]) continue;
             const void *weight[TILE_HEADS];
-            for (size_t h = 0; h < heads; h++) weight[h] = kept_at(one->score[run][h], first, kept);
-            mix_rows(one->out, heads, weight, kept_at(one->values[run], first * stride, kept), kept, stride,
+            for (size_t h = 0; h < heads; h++) weight[h] = number_at(one->score[run][h], first, kept);
+            mix_rows(one->out, heads, weight, number_at(one->values[run], first * stride, kept), kept, stride,
                      smaller(CHUNK_KEYS, one->count[run] - first));
             more = 1;
         }
@@ -191,8 +195,8 @@ static __attribute__((noinline)) void forward_tile(const forward_call *c, size_t
         one->count[0] = seen->prefix_count, one->count[1] = seen->own_count;
         for (size_t run = 0; run < 2; run++) {
             bool some = one->count[run] > 0;
-            one->keys[run] = some ? kept_at(runs[run]->keys, kv_head * runs[run]->capacity * width, s->kept) : NULL;
-            one->values[run] = some ? kept_at(runs[run]->values, kv_head * runs[run]->capacity * stride, s->kept) : NULL;
+            one->keys[run] = some ? number_at(runs[run]->keys, kv_head * runs[run]->capacity * width, s->kept) : NULL;
+            one->values[run] = some ? number_at(runs[run]->values, kv_head * runs[run]->capacity * stride, s->kept) : NULL;
             for (size_t h = 0; h < heads; h++) one->score[run][h] = at, at += attention_round(one->count[run]);
         }
         for (size_t h = 0; h < heads; h++) {

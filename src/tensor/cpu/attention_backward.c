@@ -7,7 +7,7 @@
 // terms of all of them in one visit. An element's additions keep one order whatever the tiles: rows in order, heads in order.
 //
 // Where keys and values are kept in bfloat16, all five products take their operands in it, two terms at a time
-// (attention_tiles.h): q and do are rounded as they are loaded, p and ds after the softmax. Sums stay float32.
+// (attention_tiles.h): do comes in it, q is rounded as it is loaded, p and ds after the softmax. Sums stay float32.
 #include <stdbool.h>
 #include <string.h>
 
@@ -38,14 +38,14 @@ static f32x16 load_value(const void *values, size_t j, size_t d, size_t stride, 
 static void turn_run(const attention_shape *s, const attention_run *run, size_t kv_head, size_t count, void *key_rows,
                      void *value_blocks) {
     size_t width = s->width, stride = attention_round(width);
-    const void *keys = kept_at(run->keys, kv_head * run->capacity * width, s->kept);
-    const void *values = kept_at(run->values, kv_head * run->capacity * stride, s->kept);
+    const void *keys = number_at(run->keys, kv_head * run->capacity * width, s->kept);
+    const void *values = number_at(run->values, kv_head * run->capacity * stride, s->kept);
     for (size_t j = 0; j < count; j += LANES)
         for (size_t d = 0; d < width; d += LANES) {
             size_t n = smaller(LANES, width - d), here = smaller(LANES, count - j);
             f32x16 tile[LANES];
             for (size_t i = 0; i < LANES; i++)
-                tile[i] = i < n ? load_key(kept_at(keys, j * width, s->kept), d + i, s->kept) : vector_all(0.0f);
+                tile[i] = i < n ? load_key(number_at(keys, j * width, s->kept), d + i, s->kept) : vector_all(0.0f);
             vector_transpose(tile);
             for (size_t i = 0; i < LANES; i++)
                 if (s->kept == PRECISION_FLOAT32)
@@ -148,7 +148,7 @@ static void backward_scores(const attention_shape *s, const backward_run *run, c
     const void *q[TILE_HEADS], *dy[TILE_HEADS];
     float *p[TILE_HEADS], *ds[TILE_HEADS];
     for (size_t h = 0; h < t->heads; h++) {
-        q[h] = kept_at(t->q_rows, (first + h) * stride, s->kept), dy[h] = kept_at(t->dy_rows, (first + h) * stride, s->kept);
+        q[h] = number_at(t->q_rows, (first + h) * stride, s->kept), dy[h] = number_at(t->dy_rows, (first + h) * stride, s->kept);
         p[h] = run->p + (first + h) * run->room, ds[h] = run->ds + (first + h) * run->room;
     }
     dot_keys(q, t->heads, run->key_blocks, s->kept, seen, s->width, p);
@@ -195,7 +195,7 @@ static void backward_tile_run(const attention_shape *s, const backward_run *run,
         float *dq[TILE_HEADS];
         for (size_t h = 0; h < t->heads; h++) {
             size_t term = row * t->heads + h;
-            ds[h] = kept_at(run->ds_rows, term * room, s->kept), dq[h] = t->dq + term * stride;
+            ds[h] = number_at(run->ds_rows, term * room, s->kept), dq[h] = t->dq + term * stride;
         }
         mix_rows(dq, t->heads, ds, run->key_rows, s->kept, stride, seen[row]);
     }
@@ -207,23 +207,16 @@ static void backward_tile_run(const attention_shape *s, const backward_run *run,
 
 // Copies a head's vector of width D into a padded one, and zero behind it.
 static void load_padded(float *to, const void *from, size_t index, size_t width, precision p) {
-    memset(to, 0, attention_round(width) * sizeof(float));
-    if (p == PRECISION_FLOAT32) {
-        memcpy(to, (const float *)from + index, width * sizeof(float));
-    } else {
-        for (size_t d = 0; d < width; d++) {
-            uint32_t bits = (uint32_t)((const uint16_t *)from)[index + d] << 16;
-            memcpy(to + d, &bits, sizeof bits);
-        }
-    }
+    for (size_t d = 0; d < width; d += LANES)
+        vector_store(to + d, vector_load_numbers(from, index + d, smaller(LANES, width - d), p));
 }
 
 // What attention_backward was called with.
 typedef struct backward_call {
     const attention_shape *shape;
     float *dq;
-    const float *dy, *statistics, *q;
-    const void *y;
+    const float *statistics, *q;
+    const void *dy, *y;
     size_t q_stride;
     precision p;
 } backward_call;
@@ -234,15 +227,12 @@ static void backward_load(const backward_call *c, backward_tile *t, size_t first
     for (size_t i = 0; i < terms; i++) {
         size_t row = first_row + i / t->heads, at = row * s->heads + head + i % t->heads;
         load_padded(t->q + i * stride, c->q, row * c->q_stride + (head + i % t->heads) * width, width, PRECISION_FLOAT32);
-        load_padded(t->dy + i * stride, c->dy, at * width, width, PRECISION_FLOAT32);
+        load_padded(t->dy + i * stride, c->dy, at * width, width, c->p);
         load_padded(t->y + i * stride, c->y, at * width, width, c->p);
         memset(t->dq + i * stride, 0, stride * sizeof(float));
         f32x16 sum = vector_all(0.0f);
-        for (size_t d = 0; d < stride; d += LANES) {
-            f32x16 dy = vector_load(t->dy + i * stride + d);
-            if (s->kept != PRECISION_FLOAT32) dy = vector_rounded(dy);
-            sum += dy * vector_load(t->y + i * stride + d);
-        }
+        for (size_t d = 0; d < stride; d += LANES)
+            sum += vector_load(t->dy + i * stride + d) * vector_load(t->y + i * stride + d);
         t->down[i] = vector_sum(sum);
         t->largest[i] = c->statistics[2 * at];
         t->inverse[i] = 1.0f / c->statistics[2 * at + 1];
@@ -298,7 +288,8 @@ static void backward_blocks(const backward_call *c, const attention_block *block
         const attention_block *one = &block[b];
         turn_run(s, &one->own, kv_head, one->own_start + one->count, own_rows, own_values);
         backward_run run[2] = {
-            {.key_blocks = one->prefix_count ? kept_at(one->prefix.keys, kv_head * one->prefix.capacity * width, s->kept) : NULL,
+            {.key_blocks =
+                 one->prefix_count ? number_at(one->prefix.keys, kv_head * one->prefix.capacity * width, s->kept) : NULL,
              .key_rows = prefix_rows,
              .value_blocks = prefix_values,
              .dkeys = one->prefix_count ? one->dprefix_keys + kv_head * width : NULL,
@@ -307,7 +298,7 @@ static void backward_blocks(const backward_call *c, const attention_block *block
              .ds = prefix_ds,
              .ds_rows = prefix_ds_rows,
              .room = prefix_room},
-            {.key_blocks = kept_at(one->own.keys, kv_head * one->own.capacity * width, s->kept),
+            {.key_blocks = number_at(one->own.keys, kv_head * one->own.capacity * width, s->kept),
              .key_rows = own_rows,
              .value_blocks = own_values,
              .dkeys = one->down_keys + kv_head * width,
@@ -321,7 +312,7 @@ static void backward_blocks(const backward_call *c, const attention_block *block
     }
 }
 
-void attention_backward(const attention_shape *s, float *dq, const float *dy, const void *y, const float *statistics,
+void attention_backward(const attention_shape *s, float *dq, const void *dy, const void *y, const float *statistics,
                         const float *q, size_t q_stride, const attention_block *block, size_t blocks, float *scratch,
                         size_t scratch_stride, precision p) {
     const backward_call call = {

@@ -18,9 +18,6 @@ static inline size_t thread_number(void) { return (size_t)omp_get_thread_num(); 
 
 // What is kept in bfloat16 is multiplied in pairs: two numbers of a key with two of a query, values of two keys with their two
 // weights (vector_dot_pairs). So the numbers of a pair lie side by side (tensor/ops.h).
-static inline const void *kept_at(const void *x, size_t index, precision p) {
-    return (const unsigned char *)x + index * precision_bytes(p);
-}
 
 // out[h][v * 16 ..] = x[h] . block v, for `heads` rows x in precision p and `vectors` blocks of 16 keys that follow one another.
 VECTOR_INLINE void dot_tile(const void *const *x, size_t heads, const void *blocks, precision p, size_t vectors, size_t width,

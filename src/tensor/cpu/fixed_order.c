@@ -90,14 +90,13 @@ void fixed_order_pack(void *packed, const float *from, size_t inner, size_t colu
         }
 }
 
-void fixed_order_product(float *y, const void *x, const void *packed, size_t rows, size_t inner, size_t columns, precision p) {
+void fixed_order_product(void *y, precision to, const void *x, const void *packed, size_t rows, size_t inner, size_t columns,
+                         precision p) {
 #pragma omp parallel for collapse(2) schedule(static)
     for (size_t panel = 0; panel < panels_of(columns); panel++)
         for (size_t first = 0; first < rows; first += BLOCK_ROWS) {
-            float of_x[BLOCK_ROWS * BLOCK_DEPTH], of_b[BLOCK_DEPTH * PANEL];
+            float of_x[BLOCK_ROWS * BLOCK_DEPTH], of_b[BLOCK_DEPTH * PANEL], of_y[BLOCK_ROWS * PANEL] = {0};
             size_t count = smaller(BLOCK_ROWS, rows - first), width = smaller(PANEL, columns - panel * PANEL);
-            float *to = y + first * columns + panel * PANEL;
-            for (size_t r = 0; r < count; r++) memset(to + r * columns, 0, width * sizeof *to);
             for (size_t k = 0; k < inner; k += BLOCK_DEPTH) {
                 size_t depth = smaller(BLOCK_DEPTH, inner - k);
                 for (size_t r = 0; r < count; r++) convert(of_x + r * BLOCK_DEPTH, x, (first + r) * inner + k, depth, p);
@@ -107,9 +106,12 @@ void fixed_order_product(float *y, const void *x, const void *packed, size_t row
                     b = of_b;
                 }
                 for (size_t r = 0; r < count; r += TILE_ROWS)
-                    tile(to + r * columns, columns, of_x + r * BLOCK_DEPTH, BLOCK_DEPTH, 1, b, smaller(TILE_ROWS, count - r),
-                         width, depth);
+                    tile(of_y + r * PANEL, PANEL, of_x + r * BLOCK_DEPTH, BLOCK_DEPTH, 1, b, smaller(TILE_ROWS, count - r), PANEL,
+                         depth);
             }
+            for (size_t r = 0; r < count; r++)
+                numbers_round((unsigned char *)y + ((first + r) * columns + panel * PANEL) * precision_bytes(to),
+                              of_y + r * PANEL, width, to);
         }
 }
 

@@ -10,8 +10,10 @@ size_t fixed_order_bytes(size_t inner, size_t columns, precision p);
 void fixed_order_pack(void *packed, const float *from, size_t inner, size_t columns, size_t inner_stride, size_t column_stride,
                       precision p);
 
-// y[rows, N] = x[rows, K] b[K, N]; x and b in precision p. Each number of y is one chain of multiply-adds from k = 0 on.
-void fixed_order_product(float *y, const void *x, const void *packed, size_t rows, size_t inner, size_t columns, precision p);
+// y[rows, N] = x[rows, K] b[K, N]; x and b in precision p. Each number of y is one chain of multiply-adds from k = 0 on, rounded
+// to precision `to` in the end.
+void fixed_order_product(void *y, precision to, const void *x, const void *packed, size_t rows, size_t inner, size_t columns,
+                         precision p);
 // c[M, N] += a[rows, M]^T b[rows, N], a and b plain, in precision p; rows in order.
 void fixed_order_accumulate(float *c, const void *a, const void *b, size_t rows, size_t height, size_t columns, precision p);
 

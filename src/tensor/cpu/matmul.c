@@ -18,10 +18,11 @@ enum { PART_ROWS = 128 };
 enum { PRIMITIVE_BYTES = 48 << 10 };
 
 typedef enum product_kind {
-    PRODUCT_ROWS,   // y[M, N] = x[M, K] b[K, N], b packed
-    PRODUCT_WEIGHT, // c[M, N] += a[K, M]^T b[K, N]
-    PACK_FORWARD,   // b[N, M] = the packed layout of W[M, N]^T
-    PACK_BACKWARD,  // b[M, N] = that of W[M, N]
+    PRODUCT_ROWS,    // y[M, N] = x[M, K] b[K, N], b packed, y float32
+    PRODUCT_ROUNDED, // the same, y in the engine's precision
+    PRODUCT_WEIGHT,  // c[M, N] += a[K, M]^T b[K, N]
+    PACK_FORWARD,    // b[N, M] = the packed layout of W[M, N]^T
+    PACK_BACKWARD,   // b[M, N] = that of W[M, N]
 } product_kind;
 
 typedef struct product {
@@ -234,9 +235,10 @@ static status plan_product(const matmul *m, const product *p, dnnl_primitive_des
     dnnl_data_type_t type = data_type(m->precision);
     switch (p->kind) {
     case PRODUCT_ROWS:
+    case PRODUCT_ROUNDED:
         TRY(describe(source, p->m, p->k, type, dnnl_ab));
         TRY(packed_layout(m, weights, p->k, p->n));
-        TRY(describe(destination, p->m, p->n, dnnl_f32, dnnl_ab));
+        TRY(describe(destination, p->m, p->n, p->kind == PRODUCT_ROWS ? dnnl_f32 : type, dnnl_ab));
         return describe_primitive(m, plan, source, weights, destination, false);
     case PRODUCT_WEIGHT:
         TRY(describe_columns(source, p->m, p->k, type));
@@ -258,7 +260,7 @@ static status product_create(matmul *m, product *p) {
     dnnl_memory_desc_t source, weights, destination;
     dnnl_primitive_desc_t plan;
     TRY(plan_product(m, p, &plan, &source, &weights, &destination));
-    bool multiplies = p->kind == PRODUCT_ROWS || p->kind == PRODUCT_WEIGHT;
+    bool multiplies = p->kind != PACK_FORWARD && p->kind != PACK_BACKWARD;
     const dnnl_memory_desc_t *scratchpad = dnnl_primitive_desc_query_md(plan, dnnl_query_scratchpad_md, 0);
     p->scratch_bytes = dnnl_memory_desc_get_size(scratchpad);
     dnnl_status_t code = dnnl_memory_create(&p->scratchpad, scratchpad, m->engine, DNNL_MEMORY_NONE);
@@ -275,7 +277,7 @@ static status product_find(matmul *m, product_kind kind, size_t rows, size_t col
         for (size_t i = 0; i < CACHE_SIZE; i++) product_free(&m->cache[i]);
         m->cached = 0;
     }
-    uint64_t key = ((uint64_t)kind << 62) ^ ((uint64_t)rows << 40) ^ ((uint64_t)columns << 20) ^ inner;
+    uint64_t key = ((uint64_t)kind << 61) ^ ((uint64_t)rows << 40) ^ ((uint64_t)columns << 20) ^ inner;
     size_t slot = (size_t)(key * 0x9E3779B97F4A7C15u >> (64 - CACHE_BITS));
     for (;; slot = (slot + 1) % CACHE_SIZE) {
         product *p = &m->cache[slot];
@@ -309,14 +311,17 @@ static status product_run(matmul *m, product *p, const void *source, const void 
     return STATUS_OK;
 }
 
-status matmul_prepare(matmul *m, size_t out, size_t in, size_t rows, size_t depth) {
-    if (m->fixed_order) return STATUS_OK;
+static product_kind rows_kind(bool rounds) { return rounds ? PRODUCT_ROUNDED : PRODUCT_ROWS; }
+
+status matmul_prepare(matmul *m, const linear *l, size_t rows, size_t depth) {
+    size_t out = l->out, in = l->in;
     product *p;
+    if (m->fixed_order) return STATUS_OK;
     TRY(product_find(m, PACK_FORWARD, out, in, 0, &p));
     if (depth) TRY(product_find(m, PACK_BACKWARD, out, in, 0, &p));
     for (size_t r = 1; r <= rows && r <= MATMUL_ROWS; r = next_part(r)) {
-        TRY(product_find(m, PRODUCT_ROWS, part_rows(r), out, in, &p));
-        if (depth) TRY(product_find(m, PRODUCT_ROWS, part_rows(r), in, out, &p));
+        TRY(product_find(m, rows_kind(l->rounds_y), part_rows(r), out, in, &p));
+        if (depth) TRY(product_find(m, rows_kind(l->rounds_dx), part_rows(r), in, out, &p));
     }
     for (size_t r = 1; r <= depth && r <= MATMUL_DEPTH; r = depth_rows(r) + 1)
         TRY(product_find(m, PRODUCT_WEIGHT, out, in, depth_rows(r), &p));
@@ -358,10 +363,12 @@ static void count_work(matmul *m, size_t rows, size_t padded, size_t inner, size
     m->work.done += (uint64_t)padded * inner * columns;
 }
 
-static status rows_product(matmul *m, const void *packed, float *y, void *x, size_t rows, size_t inner, size_t columns) {
+static status rows_product(matmul *m, const void *packed, void *y, bool rounds, void *x, size_t rows, size_t inner,
+                           size_t columns) {
+    precision to = rounds ? m->precision : PRECISION_FLOAT32;
     if (m->fixed_order) {
         count_work(m, rows, rows, inner, columns);
-        fixed_order_product(y, x, packed, rows, inner, columns, m->precision);
+        fixed_order_product(y, to, x, packed, rows, inner, columns, m->precision);
         return STATUS_OK;
     }
     size_t row_bytes = inner * precision_bytes(m->precision);
@@ -371,19 +378,19 @@ static status rows_product(matmul *m, const void *packed, float *y, void *x, siz
         unsigned char *from = (unsigned char *)x + first * row_bytes;
         zero_rows(from, count, padded, inner, m->precision);
         product *p;
-        TRY(product_find(m, PRODUCT_ROWS, padded, columns, inner, &p));
-        TRY(product_run(m, p, from, packed, y + first * columns));
+        TRY(product_find(m, rows_kind(rounds), padded, columns, inner, &p));
+        TRY(product_run(m, p, from, packed, (unsigned char *)y + first * columns * precision_bytes(to)));
         count_work(m, count, padded, inner, columns);
     }
     return STATUS_OK;
 }
 
-status linear_forward(matmul *m, const linear *l, float *y, void *x, size_t rows) {
-    return rows_product(m, l->forward, y, x, rows, l->in, l->out);
+status linear_forward(matmul *m, const linear *l, void *y, void *x, size_t rows) {
+    return rows_product(m, l->forward, y, l->rounds_y, x, rows, l->in, l->out);
 }
 
-status linear_backward_input(matmul *m, const linear *l, float *dx, void *dy, size_t rows) {
-    return rows_product(m, l->backward, dx, dy, rows, l->out, l->in);
+status linear_backward_input(matmul *m, const linear *l, void *dx, void *dy, size_t rows) {
+    return rows_product(m, l->backward, dx, l->rounds_dx, dy, rows, l->out, l->in);
 }
 
 static status weight_product(matmul *m, size_t out, size_t in, float *dw, void *dy, void *x, size_t rows) {

@@ -44,8 +44,15 @@ void add_forward(float *y, const float *x, const float *a, size_t rows, size_t w
     FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS, add_row(y + r * width, x + r * width, a + r * width, width));
 }
 
-void bias_forward(float *x, const float *bias, size_t rows, size_t width) {
-    FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS, add_row(x + r * width, x + r * width, bias, width));
+ROW_FUNCTION bias_row(void *x, size_t first, const float *bias, size_t width, precision p) {
+    for (size_t i = 0; i < width; i += 16) {
+        size_t n = lanes_left(i, width);
+        vector_store_numbers(x, first + i, vector_load_numbers(x, first + i, n, p) + vector_load_part(bias + i, n, 0.0f), n, p);
+    }
+}
+
+void bias_forward(void *x, const float *bias, size_t rows, size_t width, precision p) {
+    FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS, bias_row(x, r * width, bias, width, p));
 }
 
 // Columns c0 .. c0 + COLUMN_BLOCK - 1.
@@ -149,18 +156,18 @@ ROW_FUNCTION headnorm_row_backward(float *dx, const float *x, const float *gain,
 }
 
 // dx in place: on entry the gradient by the output, on return by the input x (the values before the norm). dgain[D] +=. Rows are
-// `stride` numbers apart.
-static void headnorm_backward(float *dx, float *dgain, const float *x, size_t stride, const float *gain, float eps, size_t rows,
-                              size_t heads, size_t width) {
+// `stride` and `x_stride` numbers apart.
+static void headnorm_backward(float *dx, size_t stride, float *dgain, const float *x, size_t x_stride, const float *gain,
+                              float eps, size_t rows, size_t heads, size_t width) {
     // D numbers only: one thread, rows and heads in order
     for (size_t r = 0; r < rows; r++)
         for (size_t h = 0; h < heads; h++) {
-            const float *head = x + r * stride + h * width, *dy = dx + r * stride + h * width;
+            const float *head = x + r * x_stride + h * width, *dy = dx + r * stride + h * width;
             float s = inverse_root_mean_square(head, eps, width);
             for (size_t c = 0; c < width; c++) dgain[c] += dy[c] * head[c] * s;
         }
     FOR_EACH(r, rows, 1, rows * heads * width > PARALLEL_NUMBERS,
-             headnorm_row_backward(dx + r * stride, x + r * stride, gain, eps, heads, width));
+             headnorm_row_backward(dx + r * stride, x + r * x_stride, gain, eps, heads, width));
 }
 
 ROW_FUNCTION rope_angles(float *angles, int32_t position, const float *inverse_frequency, size_t half) {
@@ -190,18 +197,26 @@ static void rope_row(float *x, const float *angles, size_t heads, size_t width, 
     }
 }
 
-ROW_FUNCTION rotation_row(const rotation *s, float *to, const float *qkv, const float *angles) {
+// to[width] = numbers first .. first + width - 1 of x.
+ROW_FUNCTION widen_row(float *to, const void *x, size_t first, size_t width, precision p) {
+    for (size_t i = 0; i < width; i += 16) {
+        size_t n = lanes_left(i, width);
+        vector_store_part(to + i, vector_load_numbers(x, first + i, n, p), n);
+    }
+}
+
+void rotation_row(const rotation *s, float *to, const void *qkv, const float *angles, precision p) {
     size_t query = s->heads * s->width, key = s->kv_heads * s->width;
-    memcpy(to, qkv, (query + key) * sizeof(float));
+    widen_row(to, qkv, 0, query + key, p);
     if (s->q_gain) headnorm_row(to, s->q_gain, s->eps, s->heads, s->width);
     if (s->k_gain) headnorm_row(to + query, s->k_gain, s->eps, s->kv_heads, s->width);
     rope_row(to, angles, s->heads + s->kv_heads, s->width, 1.0f);
 }
 
-void rotation_forward(const rotation *s, float *rotated, const float *qkv, const float *angles, size_t rows) {
+void rotation_forward(const rotation *s, float *rotated, const void *qkv, const float *angles, size_t rows, precision p) {
     size_t query = s->heads * s->width, key = s->kv_heads * s->width;
     FOR_EACH(r, rows, 1, rows * query > PARALLEL_NUMBERS,
-             rotation_row(s, rotated + r * (query + key), qkv + r * (query + 2 * key), angles + r * s->width));
+             rotation_row(s, rotated + r * (query + key), number_at(qkv, r * (query + 2 * key), p), angles + r * s->width, p));
 }
 
 ROW_FUNCTION rotation_row_backward(const rotation *s, float *to, const float *d_query, const float *d_key, const float *d_value,
@@ -214,14 +229,18 @@ ROW_FUNCTION rotation_row_backward(const rotation *s, float *to, const float *d_
 }
 
 void rotation_backward(const rotation *s, float *d_qkv, const float *d_query, const float *d_key, const float *d_value,
-                       const float *qkv, const float *angles, float *d_q_gain, float *d_k_gain, size_t rows) {
-    size_t query = s->heads * s->width, key = s->kv_heads * s->width, stride = query + 2 * key;
+                       const void *qkv, const float *angles, float *d_q_gain, float *d_k_gain, float *scratch, size_t rows,
+                       precision p) {
+    size_t query = s->heads * s->width, key = s->kv_heads * s->width, stride = query + 2 * key, x_stride = query + key;
     FOR_EACH(r, rows, 1, rows * query > PARALLEL_NUMBERS,
              rotation_row_backward(s, d_qkv + r * stride, d_query + r * query, d_key + r * key, d_value + r * key,
                                    angles + r * s->width));
-    if (s->q_gain) headnorm_backward(d_qkv, d_q_gain, qkv, stride, s->q_gain, s->eps, rows, s->heads, s->width);
+    if (s->q_gain || s->k_gain)
+        FOR_EACH(r, rows, 1, rows * query > PARALLEL_NUMBERS, widen_row(scratch + r * x_stride, qkv, r * stride, x_stride, p));
+    if (s->q_gain) headnorm_backward(d_qkv, stride, d_q_gain, scratch, x_stride, s->q_gain, s->eps, rows, s->heads, s->width);
     if (s->k_gain)
-        headnorm_backward(d_qkv + query, d_k_gain, qkv + query, stride, s->k_gain, s->eps, rows, s->kv_heads, s->width);
+        headnorm_backward(d_qkv + query, stride, d_k_gain, scratch + query, x_stride, s->k_gain, s->eps, rows, s->kv_heads,
+                          s->width);
 }
 
 // sigmoid(g) from an exponential that cannot overflow.
@@ -231,27 +250,25 @@ VECTOR_INLINE f32x16 vector_sigmoid(f32x16 g) {
     return vector_select(negative, e, vector_all(1.0f)) / (vector_all(1.0f) + e);
 }
 
-ROW_FUNCTION swiglu_row(void *y, size_t index, const float *gate, size_t width, precision p) {
-    const float *up = gate + width;
+ROW_FUNCTION swiglu_row(void *y, const void *gate_up, size_t row, size_t width, precision p) {
     for (size_t i = 0; i < width; i += 16) {
-        size_t n = lanes_left(i, width);
-        f32x16 g = vector_load_part(gate + i, n, 0.0f);
-        vector_store_numbers(y, index + i, g * vector_sigmoid(g) * vector_load_part(up + i, n, 0.0f), n, p);
+        size_t n = lanes_left(i, width), index = row * 2 * width + i;
+        f32x16 g = vector_load_numbers(gate_up, index, n, p), u = vector_load_numbers(gate_up, index + width, n, p);
+        vector_store_numbers(y, row * width + i, g * vector_sigmoid(g) * u, n, p);
     }
 }
 
-void swiglu_forward(void *y, const float *gate_up, size_t rows, size_t width, precision p) {
-    FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS, swiglu_row(y, r * width, gate_up + r * 2 * width, width, p));
+void swiglu_forward(void *y, const void *gate_up, size_t rows, size_t width, precision p) {
+    FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS, swiglu_row(y, gate_up, r, width, p));
 }
 
 // silu(g) = g s with s = sigmoid(g): d/dg = s (1 + g (1 - s)).
-ROW_FUNCTION swiglu_row_backward(void *dgate_up, void *y, size_t row, const float *dy, const float *gate, size_t width,
+ROW_FUNCTION swiglu_row_backward(void *dgate_up, void *y, const void *dy, const void *gate_up, size_t row, size_t width,
                                  precision p) {
-    const float *up = gate + width;
     for (size_t i = 0; i < width; i += 16) {
         size_t n = lanes_left(i, width), index = row * 2 * width + i;
-        f32x16 g = vector_load_part(gate + i, n, 0.0f), u = vector_load_part(up + i, n, 0.0f),
-               d = vector_load_part(dy + i, n, 0.0f);
+        f32x16 g = vector_load_numbers(gate_up, index, n, p), u = vector_load_numbers(gate_up, index + width, n, p);
+        f32x16 d = vector_load_numbers(dy, row * width + i, n, p);
         f32x16 s = vector_sigmoid(g);
         vector_store_numbers(y, row * width + i, g * s * u, n, p);
         vector_store_numbers(dgate_up, index, d * u * s * (vector_all(1.0f) + g * (vector_all(1.0f) - s)), n, p);
@@ -259,9 +276,8 @@ ROW_FUNCTION swiglu_row_backward(void *dgate_up, void *y, size_t row, const floa
     }
 }
 
-void swiglu_backward(void *dgate_up, void *y, const float *dy, const float *gate_up, size_t rows, size_t width, precision p) {
-    FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS,
-             swiglu_row_backward(dgate_up, y, r, dy + r * width, gate_up + r * 2 * width, width, p));
+void swiglu_backward(void *dgate_up, void *y, const void *dy, const void *gate_up, size_t rows, size_t width, precision p) {
+    FOR_EACH(r, rows, 1, rows * width > PARALLEL_NUMBERS, swiglu_row_backward(dgate_up, y, dy, gate_up, r, width, p));
 }
 
 void embedding_forward(float *y, const float *table, const int32_t *token, size_t rows, size_t width) {

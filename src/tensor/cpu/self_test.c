@@ -9,7 +9,8 @@
 
 // What one engine makes of the same operands.
 typedef struct results {
-    float *y, *dx, *dw; // [rows, out], [rows, in], [out, in]; the latter two only with a depth
+    void *y, *dx; // [rows, out] and [rows, in], in float32 or rounded; dx and dw only with a depth
+    float *dw;    // [out, in]
 } results;
 
 typedef struct self_test {
@@ -77,25 +78,26 @@ static status compute(const self_test *t, matmul *m, const results *r) {
     return linear_backward_input(m, l, r->dx, t->dy, t->rows);
 }
 
-static bool same(const float *a, const float *b, size_t count) { return memcmp(a, b, count * sizeof *a) == 0; }
+static size_t bytes_of(const self_test *t, bool rounds) { return rounds ? precision_bytes(matmul_precision(t->products)) : 4; }
 
 // Cuts the rows into batches of many sizes and looks at every row again. Backward products see the same rows however the work is
 // arranged; their turn comes in test_threads.
 static status test_rows(const self_test *t, bool *invariant) {
     static const size_t counts[] = {1, 2, 3, 5, 8, 13, 20, 37, 64, 100, MATMUL_ROWS};
-    size_t out = t->weight.out, row = t->weight.in * precision_bytes(matmul_precision(t->products));
+    size_t row = t->weight.in * precision_bytes(matmul_precision(t->products));
+    size_t row_of_y = t->weight.out * bytes_of(t, t->weight.rounds_y);
     for (size_t i = 0, first = 0; first < t->rows && *invariant; i++) {
         size_t count = smaller(counts[i], t->rows - first);
         memcpy(t->moved, t->x + first * row, count * row);
         TRY(linear_forward(t->products, &t->weight, t->other.y, t->moved, count));
-        *invariant = same(t->other.y, t->all.y + first * out, count * out);
+        *invariant = !memcmp(t->other.y, (unsigned char *)t->all.y + first * row_of_y, count * row_of_y);
         first += count;
     }
     return STATUS_OK;
 }
 
 static status test_threads(const self_test *t, bool *invariant) {
-    size_t out = t->weight.out, in = t->weight.in;
+    const linear *l = &t->weight;
     if (matmul_threads(t->products) == 1 || !*invariant) return STATUS_OK;
     matmul *single;
     TRY(matmul_create(&single, matmul_precision(t->products), 1, false));
@@ -103,16 +105,17 @@ static status test_threads(const self_test *t, bool *invariant) {
     matmul_free(single);
     matmul_use_threads(t->products);
     TRY(code);
-    *invariant = same(t->all.y, t->other.y, t->rows * out) &&
-                 (!t->depth || (same(t->all.dx, t->other.dx, t->rows * in) && same(t->all.dw, t->other.dw, out * in)));
+    *invariant = !memcmp(t->all.y, t->other.y, t->rows * l->out * bytes_of(t, l->rounds_y)) &&
+                 (!t->depth || (!memcmp(t->all.dx, t->other.dx, t->rows * l->in * bytes_of(t, l->rounds_dx)) &&
+                                !memcmp(t->all.dw, t->other.dw, l->out * l->in * sizeof *t->all.dw)));
     return STATUS_OK;
 }
 
-status matmul_self_test(matmul *m, size_t out, size_t in, size_t rows, size_t depth, bool *invariant) {
+status matmul_self_test(matmul *m, const linear *l, size_t rows, size_t depth, bool *invariant) {
     *invariant = true;
     if (matmul_is_fixed_order(m)) return STATUS_OK;
     self_test t = {.products = m,
-                   .weight = {.out = out, .in = in},
+                   .weight = {.out = l->out, .in = l->in, .rounds_y = l->rounds_y, .rounds_dx = l->rounds_dx},
                    .rows = smaller(rows, MATMUL_ROWS),
                    .depth = smaller(depth, MATMUL_DEPTH)};
     status code = open(&t);

@@ -89,11 +89,14 @@ VECTOR_INLINE u16x16 vector_to_bfloat16(f32x16 v) {
 }
 VECTOR_INLINE f32x16 vector_from_bfloat16(u16x16 v) { return (f32x16)(vector_widen(v) << 16); }
 
-// Sixteen numbers in precision p from number `index` of x on.
-VECTOR_INLINE f32x16 vector_load_numbers(const void *x, size_t index, precision p) {
-    if (p == PRECISION_FLOAT32) return vector_load((const float *)x + index);
-    u16x16 bits;
-    memcpy(&bits, (const uint16_t *)x + index, sizeof bits);
+// The first `count` <= 16 numbers in precision p from number `index` of x on, zero in the other lanes.
+VECTOR_INLINE f32x16 vector_load_numbers(const void *x, size_t index, size_t count, precision p) {
+    if (p == PRECISION_FLOAT32) return vector_load_part((const float *)x + index, count, 0.0f);
+    u16x16 bits = {0};
+    if (count == 16)
+        memcpy(&bits, (const uint16_t *)x + index, sizeof bits);
+    else
+        memcpy(&bits, (const uint16_t *)x + index, count * sizeof(uint16_t));
     return vector_from_bfloat16(bits);
 }
 // Rounds the first `count` <= 16 lanes to precision p and stores them there.
