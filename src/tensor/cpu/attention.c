@@ -82,21 +82,18 @@ size_t attention_scratch_floats(const attention_shape *s, size_t longest) {
     return TILE_ROWS * TILE_HEADS * (attention_round(longest) + 2 * LANES + 2 * attention_round(s->width));
 }
 
-// Scales the scores of one run and finds their largest; lanes beyond `count` become -infinity.
-static f32x16 scale_scores(float *score, size_t count, float scale, f32x16 top) {
+// The largest of the scores of one run and of `top`; lanes beyond `count` become -infinity.
+static f32x16 largest_score(float *score, size_t count, f32x16 top) {
     for (size_t j = count; j < attention_round(count); j++) score[j] = -INFINITY;
-    for (size_t j = 0; j < count; j += LANES) {
-        f32x16 v = vector_load(score + j) * vector_all(scale);
-        vector_store(score + j, v);
-        top = vector_max(v, top);
-    }
+    for (size_t j = 0; j < count; j += LANES) top = vector_max(vector_load(score + j), top);
     return top;
 }
 
-// Scores become exponentials in precision p, in the same place, and are added up as they then are.
-static f32x16 exponentials(float *score, size_t count, float largest, f32x16 sum, precision p) {
+// Scores become exponentials of what they are, scaled, below the largest; in precision p, in the same place. They are added up as
+// they then are.
+static f32x16 exponentials(float *score, size_t count, float scale, float largest, f32x16 sum, precision p) {
     for (size_t j = 0; j < count; j += LANES) {
-        f32x16 e = vector_exp_negative(vector_load(score + j) - vector_all(largest));
+        f32x16 e = vector_exp_negative(vector_load(score + j) * vector_all(scale) - vector_all(largest));
         if (p == PRECISION_FLOAT32) {
             vector_store(score + j, e);
         } else {
@@ -117,9 +114,28 @@ typedef struct forward_row {
     float *score[2][TILE_HEADS], *out[TILE_HEADS];
 } forward_row;
 
-// Asks for `bytes` of memory that will be read soon. Runs are short and many, too short for the processor to foresee.
-static void prefetch(const void *x, size_t bytes) {
-    for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch((const unsigned char *)x + at);
+// Asks for a run's keys or values from key `first` to the end of its chunk, which will be read soon. Runs are short and many, too
+// short for the processor to foresee.
+VECTOR_INLINE void prefetch(const void *x, size_t first, size_t count, size_t stride, precision kept) {
+    if (first >= count) return;
+    const unsigned char *at = number_at(x, first * stride, kept);
+    size_t bytes = attention_round(smaller(CHUNK_KEYS, count - first)) * stride * precision_bytes(kept);
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
+}
+
+// (Inlined: gcc takes a call of a function that does nothing but prefetch for one without effect.)
+// While row r is at work on a chunk of a run: what comes next of the keys, and the chunk's values; of a prefix that a tile's rows
+// share, once. Scores of the prefix leave time to fetch the row's own keys.
+VECTOR_INLINE void forward_prefetch(const forward_row *row, size_t rows, size_t r, size_t run, size_t first, size_t width,
+                                    precision kept) {
+    const forward_row *one = &row[r], *next = r + 1 < rows ? &row[r + 1] : NULL;
+    if (next && next->keys[run] != one->keys[run])
+        prefetch(next->keys[run], first, next->count[run], width, kept);
+    else
+        prefetch(one->keys[run], first + CHUNK_KEYS, one->count[run], width, kept);
+    if (r == 0 || row[r - 1].values[run] != one->values[run])
+        prefetch(one->values[run], first, one->count[run], attention_round(width), kept);
+    if (run == 0) prefetch(one->keys[1], first, one->count[1], width, kept);
 }
 
 static void forward_scores(const forward_row *row, size_t rows, size_t run, size_t heads, size_t width, precision kept) {
@@ -130,11 +146,7 @@ static void forward_scores(const forward_row *row, size_t rows, size_t run, size
             if (first >= one->count[run]) continue;
             float *to[TILE_HEADS];
             for (size_t h = 0; h < heads; h++) to[h] = one->score[run][h] + first;
-            if (r + 1 < rows && first < row[r + 1].count[run])
-                prefetch(number_at(row[r + 1].keys[run], first * width, kept),
-                         attention_round(smaller(CHUNK_KEYS, row[r + 1].count[run] - first)) * width * precision_bytes(kept));
-            prefetch(number_at(one->values[run], first * attention_round(width), kept),
-                     smaller(CHUNK_KEYS, one->count[run] - first) * attention_round(width) * precision_bytes(kept));
+            forward_prefetch(row, rows, r, run, first, width, kept);
             dot_keys(one->q, heads, number_at(one->keys[run], first * width, kept), kept,
                      smaller(CHUNK_KEYS, one->count[run] - first), width, to);
             more = 1;
@@ -160,10 +172,10 @@ static void forward_mix(const forward_row *row, size_t rows, size_t run, size_t 
 // The scores become exponentials; the output is zero, and `inverse` what it has to be multiplied by in the end.
 static void forward_softmax(const attention_shape *s, const forward_row *row, size_t heads, float *statistics, float *inverse) {
     for (size_t h = 0; h < heads; h++) {
-        f32x16 top = scale_scores(row->score[0][h], row->count[0], s->scale, vector_all(-INFINITY));
-        float largest = vector_largest(scale_scores(row->score[1][h], row->count[1], s->scale, top));
-        f32x16 sum = exponentials(row->score[0][h], row->count[0], largest, vector_all(0.0f), s->kept);
-        float total = vector_sum(exponentials(row->score[1][h], row->count[1], largest, sum, s->kept));
+        f32x16 top = largest_score(row->score[0][h], row->count[0], vector_all(-INFINITY));
+        float largest = vector_largest(largest_score(row->score[1][h], row->count[1], top)) * s->scale;
+        f32x16 sum = exponentials(row->score[0][h], row->count[0], s->scale, largest, vector_all(0.0f), s->kept);
+        float total = vector_sum(exponentials(row->score[1][h], row->count[1], s->scale, largest, sum, s->kept));
         if (statistics) statistics[2 * h] = largest, statistics[2 * h + 1] = total;
         inverse[h] = 1.0f / total;
         memset(row->out[h], 0, attention_round(s->width) * sizeof(float));
@@ -203,7 +215,8 @@ static __attribute__((noinline)) void forward_tile(const forward_call *c, size_t
             const float *q = c->q + (first + r) * c->q_stride + (head + h) * width;
             one->q[h] = q, one->out[h] = at, at += stride;
             if (s->kept == PRECISION_FLOAT32) continue;
-            numbers_round(at, q, width, s->kept);
+            for (size_t d = 0; d < width; d += LANES)
+                vector_store_numbers(at, d, vector_load_part(q + d, smaller(LANES, width - d), 0.0f), LANES, s->kept);
             one->q[h] = at, at += stride;
         }
     }
@@ -215,9 +228,10 @@ static __attribute__((noinline)) void forward_tile(const forward_call *c, size_t
     for (size_t run = 0; run < 2; run++) forward_mix(tile, rows, run, heads, stride, s->kept);
     for (size_t r = 0; r < rows; r++)
         for (size_t h = 0; h < heads; h++) {
-            for (size_t d = 0; d < stride; d++) tile[r].out[h][d] *= inverse[r][h];
-            numbers_round((unsigned char *)c->y + ((first + r) * s->heads + head + h) * width * precision_bytes(c->p),
-                          tile[r].out[h], width, c->p);
+            size_t to = ((first + r) * s->heads + head + h) * width;
+            for (size_t d = 0; d < width; d += LANES)
+                vector_store_numbers(c->y, to + d, vector_load(tile[r].out[h] + d) * vector_all(inverse[r][h]),
+                                     smaller(LANES, width - d), c->p);
         }
 }
 

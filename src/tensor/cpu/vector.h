@@ -47,19 +47,21 @@ VECTOR_INLINE f32x16 vector_select(i32x16 mask, f32x16 yes, f32x16 no) {
 }
 VECTOR_INLINE f32x16 vector_max(f32x16 a, f32x16 b) { return vector_select((i32x16)(a > b), a, b); }
 
+// Lanes i + 8, i + 4 and i + 2: sums and maxima over lanes fold in halves, always in this order.
+#define VECTOR_FOLD_8 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15
+#define VECTOR_FOLD_4 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7
+#define VECTOR_FOLD_2 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3
 VECTOR_INLINE float vector_sum(f32x16 v) {
-    float s[16];
-    memcpy(s, &v, sizeof s);
-    for (int step = 8; step > 0; step /= 2)
-        for (int i = 0; i < step; i++) s[i] += s[i + step];
-    return s[0];
+    v += __builtin_shufflevector(v, v, VECTOR_FOLD_8);
+    v += __builtin_shufflevector(v, v, VECTOR_FOLD_4);
+    v += __builtin_shufflevector(v, v, VECTOR_FOLD_2);
+    return v[0] + v[1];
 }
 VECTOR_INLINE float vector_largest(f32x16 v) {
-    float s[16];
-    memcpy(s, &v, sizeof s);
-    for (int step = 8; step > 0; step /= 2)
-        for (int i = 0; i < step; i++) s[i] = s[i] > s[i + step] ? s[i] : s[i + step];
-    return s[0];
+    v = vector_max(v, __builtin_shufflevector(v, v, VECTOR_FOLD_8));
+    v = vector_max(v, __builtin_shufflevector(v, v, VECTOR_FOLD_4));
+    v = vector_max(v, __builtin_shufflevector(v, v, VECTOR_FOLD_2));
+    return v[0] > v[1] ? v[0] : v[1];
 }
 
 // Sixteen numbers of 16 bits widened by zeros, and cut to their low halves: one instruction each where the compiler would make
@@ -79,13 +81,19 @@ VECTOR_INLINE u16x16 vector_narrow(u32x16 v) {
 #endif
 }
 
-// Bit patterns of bfloat16: round to nearest even; NaN keeps its sign and becomes quiet.
+// Bit patterns of bfloat16: round to nearest even; NaN keeps its sign and becomes quiet; what is smaller than a normal number
+// becomes zero, for so does the instruction.
 VECTOR_INLINE u16x16 vector_to_bfloat16(f32x16 v) {
+#ifdef __AVX512BF16__
+    return (u16x16)_mm512_cvtneps_pbh((__m512)v);
+#else
     u32x16 bits = (u32x16)v;
     u32x16 rounded = bits + 0x7FFFu + ((bits >> 16) & 1u);
     u32x16 quiet = bits | 0x400000u;
-    u32x16 is_nan = (u32x16)(v != v);
+    u32x16 is_nan = (u32x16)(v != v), is_small = (u32x16)((bits & 0x7F800000u) == 0);
+    rounded = (is_small & bits & 0x80000000u) | (~is_small & rounded);
     return vector_narrow(((is_nan & quiet) | (~is_nan & rounded)) >> 16);
+#endif
 }
 VECTOR_INLINE f32x16 vector_from_bfloat16(u16x16 v) { return (f32x16)(vector_widen(v) << 16); }
 
