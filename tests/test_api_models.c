@@ -1,21 +1,9 @@
 // libdsdr's models through dsdr.h alone: tokens, log-probs and generation equal transformers', embeddings those of
 // sentence-transformers; what is recorded while sampling is what is computed afterwards; bad files and arguments are told.
+#include "api_assert.h"
 #include "learn_golden.h"
 
 #include <sys/stat.h>
-
-#include "dsdr.h"
-
-#define ASSERT_OK(expression)                                                                                                    \
-    do {                                                                                                                         \
-        dsdr_status code_ = (expression);                                                                                        \
-        if (code_ != DSDR_OK) fail_msg("%s: %s", #expression, dsdr_message());                                                   \
-    } while (0)
-#define ASSERT_REFUSED(expression, code, words)                                                                                  \
-    do {                                                                                                                         \
-        assert_int_equal(expression, code);                                                                                      \
-        if (!strstr(dsdr_message(), words)) fail_msg("\"%s\" does not say \"%s\"", dsdr_message(), words);                       \
-    } while (0)
 
 #define TINY TEST_SOURCE_DIR "/golden/model/tiny_lm"
 #define BERT TEST_SOURCE_DIR "/golden/model/tiny_bert"

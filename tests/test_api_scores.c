@@ -1,23 +1,11 @@
 // libdsdr through dsdr.h alone: judging, comparing, credit and objective give what the rooms' own golden files say, and wrong
 // arguments give a status and a message.
+#include "api_assert.h"
 #include "learn_golden.h"
 
 #include <pthread.h>
 
-#include "dsdr.h"
-
 enum { MOST = 40 };
-
-#define ASSERT_OK(expression)                                                                                                    \
-    do {                                                                                                                         \
-        dsdr_status code_ = (expression);                                                                                        \
-        if (code_ != DSDR_OK) fail_msg("%s: %s", #expression, dsdr_message());                                                   \
-    } while (0)
-#define ASSERT_REFUSED(expression, code, words)                                                                                  \
-    do {                                                                                                                         \
-        assert_int_equal(expression, code);                                                                                      \
-        if (!strstr(dsdr_message(), words)) fail_msg("\"%s\" does not say \"%s\"", dsdr_message(), words);                       \
-    } while (0)
 
 static void the_library_has_the_version_of_its_header(void **state) {
     (void)state;

@@ -150,6 +150,24 @@ static void distances_between_texts(void **state) {
 }
 
 // The examples of FIPS 180-4 and lengths around a block, as sha256sum gives them.
+static void a_character_may_be_open(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t open;
+    } cases[] = {{"", 0},
+                 {"a", 0},
+                 {"\xC3", 1},
+                 {"\xC3\xA9", 0},
+                 {"a\xE2\x82", 2},
+                 {"\xE2\x82\xAC", 0},
+                 {"\xF0\x9F\x98", 3},
+                 {"\xF0\x9F\x98\x80", 0},
+                 {"\x82", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(text_open_bytes(cases[i].text, strlen(cases[i].text)), cases[i].open);
+}
+
 static void a_list_of_texts_holds_copies_of_any_length(void **state) {
     (void)state;
     text_list list = {0};
@@ -199,10 +217,15 @@ static void sha256_is_that_of_sha256sum(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages_carry_context),           cmocka_unit_test(arenas_give_aligned_memory_and_refuse_more),
-        cmocka_unit_test(an_arena_without_memory_counts),   cmocka_unit_test(philox_equals_published_vectors),
-        cmocka_unit_test(files_appear_whole_or_not_at_all), cmocka_unit_test(json_lines_survive_bad_bytes_and_report_bad_json),
-        cmocka_unit_test(distances_between_texts),          cmocka_unit_test(a_list_of_texts_holds_copies_of_any_length),
+        cmocka_unit_test(messages_carry_context),
+        cmocka_unit_test(arenas_give_aligned_memory_and_refuse_more),
+        cmocka_unit_test(an_arena_without_memory_counts),
+        cmocka_unit_test(philox_equals_published_vectors),
+        cmocka_unit_test(files_appear_whole_or_not_at_all),
+        cmocka_unit_test(json_lines_survive_bad_bytes_and_report_bad_json),
+        cmocka_unit_test(distances_between_texts),
+        cmocka_unit_test(a_character_may_be_open),
+        cmocka_unit_test(a_list_of_texts_holds_copies_of_any_length),
         cmocka_unit_test(sha256_is_that_of_sha256sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,6 +78,16 @@ void text_consider(const char *given, const char *candidate, const char **best, 
     if (d < *distance) *distance = d, *best = candidate;
 }
 
+size_t text_open_bytes(const char *text, size_t length) {
+    for (size_t back = 1; back <= 3 && back <= length; back++) {
+        unsigned char c = (unsigned char)text[length - back];
+        if ((c & 0xC0) == 0x80) continue;
+        size_t needs = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
+        return needs > back ? back : 0;
+    }
+    return 0;
+}
+
 status text_make_valid(buffer *out, const char *bytes, size_t length) {
     size_t position = 0;
     while (position < length) {

@@ -35,6 +35,9 @@ size_t text_distance(const char *a, const char *b);
 // Keeps the candidate that is nearest to `given` in *best, if it is nearer than *distance.
 void text_consider(const char *given, const char *candidate, const char **best, size_t *distance);
 
+// How many bytes at the end of a text begin a character of UTF-8 without completing it: 0 to 3.
+size_t text_open_bytes(const char *text, size_t length);
+
 // Copies `length` bytes into `out` with every NUL and every byte that is not part of valid UTF-8 replaced by U+FFFD.
 status text_make_valid(buffer *out, const char *bytes, size_t length);
 

@@ -57,22 +57,21 @@ typedef struct cli_usage {
 // the options, "-" is positional. --help prints the help and sets *help. An unknown option is STATUS_INVALID with "did you mean".
 status cli_parse(const cli_usage *usage, int argc, char **argv, const char **rest, size_t *rest_count, bool *help);
 
-// Separates positional arguments in place: assignments ("key=value", "+key=...", "~key") go to `assignments` (room for all),
-// others stay in front of `rest` and are counted by the result.
-size_t cli_take_assignments(const char **rest, size_t rest_count, const char **assignments, size_t *assignment_count);
+// The arguments of a subcommand that takes settings too.
+typedef struct cli_arguments {
+    bool help;                // it was asked for and printed: there is nothing left to do
+    const char **rest;        // positional
+    const char **assignments; // "key=value", "+key=...", "~key"; with room for one more
+    size_t rest_count, assignment_count;
+} cli_arguments;
 
-// The arguments of a subcommand that takes "[CONFIG.yaml] [key=value ...]".
-typedef struct cli_configuration {
-    bool help;          // it was asked for and printed: there is nothing left to do
-    const char *config; // NULL: none
-    const char **assignments;
-    size_t assignment_count;
-    const char **memory; // of the list
-} cli_configuration;
+// cli_parse for such a subcommand. Free *a in any case.
+status cli_parse_arguments(cli_arguments *a, const cli_usage *usage, int argc, char **argv);
+void cli_arguments_free(cli_arguments *a);
 
-// cli_parse for such a subcommand. More than one configuration is STATUS_INVALID. Free *c in any case.
-status cli_parse_configuration(cli_configuration *c, const cli_usage *usage, int argc, char **argv);
-void cli_configuration_free(cli_configuration *c);
+// *config = the one positional argument of a subcommand that takes "[CONFIG.yaml] [key=value ...]", NULL where there is none;
+// more than one is STATUS_INVALID.
+status cli_one_configuration(const char **config, const cli_arguments *a);
 
 // *value = the whole number that an option was given; left alone where text is NULL. STATUS_INVALID, naming the option, where it
 // is none from `least` to `most`.

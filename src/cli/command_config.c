@@ -18,16 +18,18 @@ int command_config(int argc, char **argv) {
         .options = options,
         .option_count = sizeof options / sizeof *options,
     };
-    cli_configuration given;
+    cli_arguments given;
+    const char *file;
     buffer text = {0};
     settings s = {0};
     status code = STATUS_OK;
-    TRY_OR(code, cli_parse_configuration(&given, &usage, argc, argv), cleanup);
+    TRY_OR(code, cli_parse_arguments(&given, &usage, argc, argv), cleanup);
     if (given.help) goto cleanup;
+    TRY_OR(code, cli_one_configuration(&file, &given), cleanup);
     if (reference) {
         TRY_OR(code, settings_write_reference(&text), cleanup);
     } else {
-        TRY_OR(code, settings_load(&s, given.config, given.assignments, given.assignment_count), cleanup);
+        TRY_OR(code, settings_load(&s, file, given.assignments, given.assignment_count), cleanup);
         TRY_OR(code, yaml ? settings_write_yaml(&text, &s) : settings_write_listing(&text, &s), cleanup);
         cli_print_notes(&s);
     }
@@ -35,6 +37,6 @@ int command_config(int argc, char **argv) {
 cleanup:
     settings_free(&s);
     buffer_free(&text);
-    cli_configuration_free(&given);
+    cli_arguments_free(&given);
     return cli_finish("config", code);
 }

@@ -280,7 +280,6 @@ static status evaluate(request *r, file_writer *writer, progress_view *view) {
 
 int command_eval(int argc, char **argv) {
     request r = {0};
-    bool help;
     const cli_option options[] = {
         {"--folder", "EVAL", "folder of the evaluation (runs/eval-TIME)", &r.folder, NULL},
         {"--resume", NULL, "continue the evaluation in --folder", NULL, &r.resume},
@@ -299,20 +298,16 @@ int command_eval(int argc, char **argv) {
                              .detail = detail,
                              .options = options,
                              .option_count = sizeof options / sizeof *options};
-    const char **rest = calloc((size_t)argc * 2, sizeof *rest);
-    if (!rest) return cli_finish("eval", status_set(STATUS_NO_MEMORY, "out of memory"));
-    const char **assignments = rest + argc;
+    cli_arguments given;
     char *made = NULL;
-    size_t rest_count;
     file_writer writer = {.descriptor = -1};
     bool writing = false;
     progress_view view;
     progress_view_open(&view, stderr);
-    status code = cli_parse(&usage, argc, argv, rest, &rest_count, &help);
-    if (code != STATUS_OK || help) goto cleanup;
-    rest_count = cli_take_assignments(rest, rest_count, assignments, &r.assignment_count);
-    r.assignments = assignments;
-    if (rest_count > 0) r.model = rest[0], r.data = rest + 1, r.data_count = rest_count - 1;
+    status code = cli_parse_arguments(&given, &usage, argc, argv);
+    if (code != STATUS_OK || given.help) goto cleanup;
+    r.assignments = given.assignments, r.assignment_count = given.assignment_count;
+    if (given.rest_count > 0) r.model = given.rest[0], r.data = given.rest + 1, r.data_count = given.rest_count - 1;
     TRY_OR(code, prepare(&r), cleanup);
     if (!r.folder && !(r.folder = made = run_folder_default(NULL, "eval", time(NULL))))
         TRY_OR(code, status_set(STATUS_NO_MEMORY, "out of memory"), cleanup);
@@ -325,6 +320,6 @@ cleanup:
     progress_view_clear(&view);
     if (writing) file_discard(&writer);
     settings_free(&r.settings);
-    free(rest), free(made);
+    cli_arguments_free(&given), free(made);
     return cli_finish("eval", code);
 }

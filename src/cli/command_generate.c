@@ -96,17 +96,6 @@ typedef struct stream {
     bool failed;
 } stream;
 
-// The bytes at the end that begin a UTF-8 sequence without completing it.
-static size_t open_character(const char *bytes, size_t length) {
-    for (size_t back = 1; back <= 3 && back <= length; back++) {
-        unsigned char c = (unsigned char)bytes[length - back];
-        if ((c & 0xC0) == 0x80) continue;
-        size_t needs = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
-        return needs > back ? back : 0;
-    }
-    return 0;
-}
-
 static size_t open_stop(const char *bytes, size_t length, const char *stop) {
     size_t longest = stop ? strlen(stop) - 1 : 0;
     for (size_t n = longest < length ? longest : length; n > 0; n--)
@@ -123,7 +112,7 @@ static void write_bytes(void *context, const char *bytes, size_t length) {
     const char *from = out->bytes.data + out->taken;
     size_t ready = out->bytes.length - out->taken;
     ready -= open_stop(from, ready, out->stop);
-    ready -= open_character(from, ready);
+    ready -= text_open_bytes(from, ready);
     buffer valid = {0};
     if (text_make_valid(&valid, from, ready) != STATUS_OK) out->failed = true;
     fwrite(buffer_text(&valid), 1, valid.length, stdout);

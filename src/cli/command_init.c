@@ -21,28 +21,25 @@ int command_init(int argc, char **argv) {
                              .arguments = "DIR [MODEL.yaml] [key=value ...]",
                              .help = "Writes a new, untrained model.",
                              .detail = detail};
-    const char **rest = calloc((size_t)argc * 2, sizeof *rest);
-    if (!rest) return cli_finish("init", status_set(STATUS_NO_MEMORY, "out of memory"));
-    const char **assignments = rest + argc;
-    size_t rest_count, assignment_count;
-    bool help;
+    cli_arguments given;
     new_model m = {0};
     buffer summary = {0};
-    status code = cli_parse(&usage, argc, argv, rest, &rest_count, &help);
-    if (code != STATUS_OK || help) goto cleanup;
-    rest_count = cli_take_assignments(rest, rest_count, assignments, &assignment_count);
-    if (rest_count < 1 || rest_count > 2) {
-        code = rest_count ? status_set(STATUS_INVALID,
-                                       "one folder and at most one MODEL.yaml, as in dsdr init DIR; %s is too many", rest[2])
-                          : status_set(STATUS_INVALID, "no folder: dsdr init DIR [MODEL.yaml] [key=value ...]");
+    status code = cli_parse_arguments(&given, &usage, argc, argv);
+    if (code != STATUS_OK || given.help) goto cleanup;
+    if (given.rest_count < 1 || given.rest_count > 2) {
+        code = given.rest_count
+                   ? status_set(STATUS_INVALID, "one folder and at most one MODEL.yaml, as in dsdr init DIR; %s is too many",
+                                given.rest[2])
+                   : status_set(STATUS_INVALID, "no folder: dsdr init DIR [MODEL.yaml] [key=value ...]");
         goto cleanup;
     }
-    TRY_OR(code, new_model_load(&m, rest_count > 1 ? rest[1] : NULL, assignments, assignment_count), cleanup);
-    TRY_OR(code, new_model_write(&m, rest[0], &summary), cleanup);
+    TRY_OR(code, new_model_load(&m, given.rest_count > 1 ? given.rest[1] : NULL, given.assignments, given.assignment_count),
+           cleanup);
+    TRY_OR(code, new_model_write(&m, given.rest[0], &summary), cleanup);
     printf("%s\n", buffer_text(&summary));
 cleanup:
     new_model_free(&m);
     buffer_free(&summary);
-    free(rest);
+    cli_arguments_free(&given);
     return cli_finish("init", code);
 }

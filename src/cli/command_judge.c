@@ -289,7 +289,7 @@ cleanup:
 
 int command_judge(int argc, char **argv) {
     request r = {.output = "runs/judge"};
-    bool help, show_prompt = false;
+    bool show_prompt = false;
     const cli_option options[] = {
         {"--folder", "FOLDER", "where judge.db is, made if need be; runs/judge without it", &r.output, NULL},
         {"--yes", NULL, "ask the judge without asking you", NULL, &r.yes},
@@ -304,30 +304,26 @@ int command_judge(int argc, char **argv) {
                              .detail = detail,
                              .options = options,
                              .option_count = sizeof options / sizeof *options};
-    const char **rest = calloc((size_t)argc * 2, sizeof *rest);
-    if (!rest) return cli_finish("judge", status_set(STATUS_NO_MEMORY, "out of memory"));
-    const char **assignments = rest + argc;
-    size_t rest_count, assignment_count;
+    cli_arguments given;
     settings s = {0};
     progress_view view;
     progress_view_open(&view, stderr);
-    status code = cli_parse(&usage, argc, argv, rest, &rest_count, &help);
-    if (code != STATUS_OK || help) goto cleanup;
+    status code = cli_parse_arguments(&given, &usage, argc, argv);
+    if (code != STATUS_OK || given.help) goto cleanup;
     if (show_prompt) {
         fputs(judge_default_prompt(), stdout);
         goto cleanup;
     }
-    rest_count = cli_take_assignments(rest, rest_count, assignments, &assignment_count);
-    if (rest_count == 0)
+    if (given.rest_count == 0)
         TRY_OR(code, status_set(STATUS_INVALID, "no evaluation: dsdr judge EVAL..., see dsdr judge --help"), cleanup);
     if (r.json && r.csv) TRY_OR(code, status_set(STATUS_INVALID, "--json and --csv exclude each other"), cleanup);
-    TRY_OR(code, settings_load(&s, r.config, assignments, assignment_count), cleanup);
+    TRY_OR(code, settings_load(&s, r.config, given.assignments, given.assignment_count), cleanup);
     cli_print_notes(&s);
-    r.folders = rest, r.count = rest_count;
+    r.folders = given.rest, r.count = given.rest_count;
     code = analyse(&r, &s, &view);
 cleanup:
     progress_view_clear(&view);
     settings_free(&s);
-    free(rest);
+    cli_arguments_free(&given);
     return cli_finish("judge", code);
 }

@@ -149,7 +149,6 @@ static status load_settings(settings *s, const char *precision, const char *thre
 }
 
 int command_logprobs(int argc, char **argv) {
-    bool help;
     const char *precision = NULL, *threads = NULL;
     const cli_option options[] = {
         {"--precision", "WORD", "float32, bfloat16 or auto (float32)", &precision, NULL},
@@ -161,25 +160,24 @@ int command_logprobs(int argc, char **argv) {
                              .detail = detail,
                              .options = options,
                              .option_count = sizeof options / sizeof *options};
-    const char **rest = calloc((size_t)argc + 1, sizeof *rest), **assignments = calloc((size_t)argc + 1, sizeof *assignments);
+    cli_arguments given = {0};
     measurer *m = calloc(1, sizeof *m);
     matmul *products = NULL;
     settings s = {0};
-    size_t rest_count, assignment_count;
     int exit_code = 0;
-    status code = rest && assignments && m ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory");
+    status code = m ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory");
     if (code != STATUS_OK) goto cleanup;
-    TRY_OR(code, cli_parse(&usage, argc, argv, rest, &rest_count, &help), cleanup);
-    if (help) goto cleanup;
-    rest_count = cli_take_assignments(rest, rest_count, assignments, &assignment_count);
-    if (rest_count == 0) TRY_OR(code, status_set(STATUS_INVALID, "no model: dsdr logprobs MODEL [FILE.jsonl]"), cleanup);
-    if (rest_count > 2) TRY_OR(code, status_set(STATUS_INVALID, "one file at most; %s is a second one", rest[2]), cleanup);
-    TRY_OR(code, load_settings(&s, precision, threads, assignments, assignment_count), cleanup);
-    TRY_OR(code, run_open_model(&products, &m->lm, &s, rest[0], false), cleanup);
+    TRY_OR(code, cli_parse_arguments(&given, &usage, argc, argv), cleanup);
+    if (given.help) goto cleanup;
+    if (given.rest_count == 0) TRY_OR(code, status_set(STATUS_INVALID, "no model: dsdr logprobs MODEL [FILE.jsonl]"), cleanup);
+    if (given.rest_count > 2)
+        TRY_OR(code, status_set(STATUS_INVALID, "one file at most; %s is a second one", given.rest[2]), cleanup);
+    TRY_OR(code, load_settings(&s, precision, threads, given.assignments, given.assignment_count), cleanup);
+    TRY_OR(code, run_open_model(&products, &m->lm, &s, given.rest[0], false), cleanup);
     cli_print_products(products);
     const rows_command rows = {
         .name = "logprobs", .unit = "responses", .digits = 9, .batch = ROWS_AT_ONCE, .work = work, .context = m};
-    exit_code = rows_run(&rows, rest_count > 1 ? rest[1] : NULL);
+    exit_code = rows_run(&rows, given.rest_count > 1 ? given.rest[1] : NULL);
 cleanup:
     if (m) {
         if (m->has_pass) packed_free(&m->pass);
@@ -189,6 +187,6 @@ cleanup:
     }
     matmul_free(products);
     settings_free(&s);
-    free(m), free(rest), free(assignments);
+    free(m), cli_arguments_free(&given);
     return code == STATUS_OK ? exit_code : cli_finish("logprobs", code);
 }

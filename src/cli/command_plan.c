@@ -147,15 +147,17 @@ int command_plan(int argc, char **argv) {
                              .detail = detail,
                              .options = options,
                              .option_count = sizeof options / sizeof *options};
-    cli_configuration given;
+    cli_arguments given;
+    const char *file;
     settings s = {0};
     forecast f = {0};
     progress_view view;
     progress_view_open(&view, stderr);
     status code = STATUS_OK;
-    TRY_OR(code, cli_parse_configuration(&given, &usage, argc, argv), cleanup);
+    TRY_OR(code, cli_parse_arguments(&given, &usage, argc, argv), cleanup);
     if (given.help) goto cleanup;
-    TRY_OR(code, settings_load(&s, given.config, given.assignments, given.assignment_count), cleanup);
+    TRY_OR(code, cli_one_configuration(&file, &given), cleanup);
+    TRY_OR(code, settings_load(&s, file, given.assignments, given.assignment_count), cleanup);
     cli_print_notes(&s);
     if (mean && no_timing)
         TRY_OR(code, status_set(STATUS_INVALID, "--mean-response-length is about time, which --no-timing leaves out"), cleanup);
@@ -171,6 +173,6 @@ int command_plan(int argc, char **argv) {
     }
 cleanup:
     settings_free(&s);
-    cli_configuration_free(&given);
+    cli_arguments_free(&given);
     return cli_finish("plan", code);
 }

@@ -120,34 +120,30 @@ static status score_rows(void *context, json_t **rows, size_t count) {
 }
 
 int command_score(int argc, char **argv) {
-    bool help = false;
     const cli_usage usage = {
         "score", "[FILE.jsonl] [key=value ...]", "Scores groups of responses as training does.", detail, NULL, 0};
-    const char **rest = calloc((size_t)argc + 1, sizeof *rest), **assignments = calloc((size_t)argc + 1, sizeof *assignments);
-    size_t rest_count = 0, assignment_count = 0;
+    cli_arguments given;
     settings s = {0};
     score_context context = {.s = &s};
     int exit_code = 0;
-    status code = rest && assignments ? STATUS_OK : status_set(STATUS_NO_MEMORY, "out of memory");
-    if (code == STATUS_OK) code = cli_parse(&usage, argc, argv, rest, &rest_count, &help);
-    if (code != STATUS_OK || help) goto done;
-    rest_count = cli_take_assignments(rest, rest_count, assignments, &assignment_count);
-    if (rest_count > 1) {
-        code = status_set(STATUS_INVALID, "more than one file: %s and %s", rest[0], rest[1]);
+    status code = cli_parse_arguments(&given, &usage, argc, argv);
+    if (code != STATUS_OK || given.help) goto done;
+    if (given.rest_count > 1) {
+        code = status_set(STATUS_INVALID, "more than one file: %s and %s", given.rest[0], given.rest[1]);
         goto done;
     }
-    TRY_OR(code, settings_load(&s, NULL, assignments, assignment_count), done);
+    TRY_OR(code, settings_load(&s, NULL, given.assignments, given.assignment_count), done);
     cli_print_notes(&s);
     char path[4096];
     TRY_OR(code, scorer_open(&context.scorer, &s, options_threads(&s), true, cli_own_path(path, sizeof path)), done);
     cli_print_products(context.scorer.products);
     const rows_command command = {
         .name = "score", .unit = "groups", .digits = 17, .batch = 1, .work = score_rows, .context = &context};
-    exit_code = rows_run(&command, rest_count ? rest[0] : NULL);
+    exit_code = rows_run(&command, given.rest_count ? given.rest[0] : NULL);
 done:
     scorer_close(&context.scorer);
     buffer_free(&context.gold);
     settings_free(&s);
-    free(rest), free(assignments);
+    cli_arguments_free(&given);
     return code == STATUS_OK ? exit_code : cli_finish("score", code);
 }

@@ -85,7 +85,7 @@ static status run(const study_definition *d, bool retry, bool allow_change, prog
 }
 
 int command_study(int argc, char **argv) {
-    bool plan = false, retry = false, allow_change = false, help;
+    bool plan = false, retry = false, allow_change = false;
     const cli_option options[] = {
         {.name = "--plan", .help = "only list the commands, with what there is of each already", .present = &plan},
         {.name = "--retry", .help = "try runs that failed once more", .present = &retry},
@@ -99,24 +99,20 @@ int command_study(int argc, char **argv) {
                              .detail = detail,
                              .options = options,
                              .option_count = sizeof options / sizeof *options};
-    const char **rest = calloc((size_t)argc * 2, sizeof *rest);
-    if (!rest) return cli_finish("study", status_set(STATUS_NO_MEMORY, "out of memory"));
-    const char **assignments = rest + argc;
-    size_t rest_count, assignment_count;
+    cli_arguments given;
     study_definition d = {0};
     progress_view view;
     progress_view_open(&view, stderr);
-    status code = cli_parse(&usage, argc, argv, rest, &rest_count, &help);
-    if (code != STATUS_OK || help) goto cleanup;
-    rest_count = cli_take_assignments(rest, rest_count, assignments, &assignment_count);
-    if (rest_count != 1)
+    status code = cli_parse_arguments(&given, &usage, argc, argv);
+    if (code != STATUS_OK || given.help) goto cleanup;
+    if (given.rest_count != 1)
         TRY_OR(code, status_set(STATUS_INVALID, "one study: dsdr study STUDY.yaml [key=value ...], see dsdr study --help"),
                cleanup);
-    TRY_OR(code, study_definition_load(&d, rest[0], assignments, assignment_count), cleanup);
+    TRY_OR(code, study_definition_load(&d, given.rest[0], given.assignments, given.assignment_count), cleanup);
     code = plan ? study_tell_plan(&d, show_line, &view) : run(&d, retry, allow_change, &view);
 cleanup:
     progress_view_clear(&view);
     study_definition_free(&d);
-    free(rest);
+    cli_arguments_free(&given);
     return cli_finish("study", code);
 }

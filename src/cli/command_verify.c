@@ -138,7 +138,7 @@ static status start_pool(const settings *s, verify_pool **pool) {
 
 int command_verify(int argc, char **argv) {
     const char *gold = NULL, *answer = NULL, *response = NULL, *profile = NULL;
-    bool quiet = false, explain = false, no_text_tier = false, help;
+    bool quiet = false, explain = false, no_text_tier = false;
     const cli_option options[] = {
         {"--gold", "G", "the right answer of one pair", &gold, NULL},
         {"--answer", "A", "the answer to judge; if it holds a box, the box is judged", &answer, NULL},
@@ -160,29 +160,26 @@ int command_verify(int argc, char **argv) {
         .options = options,
         .option_count = sizeof options / sizeof *options,
     };
-    const char **rest = calloc((size_t)argc * 2 + 1, sizeof *rest);
-    if (!rest) return cli_finish("verify", status_set(STATUS_NO_MEMORY, "out of memory"));
-    const char **assignments = rest + argc;
-    size_t rest_count, assignment_count;
+    cli_arguments given;
     settings s = {0};
     verifier v = {.capacity = BATCH};
     char profile_assignment[96];
     status code = STATUS_OK;
     int exit_code = 0;
-    TRY_OR(code, cli_parse(&usage, argc, argv, rest, &rest_count, &help), cleanup);
-    if (help) goto cleanup;
-    rest_count = cli_take_assignments(rest, rest_count, assignments, &assignment_count);
+    TRY_OR(code, cli_parse_arguments(&given, &usage, argc, argv), cleanup);
+    if (given.help) goto cleanup;
     bool pair = gold || answer || response;
-    if (rest_count > 1) TRY_OR(code, status_set(STATUS_INVALID, "one file at most; %s is a second one", rest[1]), cleanup);
-    if (pair && (!gold || !answer == !response || rest_count))
+    if (given.rest_count > 1)
+        TRY_OR(code, status_set(STATUS_INVALID, "one file at most; %s is a second one", given.rest[1]), cleanup);
+    if (pair && (!gold || !answer == !response || given.rest_count))
         TRY_OR(code, status_set(STATUS_INVALID, "one pair is given as --gold G --answer A (or --response R), without a file"),
                cleanup);
     if (quiet && !pair) TRY_OR(code, status_set(STATUS_INVALID, "--quiet belongs to one pair (--gold G --answer A)"), cleanup);
     if (profile) {
         snprintf(profile_assignment, sizeof profile_assignment, "reward_model.profile=%s", profile);
-        assignments[assignment_count++] = profile_assignment;
+        given.assignments[given.assignment_count++] = profile_assignment;
     }
-    TRY_OR(code, settings_load(&s, NULL, assignments, assignment_count), cleanup);
+    TRY_OR(code, settings_load(&s, NULL, given.assignments, given.assignment_count), cleanup);
     if (pair) s.verify.workers = 1;
     v.options = options_verify(&s);
     v.options.explain = explain, v.options.skip_text = no_text_tier;
@@ -196,7 +193,7 @@ int command_verify(int argc, char **argv) {
     }
     const rows_command rows = {
         .name = "verify", .unit = "pairs", .digits = 17, .batch = BATCH, .work = verify_rows, .context = &v};
-    exit_code = rows_run(&rows, rest_count ? rest[0] : NULL);
+    exit_code = rows_run(&rows, given.rest_count ? given.rest[0] : NULL);
     print_summary(&v);
 cleanup:
     for (size_t i = 0; v.texts && i < 2 * v.capacity; i++) buffer_free(&v.texts[i]);
@@ -204,6 +201,6 @@ cleanup:
     free(v.items);
     verify_pool_free(v.pool);
     settings_free(&s);
-    free(rest);
+    cli_arguments_free(&given);
     return code == STATUS_OK ? exit_code : cli_finish("verify", code);
 }

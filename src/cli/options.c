@@ -83,37 +83,32 @@ static bool is_assignment(const char *text) {
     return length && text[length] == '=' && *text != '.';
 }
 
-size_t cli_take_assignments(const char **rest, size_t rest_count, const char **assignments, size_t *assignment_count) {
-    size_t left = 0;
-    *assignment_count = 0;
-    for (size_t i = 0; i < rest_count; i++) {
-        if (is_assignment(rest[i]))
-            assignments[(*assignment_count)++] = rest[i];
+status cli_parse_arguments(cli_arguments *a, const cli_usage *usage, int argc, char **argv) {
+    *a = (cli_arguments){.rest = calloc((size_t)argc * 2, sizeof *a->rest)};
+    if (!a->rest) return status_set(STATUS_NO_MEMORY, "out of memory");
+    a->assignments = a->rest + argc;
+    size_t count, left = 0;
+    TRY(cli_parse(usage, argc, argv, a->rest, &count, &a->help));
+    for (size_t i = 0; i < count; i++) {
+        if (is_assignment(a->rest[i]))
+            a->assignments[a->assignment_count++] = a->rest[i];
         else
-            rest[left++] = rest[i];
+            a->rest[left++] = a->rest[i];
     }
-    return left;
-}
-
-status cli_parse_configuration(cli_configuration *c, const cli_usage *usage, int argc, char **argv) {
-    const char **rest = calloc((size_t)argc * 2, sizeof *rest);
-    *c = (cli_configuration){.memory = rest};
-    if (!rest) return status_set(STATUS_NO_MEMORY, "out of memory");
-    size_t rest_count;
-    c->assignments = rest + argc;
-    TRY(cli_parse(usage, argc, argv, rest, &rest_count, &c->help));
-    if (c->help) return STATUS_OK;
-    rest_count = cli_take_assignments(rest, rest_count, c->assignments, &c->assignment_count);
-    if (rest_count > 1)
-        return status_set(STATUS_INVALID, "more than one configuration: %s and %s; settings are given as key=value", rest[0],
-                          rest[1]);
-    c->config = rest_count ? rest[0] : NULL;
+    a->rest_count = left;
     return STATUS_OK;
 }
 
-void cli_configuration_free(cli_configuration *c) {
-    free(c->memory);
-    *c = (cli_configuration){0};
+void cli_arguments_free(cli_arguments *a) {
+    free(a->rest);
+    *a = (cli_arguments){0};
+}
+
+status cli_one_configuration(const char **config, const cli_arguments *a) {
+    *config = a->rest_count ? a->rest[0] : NULL;
+    if (a->rest_count <= 1) return STATUS_OK;
+    return status_set(STATUS_INVALID, "more than one configuration: %s and %s; settings are given as key=value", a->rest[0],
+                      a->rest[1]);
 }
 
 status cli_read_number(const char *option, const char *text, long long least, long long most, long long *value) {

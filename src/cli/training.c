@@ -43,17 +43,19 @@ int cli_train(const cli_training *how, int argc, char **argv) {
         {.name = "--allow-change", .help = "with --resume: accept changed settings that alter results", .present = &allow_change},
     };
     const cli_usage usage = {how->command, "[CONFIG.yaml] [key=value ...]", how->help, how->detail, options, 2};
-    cli_configuration given;
+    cli_arguments given;
+    const char *config;
     settings s = {0};
     char *folder = NULL, path[4096];
     progress_view view;
     progress_view_open(&view, stderr);
     training_result result = {0};
-    status code = cli_parse_configuration(&given, &usage, argc, argv);
+    status code = cli_parse_arguments(&given, &usage, argc, argv);
     if (code != STATUS_OK || given.help) goto done;
-    TRY_OR(code, load_settings(&s, given.config, given.assignments, given.assignment_count, resume), done);
+    TRY_OR(code, cli_one_configuration(&config, &given), done);
+    TRY_OR(code, load_settings(&s, config, given.assignments, given.assignment_count, resume), done);
     cli_print_notes(&s);
-    TRY_OR(code, choose_folder(&folder, &s, given.config, how->name(&s), resume), done);
+    TRY_OR(code, choose_folder(&folder, &s, config, how->name(&s), resume), done);
     signals_catch("\ninterrupted: finishing the step and saving; once more leaves at once\n");
     const training_options training = {.resume = resume,
                                        .allow_change = allow_change,
@@ -68,6 +70,6 @@ done:
     progress_view_clear(&view);
     settings_free(&s);
     free(folder);
-    cli_configuration_free(&given);
+    cli_arguments_free(&given);
     return cli_finish(how->command, code);
 }

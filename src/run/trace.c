@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/jsonl.h"
 #include "run/options.h"
 #include "run/trainer_parts.h"
@@ -30,17 +31,6 @@ void trace_add(trainer *t, size_t i, size_t position, const objective_token *tok
     b->gradients[i * (size_t)t->run.s->data.max_response_length + position] += (float)gradient;
 }
 
-// How many bytes at the end of text belong to a character that is not complete.
-static size_t open_bytes(const char *text, size_t length) {
-    for (size_t back = 1; back <= 3 && back <= length; back++) {
-        unsigned char c = (unsigned char)text[length - back];
-        if ((c & 0xC0) == 0x80) continue;
-        size_t needs = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
-        return needs > back ? back : 0;
-    }
-    return 0;
-}
-
 // A character that several tokens make together is shown with the last of them.
 static status token_texts(const tokenizer *tokenizer, const rollout *one, const float *gradients, json_t *rows, buffer *bytes,
                           buffer *valid) {
@@ -49,7 +39,7 @@ static status token_texts(const tokenizer *tokenizer, const rollout *one, const 
         size_t length = 0;
         const char *own = tokenizer_token_bytes(tokenizer, one->tokens[k], &length);
         if (own) TRY(buffer_append(bytes, own, length));
-        size_t open = k + 1 < one->length ? open_bytes(buffer_text(bytes), bytes->length) : 0, whole = bytes->length - open;
+        size_t open = k + 1 < one->length ? text_open_bytes(buffer_text(bytes), bytes->length) : 0, whole = bytes->length - open;
         buffer_clear(valid);
         TRY(text_make_valid(valid, buffer_text(bytes), whole));
         json_t *row = json_pack("[s#ooo]", buffer_text(valid), valid->length, json_number((double)one->logp[k]),
