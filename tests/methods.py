@@ -311,7 +311,8 @@ def timing():
     def seconds(*more):
         done = subprocess.run([DSDR, "plan", "--json", *TINY, *more], capture_output=True, text=True, cwd=ROOT)
         check("a plan with time", done.returncode == 0, done.stderr)
-        return json.loads(done.stdout)["seconds"]
+        plan = json.loads(done.stdout)
+        return plan["seconds"] | {"response_length": plan["response_length"]}
     every = seconds("algorithm.method=dsdr", "actor_rollout_ref.actor.use_kl_loss=true", "actor_rollout_ref.actor.ppo_mini_batch_size=4",
                     "data.max_response_length=24", RECOMPUTE)
     parts = {"sampling", "embedding", "reference", "probe", "update", "optimizer"}
@@ -322,6 +323,8 @@ def timing():
     few = seconds("algorithm.method=grpo", "--mean-response-length", "5")
     check("nothing that is not done", few["embedding"] == few["reference"] == few["probe"] == 0 < min(few["sampling"], few["update"], few["optimizer"]), few)
     check("the mean that was given", few["response_length"] == 5, few)
+    few, many = (seconds("algorithm.method=grpo", "data.max_response_length=24", "--mean-response-length", n) for n in ("2", "24"))
+    check("longer responses take longer", few["sampling"] + few["update"] < many["sampling"] + many["update"], (few, many))
     check("one token", seconds("algorithm.method=grpo", "data.max_response_length=1")["total"] > 0)
     text = subprocess.run([DSDR, "plan", *TINY], capture_output=True, text=True, cwd=ROOT)
     check("for a person", text.returncode == 0 and "time of a step, measured in parts" in text.stdout and "--mean-response-length" in text.stdout, text)

@@ -86,7 +86,7 @@ static const cli_case cases[] = {
     {{"plan", "a.yaml", "b.yaml"}, "", 2, "", "more than one configuration"},
     {{"plan", "--mean-response-length=0"}, "", 2, "", "--mean-response-length is 0; it has to be a number from 1 to"},
     {{"plan", "--mean-response-length=9x"}, "", 2, "", "--mean-response-length is 9x; it has to be a number from 1 to"},
-    {{"plan", "--mean-response-length=33", "data.max_response_length=32"}, "", 2, "", "--mean-response-length is 33; it has to be a number from 1 to 32"},
+    {{"plan", "--mean-response-length=33", "data.max_response_length=32", "data.train_files=builtin:addition/train", "algorithm.method=grpo", "actor_rollout_ref.model.path={GOLDEN}/model/tiny_lm", "data.prompt_template=\"{problem}\\n\""}, "", 2, "", "responses of 33 tokens on average, and data.max_response_length is 32"},
     {{"plan", "--mean-response-length=9", "--no-timing"}, "", 2, "", "--mean-response-length is about time, which --no-timing leaves out"},
     // init and sft
     {{"init", "--help"}, "", 0, "usage: dsdr init DIR [MODEL.yaml]", ""},

@@ -105,9 +105,8 @@ static void print_plan(const forecast *f, const settings *s) {
 // Of one step.
 static json_t *seconds_json(const forecast *f) {
     const time_plan *t = &f->time;
-    return json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "response_length", (json_int_t)t->response_length, "sampling",
-                     t->sampling, "embedding", t->embedding, "reference", t->reference, "probe", t->probe, "update", t->update,
-                     "optimizer", t->optimizer, "total", time_plan_step(t));
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "sampling", t->sampling, "embedding", t->embedding, "reference",
+                     t->reference, "probe", t->probe, "update", t->update, "optimizer", t->optimizer, "total", time_plan_step(t));
 }
 
 static status print_json(const forecast *f) {
@@ -126,7 +125,10 @@ static status print_json(const forecast *f) {
     for (size_t i = 0; i < f->change_count; i++)
         json_object_set_new(changes, f->changes[i].setting, json_integer((json_int_t)f->changes[i].peak));
     json_object_set_new(root, "changes", changes);
-    if (f->timed) json_object_set_new(root, "seconds", seconds_json(f));
+    if (f->timed) {
+        json_object_set_new(root, "response_length", json_integer((json_int_t)f->time.response_length));
+        json_object_set_new(root, "seconds", seconds_json(f));
+    }
     status code = json_write(&line, root, 9);
     if (code == STATUS_OK) printf("%s\n", line.data);
     buffer_free(&line);
@@ -162,7 +164,7 @@ int command_plan(int argc, char **argv) {
     if (mean && no_timing)
         TRY_OR(code, status_set(STATUS_INVALID, "--mean-response-length is about time, which --no-timing leaves out"), cleanup);
     forecast_options how = {.timing = !no_timing, .progress = {progress_view_report, &view}};
-    TRY_OR(code, cli_read_number("--mean-response-length", mean, 1, s.data.max_response_length, &how.response_length), cleanup);
+    TRY_OR(code, cli_read_number("--mean-response-length", mean, 1, 1000000, &how.response_length), cleanup);
     code = forecast_make(&f, &s, &how);
     progress_view_clear(&view);
     if (memory_plan_peak(&f.memory) > 0) { // what was found out before a refusal is told as well, and keeps its message

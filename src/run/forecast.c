@@ -106,10 +106,10 @@ status forecast_make(forecast *f, settings *s, const forecast_options *options) 
     const training_options shown = {.progress = options->progress};
     opened o = {.run = {.s = s, .options = &shown}};
     *f = (forecast){0};
-    if (options->response_length < 0 || options->response_length > s->data.max_response_length)
-        return status_set(STATUS_INVALID, "a mean response length of %lld, and data.max_response_length is %lld",
-                          options->response_length, s->data.max_response_length);
     status code = open_all(&o, s);
+    if (code == STATUS_OK && options->response_length > s->data.max_response_length)
+        code = status_set(STATUS_INVALID, "responses of %lld tokens on average, and data.max_response_length is %lld",
+                          options->response_length, s->data.max_response_length);
     if (code == STATUS_OK) code = fill(f, &o, s);
     if (code == STATUS_OK && options->timing) code = measure(f, &o, options);
     close_all(&o);

@@ -35,7 +35,7 @@ typedef struct step_costs {
 typedef struct time_plan {
     size_t response_length; // mean, in tokens
     double sampling;        // prompts and responses
-    double embedding;       // of sentences
+    double embedding;       // of sentences; nothing where it is done beside sampling (reward_model.overlap), but it is counted
     double reference;       // log-probs of the frozen model
     double probe;           // log-probs compared with those recorded (trainer.probe_freq), spread over steps
     double update;          // forward and backward
