@@ -97,6 +97,8 @@ static void level_two_is_printed_in_one_spelling(void **state) {
         {"a:b\\choose c", "\\binom{(a:b)}{c}"},
         {"...!=2", "(\\dots )!=2"},
         {"\\arctan^\\top Q", "arctan(Q)^T"},
+        {"st{1F}'", "F'*s*t"},
+        {"{1a}_n+{1\\hat{b}}_2", "a_n+\\hat{b_2}"},
         {"star(x)", "\\operatorname{star}(x)"},
         {"overline(x)", "\\operatorname{overline}(x)"},
         {"-(5 \\bmod 3)", "-(5\\bmod 3)"},

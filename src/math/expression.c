@@ -113,6 +113,17 @@ math_node *tree_integer(math_expression *e, long value) {
     return node;
 }
 
+math_node *tree_congruence(math_expression *e, math_node *relation) {
+    uint32_t count = relation->count;
+    math_node *last = relation->children[count - 1];
+    if (relation->operators[count - 2] != MATH_CONGRUENT || last->kind != MATH_FUNCTION || strcmp(last->name, "mod") != 0)
+        return relation;
+    relation->children[count - 1] = last->children[0];
+    math_node *n = tree_binary(e, MATH_FUNCTION, relation, last->children[1]);
+    if (n) n->name = NAME_RESIDUE;
+    return n;
+}
+
 bool node_small_integer(const math_node *n, long *out) {
     if (n->kind == MATH_NEGATE) {
         if (!node_small_integer(n->children[0], out)) return false;

@@ -240,6 +240,26 @@ static math_node *normal_collection(math_expression *e, math_node *n) { // union
     return kept == 1 && n->kind != MATH_SET ? n->children[0] : n;
 }
 
+static math_node *joined_name(math_expression *e, const char *first, const char *second) {
+    size_t length = strlen(first), more = strlen(second);
+    char *name = tree_take(e, length + more + 1);
+    if (!name) return NULL;
+    memcpy(name, first, length), memcpy(name + length, second, more);
+    return tree_named(e, MATH_SYMBOL, name);
+}
+
+// {1F}' and {1a}_n: what is left under the sign is a name, and so is the whole.
+static math_node *normal_name(math_expression *e, math_node *n) {
+    math_node *under = n->children[0], *inner = under->kind == MATH_VECTOR ? under->children[0] : under;
+    if (n->kind == MATH_VECTOR)
+        return strcmp(n->name, "prime") == 0 && under->kind == MATH_SYMBOL ? joined_name(e, under->name, "'") : n;
+    if (strcmp(n->name, NAME_SUBSCRIPT) != 0 || inner->kind != MATH_SYMBOL) return n;
+    inner = joined_name(e, inner->name, n->children[1]->name);
+    if (under->kind == MATH_SYMBOL || !inner) return inner;
+    under->children[0] = inner;
+    return under;
+}
+
 math_node *normal_form(math_expression *e, math_node *n) {
     for (uint32_t i = 0; i < n->count; i++)
         if (!(n->children[i] = normal_form(e, n->children[i]))) return NULL;
@@ -260,11 +280,16 @@ math_node *normal_form(math_expression *e, math_node *n) {
     case MATH_PRODUCT:
     case MATH_QUOTIENT:
         return normal_product(e, n);
+    case MATH_VECTOR:
+    case MATH_FUNCTION:
+        return normal_name(e, n);
     case MATH_POWER: // x^\top, whatever stood beside it
         if (node_is_symbol(n->children[1], "top")) n->children[1] = tree_named(e, MATH_SYMBOL, "T");
         return n->children[1] ? n : NULL;
-    case MATH_RELATION:
-        return normal_relation(e, n);
+    case MATH_RELATION: {
+        math_node *congruence = tree_congruence(e, n);
+        return congruence == n ? normal_relation(e, n) : congruence;
+    }
     case MATH_UNION:
     case MATH_INTERSECTION:
         return normal_collection(e, n);

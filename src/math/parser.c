@@ -226,13 +226,7 @@ static math_node *relation_chain(parser *p, math_node *left) {
     memcpy(n->children, operands, count * sizeof *operands);
     n->operators = tree_text(p->e, operators, count - 1);
     if (!n->operators) return NULL;
-    math_node *last = operands[count - 1];
-    bool modulus = operators[count - 2] == MATH_CONGRUENT && last->kind == MATH_FUNCTION && strcmp(last->name, "mod") == 0;
-    if (!modulus) return n;
-    n->children[count - 1] = last->children[0]; // a \equiv b \mod m, without parentheses
-    n = tree_binary(p->e, MATH_FUNCTION, n, last->children[1]);
-    if (n) n->name = NAME_RESIDUE;
-    return n;
+    return tree_congruence(p->e, n);
 }
 
 // Whether the bars from here to the end of the brackets cannot be pairs.

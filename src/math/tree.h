@@ -38,6 +38,9 @@ status math_print_node(const math_node *node, buffer *out);
 // Normalizes a subtree in place and returns it; NULL with e->failure set.
 math_node *normal_form(math_expression *e, math_node *node);
 
+// a \equiv b \mod m without parentheses: the relation with its modulus. `relation` itself where it is nothing of the kind.
+math_node *tree_congruence(math_expression *e, math_node *relation);
+
 // A total order of trees: 0 exactly for the same tree. Decimal spelling and grouping do not count.
 int tree_compare(const math_node *a, const math_node *b);
 
