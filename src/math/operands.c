@@ -218,9 +218,10 @@ math_node *parser_call(parser *p, const char *name) {
 }
 
 math_node *parser_called_words(parser *p, const char *text) {
-    const char *canonical;
-    int code;
-    token_kind kind = word_lookup(text, strlen(text), true, &canonical, &code);
+    const char *canonical = text;
+    int code = 0;
+    bool letter = lexer_is_letter(text[0]) && text[1] == 0;
+    token_kind kind = letter ? TOKEN_NAME : word_lookup(text, strlen(text), true, &canonical, &code);
     if (kind != TOKEN_NAME && kind != TOKEN_FUNCTION) return parser_call(p, text);
     token *t = &p->tokens[--p->at];
     t->kind = kind, t->code = code, t->text = canonical, t->length = (uint32_t)strlen(canonical);
