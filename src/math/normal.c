@@ -248,11 +248,17 @@ static math_node *joined_name(math_expression *e, const char *first, const char 
     return tree_named(e, MATH_SYMBOL, name);
 }
 
+static bool is_whole_literal(const math_node *n) {
+    return n->kind == MATH_NUMBER && !n->decimal && fmpz_is_one(fmpq_denref(n->value)) && fmpq_sgn(n->value) >= 0;
+}
+
 // {1F}' and {1a}_n: what is left under the sign is a name, and so is the whole.
 static math_node *normal_name(math_expression *e, math_node *n) {
     math_node *under = n->children[0], *inner = under->kind == MATH_VECTOR ? under->children[0] : under;
     if (n->kind == MATH_VECTOR)
         return strcmp(n->name, "prime") == 0 && under->kind == MATH_SYMBOL ? joined_name(e, under->name, "'") : n;
+    if (strcmp(n->name, "C") == 0 && n->count == 2 && is_whole_literal(under) && is_whole_literal(n->children[1]))
+        return tree_binary(e, MATH_BINOMIAL, under, n->children[1]); // C(8, 3 ways)
     if (strcmp(n->name, NAME_SUBSCRIPT) != 0 || inner->kind != MATH_SYMBOL) return n;
     inner = joined_name(e, inner->name, n->children[1]->name);
     if (under->kind == MATH_SYMBOL || !inner) return inner;

@@ -217,12 +217,28 @@ math_node *parser_call(parser *p, const char *name) {
     return n;
 }
 
+// Words that can name a function: letters, joined by single spaces or hyphens, and no command in front.
+static bool can_be_called(const char *text) {
+    const char *canonical;
+    int code;
+    size_t first = strcspn(text, " ");
+    if (text[first] && (word_font(text, first) != FONT_NONE || word_lookup(text, first, true, &canonical, &code) != TOKEN_BAD))
+        return false;
+    for (size_t i = 0; text[i]; i++) {
+        bool letter = lexer_is_letter(text[i]) || (unsigned char)text[i] >= 0x80;
+        bool joint = i && strchr(" -", text[i]) && (lexer_is_letter(text[i + 1]) || (unsigned char)text[i + 1] >= 0x80);
+        if (!letter && !joint) return false;
+    }
+    return true;
+}
+
 math_node *parser_called_words(parser *p, const char *text) {
     const char *canonical = text;
     int code = 0;
     bool letter = lexer_is_letter(text[0]) && text[1] == 0;
     token_kind kind = letter ? TOKEN_NAME : word_lookup(text, strlen(text), true, &canonical, &code);
-    if (kind != TOKEN_NAME && kind != TOKEN_FUNCTION) return parser_call(p, text);
+    if (kind != TOKEN_NAME && kind != TOKEN_FUNCTION)
+        return can_be_called(text) ? parser_call(p, text) : parser_refuse(p, "brackets behind words");
     token *t = &p->tokens[--p->at];
     t->kind = kind, t->code = code, t->text = canonical, t->length = (uint32_t)strlen(canonical);
     return kind == TOKEN_NAME ? parser_name(p) : parser_function(p);
