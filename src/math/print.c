@@ -99,6 +99,7 @@ static status put_around(const char *open, const math_node *n, int at_least, con
 // In braces a ratio would be a set, {a : b}, and so would a | b.
 static status put_braced(const math_node *n, int at_least, buffer *out) {
     bool set = n->kind == MATH_RATIO || (n->kind == MATH_RELATION && memchr(n->operators, '|', n->count - 1));
+    for (uint32_t i = 0; i < n->count && n->kind == MATH_RELATION; i++) set |= n->children[i]->kind == MATH_RATIO;
     return put_around("{", n, set ? LEVEL_UNION : at_least, "}", out);
 }
 
