@@ -15,7 +15,7 @@ const char *const words_spacing[] = {
 
 bool word_in(const char *const *list, const char *text, size_t length) {
     for (; length && *list; list++)
-        if (**list == *text && strncmp(*list, text, length) == 0 && (*list)[length] == 0) return true;
+        if (**list == *text && strlen(*list) == length && memcmp(*list, text, length) == 0) return true;
     return false;
 }
 
