@@ -257,6 +257,8 @@ static math_node *normal_name(math_expression *e, math_node *n) {
     math_node *under = n->children[0], *inner = under->kind == MATH_VECTOR ? under->children[0] : under;
     if (n->kind == MATH_VECTOR)
         return strcmp(n->name, "prime") == 0 && under->kind == MATH_SYMBOL ? joined_name(e, under->name, "'") : n;
+    if (n->count == 1 && under->kind == MATH_TUPLE && under->count > 1) // f((1,2) 1): two arguments
+        n->children = under->children, n->count = under->count, under = n->children[0], inner = under;
     if (strcmp(n->name, "C") == 0 && n->count == 2 && is_whole_literal(under) && is_whole_literal(n->children[1]))
         return tree_binary(e, MATH_BINOMIAL, under, n->children[1]); // C(8, 3 ways)
     if (strcmp(n->name, NAME_SUBSCRIPT) != 0 || inner->kind != MATH_SYMBOL) return n;
