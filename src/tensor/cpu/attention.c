@@ -38,9 +38,8 @@ static void store_value(const attention_shape *s, const attention_run *run, size
         if (s->kept == PRECISION_FLOAT32) {
             vector_store((float *)run->values + (kv_head * run->capacity + index) * stride + d, v);
         } else { // every other number: its neighbours belong to the key beside it
-            uint16_t *to = (uint16_t *)run->values + (kv_head * run->capacity + index / 2 * 2) * stride + 2 * d + index % 2;
-            u16x16 bits = vector_to_bfloat16(v);
-            for (size_t i = 0; i < LANES; i++) to[2 * i] = bits[i];
+            uint16_t *to = (uint16_t *)run->values + (kv_head * run->capacity + index / 2 * 2) * stride + 2 * d;
+            vector_store_alternate(to, vector_to_bfloat16(v), index % 2);
         }
     }
 }

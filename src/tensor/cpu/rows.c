@@ -189,10 +189,12 @@ static void rope_row(float *x, const float *angles, size_t heads, size_t width, 
     const float *cosine = angles, *sine = angles + half;
     for (size_t h = 0; h < heads; h++) {
         float *a = x + h * width, *b = a + half;
-        for (size_t i = 0; i < half; i++) {
-            float c = cosine[i], s = sign * sine[i], a_i = a[i], b_i = b[i];
-            a[i] = a_i * c - b_i * s;
-            b[i] = b_i * c + a_i * s;
+        for (size_t i = 0; i < half; i += 16) {
+            size_t n = lanes_left(i, half);
+            f32x16 c = vector_load_part(cosine + i, n, 0.0f), s = vector_all(sign) * vector_load_part(sine + i, n, 0.0f);
+            f32x16 first = vector_load_part(a + i, n, 0.0f), second = vector_load_part(b + i, n, 0.0f);
+            vector_store_part(a + i, first * c - second * s, n);
+            vector_store_part(b + i, second * c + first * s, n);
         }
     }
 }

@@ -3,6 +3,7 @@
 #ifndef DSDR_TENSOR_CPU_VECTOR_H
 #define DSDR_TENSOR_CPU_VECTOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -118,6 +119,16 @@ VECTOR_INLINE void vector_store_numbers(void *y, size_t index, f32x16 v, size_t 
         else
             memcpy((uint16_t *)y + index, &bits, count * sizeof(uint16_t));
     }
+}
+
+// Stores sixteen numbers in every other place of 32, the even or the odd ones; the places between are not touched.
+VECTOR_INLINE void vector_store_alternate(uint16_t *y, u16x16 v, bool odd) {
+#ifdef __AVX512BW__
+    u32x16 wide = vector_widen(v);
+    _mm512_mask_storeu_epi16(y, odd ? 0xAAAAAAAAu : 0x55555555u, (__m512i)(odd ? wide << 16 : wide));
+#else
+    for (size_t i = 0; i < 16; i++) y[2 * i + odd] = v[i];
+#endif
 }
 
 VECTOR_INLINE f32x16 vector_rounded(f32x16 v) { return vector_from_bfloat16(vector_to_bfloat16(v)); }
