@@ -103,6 +103,9 @@ static void level_two_is_printed_in_one_spelling(void **state) {
         {"overline(x)", "\\operatorname{overline}(x)"},
         {"-(5 \\bmod 3)", "-(5\\bmod 3)"},
         {"\\emptyset", "\\{\\}"},
+        {"\\operatorname{J}(x+1)", "\\operatorname{J}(x+1)"}, // without it, a product
+        {"J(x+1)", "J*(x+1)"},
+        {"\\operatorname{mu}_1(2x)", "\\operatorname{mu}_1(2*x)"},
     };
     size_t failed = 0;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -176,6 +176,8 @@ static bool is_letter_list(const char *text, size_t length) {
 
 // \text{...}, \mathrm{...}, \operatorname{...}: words, a symbol, or a mere change of font.
 static token font_token(lexer *lx, token t, size_t end, bool words) {
+    bool is_operator = end - lx->position > strlen("\\operatorname") - 1 &&
+                       memcmp(lx->text + lx->position, "\\operatorname", strlen("\\operatorname")) == 0;
     size_t open = lexer_skip_space(lx, end);
     if (lexer_peek(lx, open) == '*') open = lexer_skip_space(lx, open + 1);
     if (lexer_peek(lx, open) != '{') { // \rm x: the font changes, nothing else
@@ -233,14 +235,16 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
         lx->position = close;
         bool name = kind == TOKEN_NAME || kind == TOKEN_FUNCTION || (kind == TOKEN_MODULUS && length == strlen("mod")) ||
                     (kind == TOKEN_DEGREE && length == strlen("degree")); // \to is a sign, \operatorname{to} is none
+        if (name && kind == TOKEN_NAME && is_operator && t.code == 0) t.code = TOKEN_OPERATOR; // \operatorname{mu}
         if (name) return named(t, kind, canonical);
         if (word_is_language(text, length)) return word_token(t, text, length);
         t.kind = TOKEN_NAME, t.text = text, t.length = (uint32_t)length;
         return t;
     }
-    if (!words && letters == 1 && others == 0 && lexer_is_letter(text[0]) && !memchr("eid", text[0], 3)) { // \mathrm{C}
+    if (!words && letters == 1 && others == 0 && lexer_is_letter(text[0]) &&
+        !memchr("eid", text[0], is_operator ? 2 : 3)) { // \mathrm{C}
         lx->position = close;
-        t.kind = TOKEN_NAME, t.text = text, t.length = 1, t.code = TOKEN_UPRIGHT;
+        t.kind = TOKEN_NAME, t.text = text, t.length = 1, t.code = is_operator ? TOKEN_OPERATOR : TOKEN_UPRIGHT;
         return t;
     }
     bool unit = !words && run > 0 && (memchr(text, '/', length) || word_is_language(text, run));

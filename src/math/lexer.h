@@ -56,7 +56,8 @@ typedef enum token_kind {
     TOKEN_STAR,     // a star that is no product: x^*
 } token_kind;
 
-#define TOKEN_UPRIGHT 'U' // code of a name that stood in \mathrm{}: a unit, where one may stand
+#define TOKEN_UPRIGHT 'U'  // code of a name that stood in \mathrm{}: a unit, where one may stand
+#define TOKEN_OPERATOR 'O' // code of a letter that stood in \operatorname{}: before brackets it is called
 
 typedef struct token {
     token_kind kind;

@@ -161,8 +161,9 @@ const char *parser_subscript(parser *p, const char *base) {
     return kept;
 }
 
-// Whether name( is a call: always for f, g, h, primed and long names; for other letters where the argument looks like one.
-static bool is_call(parser *p, const char *name) {
+// Whether name( is a call: always for f, g, h, primed and long names and for letters that stood in \operatorname{}; for other
+// letters where the argument looks like one.
+static bool is_call(parser *p, const char *name, bool is_operator) {
     bool expectation = strcmp(name, "E") == 0 || strcmp(name, "mathbb E") == 0 || strcmp(name, "mathbb P") == 0;
     if (expectation && at_open(p, '[')) return true; // E[X]
     if (!at_open(p, '(')) return false;
@@ -170,6 +171,7 @@ static bool is_call(parser *p, const char *name) {
     if (strcmp(name, "e") == 0 || strcmp(name, "i") == 0 || strcmp(name, "pi") == 0 || strcmp(name, "infinity") == 0 ||
         strncmp(name, "mathbb", 6) == 0)
         return false;
+    if (is_operator) return true;
     char first = name[0];
     bool letter = name[1] == 0 || name[1] == '_' || name[1] == '\'';
     if (strchr(name, '\'') || (letter && strchr("fghFGH", first))) return true;
@@ -264,6 +266,7 @@ math_node *parser_primed(parser *p, math_node *n) {
 math_node *parser_name(parser *p) {
     token *t = here(p);
     const char *name = parser_keep(p, t);
+    bool is_operator = t->code == TOKEN_OPERATOR;
     p->at++;
     if (!name) return NULL;
     if (t->code == 'V') { // \angle ABC, \triangle ABC
@@ -292,7 +295,7 @@ math_node *parser_name(parser *p) {
         p->at += 5;
         return parser_call(p, inverse);
     }
-    if (is_call(p, name)) return parser_call(p, name);
+    if (is_call(p, name, is_operator)) return parser_call(p, name);
     if (strcmp(name, "emptyset") == 0) return tree_node(p->e, MATH_SET, 0);
     return tree_named(p->e, MATH_SYMBOL, name);
 }

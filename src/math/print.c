@@ -2,6 +2,7 @@
 // would not read back as the same tree. See math_print in expression.h.
 #include <string.h>
 
+#include "math/lexer.h"
 #include "math/tree.h"
 #include "math/words.h"
 
@@ -173,10 +174,9 @@ static status put_subscript(const char *text, size_t length, buffer *out) {
     return buffer_append_text(out, length == 1 ? "" : "}");
 }
 
-// A name as parser_name and parser_subscript have put it together: stem, _subscript or _{subscript}, primes, ^-1.
-static status put_name(const char *name, buffer *out) {
-    size_t at = strcspn(name, "_'^");
-    TRY(put_stem(name, at, out));
+// A name as parser_name and parser_subscript have put it together: stem, _subscript or _{subscript}, primes, ^-1. What stands
+// behind the stem, from byte `at` on:
+static status put_name_behind(const char *name, size_t at, buffer *out) {
     while (name[at]) {
         if (name[at] == '\'') {
             TRY(buffer_append_byte(out, '\''));
@@ -197,6 +197,12 @@ static status put_name(const char *name, buffer *out) {
         }
     }
     return STATUS_OK;
+}
+
+static status put_name(const char *name, buffer *out) {
+    size_t stem = strcspn(name, "_'^");
+    TRY(put_stem(name, stem, out));
+    return put_name_behind(name, stem, out);
 }
 
 // ---- relations ------------------------------------------------------------
@@ -284,6 +290,39 @@ static status put_decorated(const math_node *n, buffer *out) {
     return put_braced(n->children[0], LEVEL_LIST, out);
 }
 
+// Whether only its argument tells the parser that a letter or a Greek one is called here, and this argument does not: a sum is
+// that of a product.
+static bool is_told_by_its_argument(const math_node *n) {
+    static const char *const always[] = {"f", "g", "h", "F", "G", "H", "E", NULL};
+    static const char *const greek[] = {"alpha", "beta",  "gamma", "delta", "theta",   "lambda", "mu",
+                                        "rho",   "sigma", "tau",   "omega", "epsilon", NULL};
+    size_t stem = strcspn(n->name, "_'^");
+    if (n->count != 1 || strchr(n->name, '\'') || strchr(n->name, '^') || word_in(always, n->name, stem)) return false;
+    if (!(stem == 1 && lexer_is_letter(n->name[0])) && !word_in(greek, n->name, stem)) return false;
+    switch (n->children[0]->kind) {
+    case MATH_SUM:
+    case MATH_PRODUCT:
+    case MATH_QUOTIENT:
+    case MATH_NEGATE:
+    case MATH_POWER:
+    case MATH_ROOT:
+    case MATH_FACTORIAL:
+    case MATH_ABSOLUTE:
+    case MATH_FUNCTION:
+    case MATH_BIG:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// \operatorname{C}_1
+static status put_operator(const char *name, buffer *out) {
+    size_t stem = strcspn(name, "_'^");
+    TRY(buffer_printf(out, "\\operatorname{%.*s}", (int)stem, name));
+    return name[stem] ? put_name_behind(name, stem, out) : STATUS_OK;
+}
+
 static status put_function(const math_node *n, buffer *out) {
     if (is_operator(n)) {
         TRY(put(n->children[0], LEVEL_POWER, out));
@@ -303,7 +342,7 @@ static status put_function(const math_node *n, buffer *out) {
         TRY(put_around("(", n->children[0], LEVEL_LIST, ")", out));
         return put_name(n->children[1]->name, out);
     }
-    TRY(put_name(n->name, out));
+    TRY(is_told_by_its_argument(n) ? put_operator(n->name, out) : put_name(n->name, out));
     return put_bracketed(n, "(", ")", out);
 }
 
