@@ -175,10 +175,7 @@ static bool is_call(parser *p, const char *name, bool is_operator) {
     char first = name[0];
     bool letter = name[1] == 0 || name[1] == '_' || name[1] == '\'';
     if (strchr(name, '\'') || (letter && strchr("fghFGH", first))) return true;
-    static const char *const greek[] = {"alpha", "beta",  "gamma", "delta", "theta",   "lambda", "mu",
-                                        "rho",   "sigma", "tau",   "omega", "epsilon", NULL};
-    bool is_greek = false;
-    for (size_t i = 0; greek[i]; i++) is_greek |= strncmp(greek[i], name, strlen(greek[i])) == 0;
+    bool is_greek = word_in(words_greek, name, strcspn(name, "_'^"));
     if (!letter && !is_greek) return true; // rank(A), Gamma(x), phi(n)
     size_t depth = 0, i = 0;
     bool comma = false; // or a relation: P(X > 2)

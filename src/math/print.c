@@ -294,11 +294,9 @@ static status put_decorated(const math_node *n, buffer *out) {
 // that of a product.
 static bool is_told_by_its_argument(const math_node *n) {
     static const char *const always[] = {"f", "g", "h", "F", "G", "H", "E", NULL};
-    static const char *const greek[] = {"alpha", "beta",  "gamma", "delta", "theta",   "lambda", "mu",
-                                        "rho",   "sigma", "tau",   "omega", "epsilon", NULL};
     size_t stem = strcspn(n->name, "_'^");
     if (n->count != 1 || strchr(n->name, '\'') || strchr(n->name, '^') || word_in(always, n->name, stem)) return false;
-    if (!(stem == 1 && lexer_is_letter(n->name[0])) && !word_in(greek, n->name, stem)) return false;
+    if (!(stem == 1 && lexer_is_letter(n->name[0])) && !word_in(words_greek, n->name, stem)) return false;
     switch (n->children[0]->kind) {
     case MATH_SUM:
     case MATH_PRODUCT:

@@ -4,6 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+const char *const words_greek[] = {"alpha", "beta",  "gamma", "delta", "theta",   "lambda", "mu",
+                                   "rho",   "sigma", "tau",   "omega", "epsilon", NULL};
+
 const char *const words_spacing[] = {
     "left",         "right",     "middle",      "big",        "Big",          "bigg",       "Bigg",       "bigl",      "bigr",
     "Bigl",         "Bigr",      "biggl",       "biggr",      "Biggl",        "Biggr",      "bigm",       "quad",      "qquad",

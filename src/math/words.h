@@ -9,6 +9,7 @@
 
 // Lists end with NULL.
 extern const char *const words_spacing[]; // commands that only move ink: left, right, quad, displaystyle, ...
+extern const char *const words_greek[];   // letters that, before brackets, are functions or factors
 bool word_in(const char *const *list, const char *text, size_t length);
 
 // The token that a command (or, with command = false, a plain run of letters) stands for: kind, its canonical text and code.
