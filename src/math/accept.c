@@ -455,6 +455,13 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
         if ((gold_marked && !is_collection(answer)) || (answer_marked && !is_collection(gold)))
             return accept_marked(j, gold, answer, kind);
     }
+    if (has_dots(gold) || has_dots(answer)) {
+        math_node *g = spread_dots(j, gold), *a = spread_dots(j, answer);
+        if (!g || !a) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+        if (g != gold || a != answer) return accept_answer(j, g, a);
+        if (is_collection(gold) && is_collection(answer) && gold->count != answer->count)
+            return judge_says(j, MATH_UNDECIDED, "structure", "what the dots leave out is not known");
+    }
     if (is_collection(gold) || is_collection(answer)) return accept_collection(j, gold, answer);
     if (gold->kind == MATH_RATIO || answer->kind == MATH_RATIO) return accept_ratio(j, gold, answer);
     if (gold->kind == MATH_BASED || answer->kind == MATH_BASED) return accept_based(j, gold, answer);

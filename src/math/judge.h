@@ -73,6 +73,11 @@ math_node *node_marked(judge *j, math_node *n, math_kind kind); // what stands u
 math_node *spread_signs(judge *j, math_node *n);
 bool node_contains(const math_node *n, math_kind kind);
 
+// dots.c: a list or set of integers whose dots stand for an arithmetic progression: its members where the end is a number, else its
+// first two members, the dots and what follows. `n` itself where nothing is to be done; NULL beyond the limits.
+math_node *spread_dots(judge *j, math_node *n);
+bool has_dots(const math_node *n); // among its members
+
 // region.c: sets of real numbers. VALUE-like result of comparing two trees as unions of intervals; MATH_UNPARSED when one of them
 // is no such set.
 math_outcome region_compare(judge *j, math_node *gold, math_node *answer);

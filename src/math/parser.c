@@ -164,8 +164,8 @@ math_node *parser_prefix(parser *p) {
             p->at += fillers;
             return parser_prefix(p);
         }
-        if (t->length == 1 && lexer_is_letter(t->text[0]) && ahead(p, 1)->kind == TOKEN_OPEN && ahead(p, 1)->code == '(')
-            return parser_name(p); // \text{P}(A)
+        if (t->length == 1 && lexer_is_letter(t->text[0]) && ahead(p, 1)->kind != TOKEN_WORD)
+            return parser_name(p); // \text{P}(A), \text{x}^2
         if (ahead(p, 1)->kind == TOKEN_NUMBER && (token_is(t, "USD") || token_is(t, "EUR"))) return parser_price(p);
         const char *text = parser_words(p, false);
         if (!text) return NULL;

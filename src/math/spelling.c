@@ -140,6 +140,11 @@ static status emit_token(buffer *out, size_t begin, const lexer *lx, const token
         return emit(out, begin, lx->text + t->start, length);
     }
     case TOKEN_WORD:
+        if (t->length == 1) { // 5 \text{ x} is no 5x
+            TRY(emit(out, begin, "\\text{", 6));
+            TRY(buffer_append_byte(out, t->text[0]));
+            return buffer_append_byte(out, '}');
+        }
         TRY(emit(out, begin, t->text, 0));
         for (size_t i = 0; i < t->length; i++) {
             char c = t->text[i];
