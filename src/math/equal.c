@@ -1,6 +1,7 @@
 // The tiers in order: normalized text, words, then the two trees. See equal.h.
 #include "math/equal.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -72,26 +73,43 @@ static void forget_answer(reading *r) {
     buffer_free(&r->ascii), buffer_free(&r->plain), buffer_free(&r->words), buffer_free(&r->normal), buffer_free(&r->spelled);
 }
 
-// Whether just one closing brace is missing, at the end.
-static bool lacks_brace(const char *text, size_t length) {
+// Where one brace has to be put in so that all are closed, and which: } behind the whole, { behind the sign or argument in front of
+// what it holds: \frac{1}2}, x^10}. False when more is missing, or none.
+static bool missing_brace(const char *text, size_t length, size_t *where, char *brace) {
     long depth = 0;
-    for (size_t i = 0; i < length && depth >= 0; i++) {
-        if (text[i] == '\\')
-            i++;
-        else
-            depth += (text[i] == '{') - (text[i] == '}');
+    size_t begin = 0; // of what the next closing brace could close
+    *where = length, *brace = '}';
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        if (c == '\\') {
+            size_t name = i + 1;
+            while (i + 1 < length && isalpha((unsigned char)text[i + 1])) i++;
+            if (i < name)
+                i++;
+            else
+                begin = i + 1;
+            continue;
+        }
+        if (c == '}' && depth-- == 0) {
+            if (*brace == '{') return false;
+            *where = begin, *brace = '{', depth = 0;
+        }
+        depth += c == '{';
+        if (strchr("{}^_", c) && c) begin = i + 1;
     }
-    return depth == 1;
+    return depth == (*brace == '}');
 }
 
 static status parse_reading(const reading *r, const math_limits *limits, math_expression **out) {
     const char *text = r->spelled.length ? r->spelled.data : r->text;
-    size_t length = r->spelled.length ? r->spelled.length : r->length;
+    size_t length = r->spelled.length ? r->spelled.length : r->length, where;
+    char brace;
     status code = math_parse(text, length, limits, out);
-    if (code != STATUS_UNSUPPORTED || !lacks_brace(text, length)) return code;
+    if (code != STATUS_UNSUPPORTED || !missing_brace(text, length, &where, &brace)) return code;
     buffer repaired = {0};
-    code = buffer_append(&repaired, text, length);
-    if (code == STATUS_OK) code = buffer_append_byte(&repaired, '}');
+    code = buffer_append(&repaired, text, where);
+    if (code == STATUS_OK) code = buffer_append_byte(&repaired, brace);
+    if (code == STATUS_OK) code = buffer_append(&repaired, text + where, length - where);
     if (code == STATUS_OK) code = math_parse(repaired.data, repaired.length, limits, out);
     buffer_free(&repaired);
     return code;
@@ -362,8 +380,11 @@ status math_answer_form(const char *text, size_t length, const math_limits *limi
     if (code == STATUS_OK && r.only_words && !r.spelled.length)
         code = buffer_append(out, r.words.data, r.words.length);
     else if (code == STATUS_OK) {
-        bool spelled = r.spelled.length > 0;
-        code = math_canonical(spelled ? r.spelled.data : r.text, spelled ? r.spelled.length : r.length, limits, out);
+        math_expression *e = NULL;
+        code = parse_reading(&r, limits, &e);
+        if (code == STATUS_OK) code = math_normalize(e);
+        if (code == STATUS_OK) code = math_print(e, out);
+        math_free(e);
     }
     forget_answer(&r);
     return code;
