@@ -196,7 +196,7 @@ static math_outcome accept_collection(judge *j, math_node *gold, math_node *answ
     switch (gold->kind) {
     case MATH_LIST:
         if (answer->kind == MATH_SET || bare) {
-            if (names_differ(gold) && bare && answer->integer == 'o')
+            if ((names_differ(gold) || names_differ(answer)) && bare && answer->integer == 'o')
                 return refuse(j, "values of several quantities are asked for");
             if (names_differ(gold) && !any_relation(answer)) return accept_in_order(j, gold, answer);
             return any_order(j, gold, answer);
@@ -426,6 +426,11 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
     if (folds_to_matrix(gold) || folds_to_matrix(answer)) {
         math_node *g = matrix_fold(j, gold), *a = matrix_fold(j, answer);
         if (g && a && (g != gold || a != answer)) return accept_answer(j, g, a);
+    }
+    if (gold->kind == MATH_LIST || answer->kind == MATH_LIST) {
+        math_node *g = spread_chain(j, gold), *a = spread_chain(j, answer);
+        if (!g || !a) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+        if (g != gold || a != answer) return accept_answer(j, g, a);
     }
     if (node_is_residue(gold) || node_is_residue(answer)) return accept_residue(j, gold, answer);
     if (node_is_equation(gold)) return accept_equation(j, gold, answer);

@@ -73,8 +73,8 @@ static void forget_answer(reading *r) {
     buffer_free(&r->ascii), buffer_free(&r->plain), buffer_free(&r->words), buffer_free(&r->normal), buffer_free(&r->spelled);
 }
 
-// Where one brace has to be put in so that all are closed, and which: } behind the whole, { behind the sign or argument in front of
-// what it holds: \frac{1}2}, x^10}. False when more is missing, or none.
+// Where one brace has to be put in so that all are closed, and which: } behind the whole, { behind the sign or argument in front
+// of what it holds: \frac{1}2}, x^10}. False when more is missing, or none.
 static bool missing_brace(const char *text, size_t length, size_t *where, char *brace) {
     long depth = 0;
     size_t begin = 0; // of what the next closing brace could close
@@ -100,19 +100,33 @@ static bool missing_brace(const char *text, size_t length, size_t *where, char *
     return depth == (*brace == '}');
 }
 
+// \frac{1{2}}: where a group begins right behind a digit that is no argument of a command, one may have ended.
+static size_t missing_end(const char *text, size_t length) {
+    for (size_t i = 1; i < length; i++)
+        if (text[i] == '{' && isdigit((unsigned char)text[i - 1])) return i;
+    return length;
+}
+
+static status parse_repaired(const char *text, size_t length, size_t where, char brace, const math_limits *limits,
+                             math_expression **out) {
+    buffer repaired = {0};
+    status code = buffer_append(&repaired, text, where);
+    if (code == STATUS_OK) code = buffer_append_byte(&repaired, brace);
+    if (code == STATUS_OK) code = buffer_append(&repaired, text + where, length - where);
+    if (code == STATUS_OK) code = math_parse(repaired.data, repaired.length, limits, out);
+    buffer_free(&repaired);
+    return code;
+}
+
 static status parse_reading(const reading *r, const math_limits *limits, math_expression **out) {
     const char *text = r->spelled.length ? r->spelled.data : r->text;
     size_t length = r->spelled.length ? r->spelled.length : r->length, where;
     char brace;
     status code = math_parse(text, length, limits, out);
     if (code != STATUS_UNSUPPORTED || !missing_brace(text, length, &where, &brace)) return code;
-    buffer repaired = {0};
-    code = buffer_append(&repaired, text, where);
-    if (code == STATUS_OK) code = buffer_append_byte(&repaired, brace);
-    if (code == STATUS_OK) code = buffer_append(&repaired, text + where, length - where);
-    if (code == STATUS_OK) code = math_parse(repaired.data, repaired.length, limits, out);
-    buffer_free(&repaired);
-    return code;
+    code = parse_repaired(text, length, where, brace, limits, out);
+    if (code != STATUS_UNSUPPORTED || brace == '{') return code;
+    return parse_repaired(text, length, missing_end(text, length), brace, limits, out);
 }
 
 static bool same_buffer(const buffer *a, const buffer *b) {

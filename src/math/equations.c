@@ -146,6 +146,23 @@ static math_node *in_order_of(judge *j, const math_node *names, math_node *answe
     return tuple;
 }
 
+math_node *spread_chain(judge *j, math_node *chain) {
+    uint32_t last = chain->count - 1;
+    if (!node_is_equation(chain) || last < 2) return chain;
+    for (uint32_t i = 0; i < last; i++)
+        if (chain->children[i]->kind != MATH_SYMBOL) return chain;
+    math_node *list = tree_node(j->memory, MATH_LIST, last);
+    if (!list) return NULL;
+    list->integer = ',';
+    for (uint32_t i = 0; i < last; i++) {
+        math_node *one = tree_binary(j->memory, MATH_RELATION, chain->children[i], chain->children[last]);
+        if (!one) return NULL;
+        one->operators = "=";
+        list->children[i] = one;
+    }
+    return list;
+}
+
 math_outcome accept_equation(judge *j, math_node *gold, math_node *answer) {
     uint32_t gold_value, value;
     math_node *name = assigned_name(gold, &gold_value), *wanted = gold->children[gold_value];
@@ -153,6 +170,8 @@ math_outcome accept_equation(judge *j, math_node *gold, math_node *answer) {
     if (!name) { // an equation, not an assignment
         if (!equation || answer->count != 2 || gold->count != 2) {
             if (equation && gold->count == answer->count) return accept_in_order(j, gold, answer);
+            bool power = gold->count == 2 && gold->children[0]->kind == MATH_POWER && !equation; // A^{-1} = a matrix
+            if (power && gold->children[1]->kind == MATH_MATRIX) return accept_answer(j, gold->children[1], answer);
             return refuse(j, "an equation is asked for");
         }
         return functions_proportional(j, gold->children[0], gold->children[1], answer->children[0], answer->children[1], false);

@@ -11,6 +11,7 @@
 
 #include <calcium/ca.h>
 #include <calcium/qqbar.h>
+#include <flint/arith.h>
 
 #include "math/ball.h"
 #include "math/number.h"
@@ -124,8 +125,28 @@ static bool apply(field *f, const math_node *n, ca_t x, ca_t out) {
     return true;
 }
 
+// zeta(2k) = |B_2k| (2 pi)^2k / (2 (2k)!)
+static bool even_zeta(field *f, const math_node *n, ca_t out) {
+    long s;
+    if (!is_name(n, "zeta") || !node_small_integer(n->children[0], &s) || s < 2 || s > 60 || s % 2) return false;
+    fmpq_t factor;
+    fmpz_t product;
+    fmpq_init(factor), fmpz_init(product);
+    arith_bernoulli_number(factor, (ulong)s);
+    fmpq_abs(factor, factor);
+    fmpq_mul_2exp(factor, factor, (ulong)s - 1);
+    fmpz_fac_ui(product, (ulong)s);
+    fmpq_div_fmpz(factor, factor, product);
+    ca_pi(out, f->context);
+    ca_pow_ui(out, out, (ulong)s, f->context);
+    ca_mul_fmpq(out, out, factor, f->context);
+    fmpq_clear(factor), fmpz_clear(product);
+    return true;
+}
+
 static bool read_function(field *f, const math_node *n, ca_t out) {
     if (!extend(f)) return false;
+    if (n->count == 1 && even_zeta(f, n, out)) return true;
     if (n->count == 1 && algebraic_angle(f, n, out)) return true;
     ca_t x;
     ca_init(x, f->context);

@@ -17,6 +17,7 @@ typedef struct scene { // the variables of a comparison
     bool integer[BINDINGS_MAX]; // stands in a factorial, a binomial, a remainder or as the exponent of a negative number
     bool whole;                 // there is such a variable
     bool piecewise;             // absolute values, roots, floors, maxima: one formula here, another there
+    bool jumps;                 // floors, ceilings: another value at one point than around it
     bool computed;              // some opaque part is a computation (a sum, an integral): its being different proves nothing
     bool crowded;
     bool has_pi, has_e;
@@ -148,10 +149,15 @@ static void find_variables(judge *j, scene *s, math_node *n, bool integer) {
         find_variables(j, s, n->children[1], integer);
         return;
     }
+    case MATH_FLOOR:
+    case MATH_CEILING: // \lceil n/2 \rceil: these letters are whole numbers there
+        for (const char *const *letter = (const char *const[]){"n", "m", "k", NULL}; *letter; letter++)
+            if (node_mentions(n, *letter)) add_variable(s, *letter, NULL, true);
+        s->jumps |= node_has_variables(n);
+        s->piecewise |= node_has_variables(n);
+        break;
     case MATH_ROOT:
     case MATH_ABSOLUTE:
-    case MATH_FLOOR:
-    case MATH_CEILING:
         s->piecewise |= node_has_variables(n);
         break;
     default:
@@ -171,12 +177,27 @@ static void scene_clear(scene *s) {
 #define POSITIVE_POINTS 6   // the others much smaller or larger
 #define REAL_POINTS 10      // the others negative
 #define PIECEWISE_POINTS 28 // the others of any size and sign
+#define JUMP_POINTS 24      // behind all others where there are jumps: whole numbers and twelfths in turn, 0 among them
+
+static uint32_t points_before_jumps(const scene *s) {
+    return s->whole ? WHOLE_POINTS : s->piecewise ? PIECEWISE_POINTS : REAL_POINTS;
+}
+
+static uint32_t points_of(const scene *s) { return points_before_jumps(s) + (s->jumps ? JUMP_POINTS : 0); }
 
 // Sets the variables to those of point number k: whole numbers where they are asked for; else dyadic numbers, 2^-2 to 2^2 for the
 // near points, otherwise up to 2^14 and down to 2^-14: what one size of numbers hides, another shows.
 static void scene_place(const judge *j, scene *s, uint32_t k) {
     static const long units[4] = {1, 5, 7, 11};
+    uint32_t before = points_before_jumps(s);
     for (size_t i = 0; i < s->given.count; i++) {
+        if (k >= before && !s->integer[i]) {
+            random_words w = random_draw(j->options->seed, RANDOM_VERIFY, j->pair, 900, (uint32_t)i);
+            long step = units[w.word[0] % 4], number = (step * (k - before) + w.word[1] % 24) % 24 - 8;
+            fmpq_set_si(s->given.items[i].value, number, (k - before) % 2 ? 12 : 1);
+            fmpq_canonicalise(s->given.items[i].value);
+            continue;
+        }
         uint32_t draw = s->integer[i] && k < 14 ? 0 : k; // whole numbers of one series
         random_words w = random_draw(j->options->seed, RANDOM_VERIFY, j->pair, 1000 + draw, (uint32_t)i);
         fmpq *value = s->given.items[i].value;
@@ -227,6 +248,8 @@ static math_outcome compare_modular(judge *j, const scene *s, const math_node *g
 
 // Whether no root, power or function inside leaves the real numbers: elsewhere \sqrt{a}\sqrt{b} is not \sqrt{ab}.
 static bool real_throughout(judge *j, const scene *s, const math_node *n) {
+    for (size_t i = 0; i < s->given.count; i++) // what stands for a real number as a whole
+        if (s->given.items[i].node && tree_compare(s->given.items[i].node, n) == 0) return true;
     for (uint32_t i = 0; i < n->count; i++)
         if (!real_throughout(j, s, n->children[i])) return false;
     if (n->kind != MATH_ROOT && n->kind != MATH_POWER && n->kind != MATH_FUNCTION && n->kind != MATH_SYMBOL) return true;
@@ -248,23 +271,31 @@ static double size_of(const acb_t x) {
     return fabs(size) < 1e6 ? size : 0;
 }
 
-// Rational values at whole points are compared exactly. As compare_at.
-static int compare_exactly(judge *j, const scene *s, const math_node *gold, const math_node *answer) {
+typedef enum agreement {
+    NOTHING_LEARNED,
+    AGREE,          // to the bits that are needed
+    DIFFER,         // proven
+    BRANCHES_DIFFER // proven, but both leave the real numbers: \log\frac{1}{x} and -\log x at -1
+} agreement;
+
+// Rational values at whole points are compared exactly. False: they are none.
+static bool compare_exactly(judge *j, const scene *s, const math_node *gold, const math_node *answer, agreement *out) {
     fmpq_t g, a;
     fmpq_init(g), fmpq_init(a);
-    int result = -1;
+    bool known = false;
     if (number_evaluate(gold, &s->given, &j->steps, g) == VALUE_KNOWN &&
         number_evaluate(answer, &s->given, &j->steps, a) == VALUE_KNOWN)
-        result = fmpq_equal(g, a);
+        known = true, *out = fmpq_equal(g, a) ? AGREE : DIFFER;
     fmpq_clear(g), fmpq_clear(a);
-    return result;
+    return known;
 }
 
-// One point: 1 agree to `needed` bits of the value, 0 proven different, -1 nothing learned.
-static int compare_at(judge *j, const scene *s, const math_node *gold, const math_node *answer, double needed, bool real_only) {
+// One point. `real_only`: where something leaves the real numbers nothing is learned.
+static agreement compare_at(judge *j, const scene *s, const math_node *gold, const math_node *answer, double needed,
+                            bool real_only) {
     acb_t g, a, d;
     acb_init(g), acb_init(a), acb_init(d);
-    int result = -1;
+    agreement result = NOTHING_LEARNED;
     for (long precision = 64; precision <= 1024;) {
         value_state sg = ball_evaluate(gold, &s->given, precision, &j->steps, g);
         value_state sa = sg == VALUE_KNOWN ? ball_evaluate(answer, &s->given, precision, &j->steps, a) : sg;
@@ -276,12 +307,15 @@ static int compare_at(judge *j, const scene *s, const math_node *gold, const mat
         }
         acb_sub(d, g, a, precision);
         if (!acb_contains_zero(d)) {
-            // Where something leaves the real numbers, \sqrt{a}\sqrt{b} is not \sqrt{ab}, and nobody minds.
-            if (!real_only || (real_throughout(j, s, gold) && real_throughout(j, s, answer))) result = 0;
+            bool gold_real = real_throughout(j, s, gold), answer_real = real_throughout(j, s, answer);
+            if (gold_real && answer_real)
+                result = DIFFER;
+            else if (!real_only)
+                result = gold_real || answer_real ? DIFFER : BRANCHES_DIFFER;
             break;
         }
         if (acb_is_exact(d) || ball_below(d, needed - size_of(g))) {
-            result = 1;
+            result = AGREE;
             break;
         }
         precision = precision == 64 && needed < 900 ? ((long)needed + 127) / 64 * 64 : 2 * precision;
@@ -300,8 +334,13 @@ static double constant_bits(judge *j, const math_node *n) {
     return bits;
 }
 
+static math_outcome sampled_difference(judge *j, const scene *s) {
+    if (s->computed) return judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
+    return judge_says(j, MATH_DIFFERENT, "sampled", "the expressions differ at a point");
+}
+
 static math_outcome compare_sampled(judge *j, scene *s, const math_node *gold, const math_node *answer) {
-    uint32_t points = s->whole ? WHOLE_POINTS : s->piecewise ? PIECEWISE_POINTS : REAL_POINTS, agreed = 0;
+    uint32_t points = points_of(s), agreed = 0, real = 0, branches = 0;
     double needed = BALL_AGREEMENT_BITS + constant_bits(j, gold) + constant_bits(j, answer);
     if (needed > 900) needed = 1e9; // differences can still be proven
     for (uint32_t k = 0; k < points; k++) {
@@ -309,17 +348,18 @@ static math_outcome compare_sampled(judge *j, scene *s, const math_node *gold, c
         scene_place(j, s, k);
         bool all_whole = s->whole && memchr(s->integer, false, s->given.count) == NULL,
              real_only = !all_whole && k >= POSITIVE_POINTS;
-        int at = s->whole ? compare_exactly(j, s, gold, answer) : -1;
-        if (at < 0) at = compare_at(j, s, gold, answer, needed, real_only);
-        if (at == 0) {
-            if (s->computed) return judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
-            return judge_says(j, MATH_DIFFERENT, "sampled", "the expressions differ at a point");
-        }
-        agreed += at > 0 && !real_only;
+        agreement at;
+        if (!s->whole || !compare_exactly(j, s, gold, answer, &at)) at = compare_at(j, s, gold, answer, needed, real_only);
+        if (at == DIFFER) return sampled_difference(j, s);
+        branches += at == BRANCHES_DIFFER;
+        agreed += at == AGREE && !real_only;
+        real += at == AGREE && real_throughout(j, s, gold) && real_throughout(j, s, answer);
     }
-    if (agreed < 3) return judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
+    if (branches && real < 3) return sampled_difference(j, s);
+    if (agreed < 3 && (!branches || !agreed)) return judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
     j->probabilistic = true;
-    return judge_says(j, MATH_EQUAL, "probabilistic", "the expressions agree to %.0f bits at %u points", needed, agreed);
+    return judge_says(j, MATH_EQUAL, "probabilistic", "the expressions agree to %.0f bits at %u points", needed,
+                      branches ? real : agreed);
 }
 
 // Whether both have a value at some point: 0/0 is equal to nothing.
@@ -398,7 +438,7 @@ static math_outcome proportional_sampled(judge *j, scene *s, math_node *f, math_
     acb_init(f0), acb_init(h0), acb_init(f1), acb_init(h1);
     const long precision = 512;
     double needed = BALL_AGREEMENT_BITS + constant_bits(j, f) + constant_bits(j, h);
-    uint32_t points = s->whole ? WHOLE_POINTS : s->piecewise ? PIECEWISE_POINTS : REAL_POINTS, agreed = 0;
+    uint32_t points = points_of(s), agreed = 0;
     scene_place(j, s, 0);
     math_outcome outcome = judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
     bool known = ball_evaluate(f, &s->given, precision, &j->steps, f0) == VALUE_KNOWN &&
@@ -440,11 +480,19 @@ static math_outcome same_equation(judge *j, math_node *gold_left, math_node *gol
                 : judge_says(j, MATH_UNDECIDED, "structure", "a part of it cannot be computed");
 }
 
+// The same difference of matrices, or its negative.
+static math_outcome same_matrices(judge *j, math_node *f, math_node *h, bool positive) {
+    math_node *turned = tree_unary(j->memory, MATH_NEGATE, h);
+    math_outcome outcome = matrices_compare(j, f, h, true);
+    return outcome == MATH_EQUAL || positive || !turned ? outcome : matrices_compare(j, f, turned, true);
+}
+
 math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *gold_right, math_node *answer_left,
                                     math_node *answer_right, bool positive) {
     math_node *f = tree_binary(j->memory, MATH_SUM, gold_left, tree_unary(j->memory, MATH_NEGATE, gold_right));
     math_node *h = tree_binary(j->memory, MATH_SUM, answer_left, tree_unary(j->memory, MATH_NEGATE, answer_right));
     if (!f || !h) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+    if (speaks_of_matrices(f) || speaks_of_matrices(h)) return same_matrices(j, f, h, positive);
     scene s = {0};
     find_variables(j, &s, f, false);
     find_variables(j, &s, h, false);
@@ -456,6 +504,7 @@ math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *g
         if (outcome == MATH_UNDECIDED)
             outcome = s.computed ? same_equation(j, gold_left, gold_right, answer_left, answer_right)
                                  : proportional_sampled(j, &s, f, h);
+        if (outcome == MATH_UNDECIDED && same_matrices(j, f, h, positive) == MATH_EQUAL) outcome = MATH_EQUAL; // AB = BA
         if (outcome == MATH_DIFFERENT && !positive && polynomial_same_zeros(j, f, h))
             outcome = judge_says(j, MATH_EQUAL, "polynomial", "%s", "");
         if (outcome == MATH_EQUAL && positive) {

@@ -57,7 +57,8 @@ math_outcome accept_relation(judge *j, math_node *gold, math_node *answer);
 math_outcome accept_residue(judge *j, math_node *gold, math_node *answer); // one of them, or both, with a modulus
 bool node_is_residue(const math_node *n);                                  // 3 \pmod 7, x \equiv 3 \pmod 7
 void unify_element(const math_node *gold, math_node *answer); // \{2n | n \in Z\} for \{2k | k \in Z\}: renames in the answer
-bool node_is_equation(const math_node *n);                    // a relation of nothing but = and \approx
+math_node *spread_chain(judge *j, math_node *chain); // a = b = 0 as the list a = 0, b = 0; `chain` itself where it says one thing
+bool node_is_equation(const math_node *n);           // a relation of nothing but = and \approx
 bool node_is_name(const math_node *n);       // names what is asked for: x, f(x), \vec{v}, \text{Area}, (x, y), \frac{dy}{dx}
 bool node_is_assignment(const math_node *n); // an equation whose first side is a name
 
@@ -73,8 +74,8 @@ math_node *node_marked(judge *j, math_node *n, math_kind kind); // what stands u
 math_node *spread_signs(judge *j, math_node *n);
 bool node_contains(const math_node *n, math_kind kind);
 
-// dots.c: a list or set of integers whose dots stand for an arithmetic progression: its members where the end is a number, else its
-// first two members, the dots and what follows. `n` itself where nothing is to be done; NULL beyond the limits.
+// dots.c: a list or set of integers whose dots stand for an arithmetic progression: its members where the end is a number, else
+// its first two members, the dots and what follows. `n` itself where nothing is to be done; NULL beyond the limits.
 math_node *spread_dots(judge *j, math_node *n);
 bool has_dots(const math_node *n); // among its members
 
@@ -85,6 +86,11 @@ math_outcome region_compare(judge *j, math_node *gold, math_node *answer);
 // matrix.c: sums, products, multiples and powers of matrices and vectors worked out: one MATH_MATRIX or MATH_TUPLE, or `n` itself
 // where the shapes do not fit or are larger than 8 x 8. NULL: no memory or too many nodes.
 math_node *matrix_fold(judge *j, math_node *n);
+
+// noncommutative.c: whether letters in it stand for matrices, as something is transposed; and two such expressions. With
+// `nonzero` they are equal only where they are not 0.
+bool speaks_of_matrices(const math_node *n);
+math_outcome matrices_compare(judge *j, math_node *gold, math_node *answer, bool nonzero);
 
 bool name_is_constant(const char *name); // pi, e, i, infinity
 bool name_is_function(const char *name); // one that can be computed: sin, log, gcd, ...

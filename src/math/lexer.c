@@ -119,6 +119,19 @@ static size_t group_end(const lexer *lx, size_t at) {
     return 0;
 }
 
+// e^{it}, u + at, \frac{by}{2}: two letters that could be a word, but signs and brackets say that they are a product.
+static bool is_product_of_two(const lexer *lx, size_t begin) {
+    static const char *const words[] = {"at", "as", "by", "it", "is", "so", "to", "on", "we", NULL};
+    if (!word_in(words, lx->text + begin, 2)) return false;
+    size_t before = begin, after = lexer_skip_space(lx, begin + 2);
+    while (before > 0 && lexer_is_space(lx->text[before - 1])) before--;
+    int left = before > 0 ? (unsigned char)lx->text[before - 1] : '$', right = after < lx->length ? lexer_peek(lx, after) : '$';
+    bool touches_left = before == begin, touches_right = after == begin + 2;
+    bool sign_left = memchr("{([^_+-*/=<>|&", left, 14) || (touches_left && (lexer_is_digit(left) || memchr("})]", left, 3)));
+    bool sign_right = memchr("})]^_+*/=<>|&", right, 13) || (touches_right && memchr("-\\(", right, 3));
+    return (sign_left || left == '$') && (sign_right || right == '$') && (sign_left || sign_right);
+}
+
 static token letters_token(lexer *lx, token t) {
     size_t begin = lx->position, end = begin;
     while (lexer_is_letter(lexer_peek(lx, end))) end++;
@@ -145,7 +158,8 @@ static token letters_token(lexer *lx, token t) {
         lx->position = end;
         return named(t, kind, canonical);
     }
-    if (word_is_language(text, length)) {
+    bool product = length == 2 && is_product_of_two(lx, begin);
+    if (!product && word_is_language(text, length)) {
         bool dot = lexer_peek(lx, end) == '.' && lexer_peek(lx, lexer_skip_space(lx, end + 1)) != '.' &&
                    word_is_abbreviation(text, length);
         lx->position = end + dot; // sq. in.

@@ -201,7 +201,7 @@ static int weight(const math_node *n) { return n->kind == MATH_NUMBER ? 0 : n->c
 // a > b becomes b < a; of the two sides of one equation the larger comes first: 7=3+4 becomes 3+4=7. Longer chains of = are kept.
 static math_node *normal_relation(math_expression *e, math_node *n) {
     bool turn = false;
-    if (n->count == 2 && strchr("=!~", n->operators[0])) {
+    if (n->count == 2 && strchr("=!~CSTHf", n->operators[0])) { // and \cong, \sim, \perp, \parallel, \iff
         int a = weight(n->children[0]), b = weight(n->children[1]);
         turn = a != b ? a < b : tree_compare(n->children[0], n->children[1]) > 0;
     } else if (all_relations(n, ">g=") && !all_relations(n, "="))

@@ -4,6 +4,7 @@
 
 #include "math/judge.h"
 #include "math/literal.h"
+#include "math/number.h"
 #include "math/parser.h"
 #include "math/words.h"
 
@@ -114,6 +115,30 @@ static status token_append(const token *t, buffer *out) {
     return buffer_append(out, t->text, t->length);
 }
 
+const char *parser_indexed(parser *p, const char *base, const math_node *index) {
+    buffer name = {0};
+    bool bare = index->kind == MATH_NUMBER || index->kind == MATH_SYMBOL;
+    status code = buffer_printf(&name, bare ? "%s_" : "%s_{", base);
+    if (code == STATUS_OK)
+        code = index->kind == MATH_SYMBOL ? buffer_append_text(&name, index->name) : math_print_node(index, &name);
+    if (code == STATUS_OK && !bare) code = buffer_append_byte(&name, '}');
+    const char *kept = code == STATUS_OK ? tree_text(p->e, name.data, name.length) : NULL;
+    if (code != STATUS_OK) p->e->failure = code;
+    buffer_free(&name);
+    return kept;
+}
+
+// The whole number that `n` says; `n` itself where it says none.
+static math_node *with_value(parser *p, math_node *n) {
+    fmpq_t value;
+    fmpq_init(value);
+    size_t steps = 1000;
+    bool whole = number_evaluate(n, NULL, &steps, value) == VALUE_KNOWN && fmpz_is_one(fmpq_denref(value));
+    if (whole && fmpz_bits(fmpq_numref(value)) < 62) n = tree_number(p->e, value);
+    fmpq_clear(value);
+    return n;
+}
+
 // The text of a subscript, as part of a symbol's name; NULL after a failure.
 const char *parser_subscript(parser *p, const char *base) {
     p->at++; // the underscore
@@ -149,21 +174,16 @@ const char *parser_subscript(parser *p, const char *base) {
         parser_refuse(p, "a subscript is missing");
         return NULL;
     }
-    sub = normal_form(p->e, sub); // a_{1+n} is a_{n+1}
+    sub = normal_form(p->e, sub);                        // a_{1+n} is a_{n+1}
+    if (sub && sub->count > 0) sub = with_value(p, sub); // F_{2^6} is F_{64}
     if (!sub) return NULL;
-    buffer name = {0};
-    status code = buffer_printf(&name, sub->kind == MATH_NUMBER || sub->kind == MATH_SYMBOL ? "%s_" : "%s_{", base);
-    if (code == STATUS_OK) code = sub->kind == MATH_SYMBOL ? buffer_append_text(&name, sub->name) : math_print_node(sub, &name);
-    if (code == STATUS_OK && sub->kind != MATH_NUMBER && sub->kind != MATH_SYMBOL) code = buffer_append_byte(&name, '}');
-    const char *kept = code == STATUS_OK ? tree_text(p->e, name.data, name.length) : NULL;
-    if (code != STATUS_OK) p->e->failure = code;
-    buffer_free(&name);
-    return kept;
+    return parser_indexed(p, base, sub);
 }
 
 // Whether name( is a call: always for f, g, h, primed and long names and for letters that stood in \operatorname{}; for other
 // letters where the argument looks like one.
 static bool is_call(parser *p, const char *name, bool is_operator) {
+    if (strcmp(name, "top") == 0) return false; // B^\top (B B^\top)^{-1}
     bool expectation = strcmp(name, "E") == 0 || strcmp(name, "mathbb E") == 0 || strcmp(name, "mathbb P") == 0;
     if (expectation && at_open(p, '[')) return true; // E[X]
     if (!at_open(p, '(')) return false;

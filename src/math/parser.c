@@ -100,7 +100,10 @@ math_node *parser_prefix(parser *p) {
     }
     case TOKEN_MINUS:
         p->at++;
-        return tree_unary(p->e, MATH_NEGATE, parser_expression(p, POWER_MINUS));
+        a = parser_expression(p, POWER_MINUS);
+        if (!a || a->kind != MATH_WITH_UNIT) return tree_unary(p->e, MATH_NEGATE, a);
+        a->children[0] = tree_unary(p->e, MATH_NEGATE, a->children[0]); // -\$10
+        return a->children[0] ? a : NULL;
     case TOKEN_PLUS:
         p->at++;
         return parser_expression(p, POWER_MINUS);
@@ -189,6 +192,19 @@ math_node *parser_prefix(parser *p) {
     }
 }
 
+// \mathbb{Z}/2\mathbb{Z}, and \mathbb{Z}/2, are \mathbb{Z}_2; also behind other factors. `quotient` itself where it is something
+// else.
+static math_node *residue_group(parser *p, math_node *quotient) {
+    if (!quotient) return NULL;
+    math_node *left = quotient->children[0], *right = quotient->children[1], **group = &quotient->children[0];
+    if (left->kind == MATH_PRODUCT) group = &left->children[left->count - 1];
+    bool multiples = right->kind == MATH_PRODUCT && right->count == 2 && node_is_symbol(right->children[1], "mathbb Z");
+    if (!node_is_symbol(*group, "mathbb Z") || (!multiples && !parser_integer_literal(right))) return quotient;
+    const char *name = parser_indexed(p, "mathbb Z", multiples ? right->children[0] : right);
+    *group = tree_named(p->e, MATH_SYMBOL, name);
+    return *group ? quotient->children[0] : NULL;
+}
+
 static math_node *quotient(parser *p, math_node *left) { // behind the slash
     math_node *right = parser_expression(p, POWER_IMPLICIT);
     if (!right) return NULL;
@@ -197,12 +213,12 @@ static math_node *quotient(parser *p, math_node *left) { // behind the slash
         bool number = here(p)->kind == TOKEN_NUMBER;
         if (number) return parser_refuse(p, "two numbers next to each other");
     }
-    if (coefficient || !parser_starts_operand(p, here(p))) return tree_binary(p->e, MATH_QUOTIENT, left, right);
+    if (coefficient || !parser_starts_operand(p, here(p))) return residue_group(p, tree_binary(p->e, MATH_QUOTIENT, left, right));
     while (right && parser_starts_operand(p, here(p)))
         right = tree_binary(p->e, MATH_PRODUCT, right, parser_expression(p, POWER_IMPLICIT));
     math_node *n = tree_binary(p->e, MATH_QUOTIENT, left, right);
     if (n) n->ambiguous = true;
-    return n;
+    return residue_group(p, n);
 }
 
 static math_node *relation_chain(parser *p, math_node *left) {
@@ -258,6 +274,11 @@ static bool holds_letters(const math_node *n) {
     for (uint32_t i = 0; i < n->count; i++)
         if (holds_letters(n->children[i])) return true;
     return false;
+}
+
+static const math_node *last_factor(const math_node *n) {
+    while (n->kind == MATH_PRODUCT || n->kind == MATH_POWER) n = n->children[n->kind == MATH_PRODUCT ? n->count - 1 : 0];
+    return n;
 }
 
 static bool is_number_set(const math_node *n) { return n->kind == MATH_SYMBOL && strncmp(n->name, "mathbb ", 7) == 0; }
@@ -370,6 +391,8 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
     case TOKEN_BINARY:
         if (power >= POWER_PRODUCT) break;
         p->at++;
+        if (token_is(t, "oplus") && is_number_set(last_factor(left))) // \mathbb{Z} \oplus \mathbb{Z}_2
+            return tree_binary(p->e, MATH_PRODUCT, left, parser_expression(p, POWER_PRODUCT));
         n = tree_binary(p->e, MATH_FUNCTION, left, parser_expression(p, POWER_PRODUCT));
         if (n) n->name = parser_keep(p, t);
         return n && n->name ? n : NULL;

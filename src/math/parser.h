@@ -78,6 +78,8 @@ math_node *parser_argument(parser *p, bool one_digit); // a group or one token, 
 bool parser_integer_literal(const math_node *n);
 math_node *parser_mixed_number(parser *p, math_node *whole); // 3 1/2, 3\frac12; `whole` itself when none follows
 const char *parser_subscript(parser *p, const char *base);   // the name base_sub; stands on the underscore
+const char *parser_indexed(parser *p, const char *base,
+                           const math_node *index);          // the name with a subscript; NULL after a failure
 math_node *parser_call(parser *p, const char *name);         // name(arguments); stands on the bracket
 math_node *parser_called_words(parser *p, const char *text); // the same for words, the last token; of a known name the name
 math_node *parser_name(parser *p);

@@ -208,7 +208,7 @@ size_t phrase_lead(const char *text, size_t length, size_t *open) {
             if (!behind && is_negation(text + i, end - i)) return 0;
             if (verb && behind) return 0; // two things are said
             if (verb) behind = end, *open = depth;
-            words += end - i > 1;
+            words++;
             i = end;
             continue;
         }

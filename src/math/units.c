@@ -225,15 +225,19 @@ bool unit_is_number_word(const char *text, size_t length) {
 }
 
 bool unit_is_hedge(const char *text) {
+    bool verb = false, answer = false;
     for (const char *at = text; *at;) {
         size_t length = strcspn(at, " ,;()/-");
-        if (has_word("or nor not no non minus negative about except either maybe than least most below under remainder factorial",
+        if (has_word("or nor not no non minus negative about except either maybe than least most below under remainder factorial "
+                     "wrong incorrect false",
                      at, length))
             return true;
+        verb = verb || has_word("is are was were", at, length); // 5 is an upper bound
+        answer = answer || has_word("answer answers correct right result solution value", at, length);
         if (at == text && has_word("squared cubed", at, length)) return true; // 5 squared
         bool exponent = at > text && (at[-1] == '^' || (at[-1] == '-' && at > text + 1 && at[-2] == '^'));
         if (length && at[0] >= '0' && at[0] <= '9' && !exponent) return true; // a second number
         at += length + (at[length] != 0);
     }
-    return false;
+    return verb && !answer;
 }

@@ -303,6 +303,7 @@ static math_node *common_logarithms(judge *j, math_node *n) {
 
 math_outcome value_compare(judge *j, math_node *gold, math_node *answer) {
     if (tree_compare(gold, answer) == 0) return judge_says(j, MATH_EQUAL, "normal", "%s", "");
+    if (speaks_of_matrices(gold) || speaks_of_matrices(answer)) return matrices_compare(j, gold, answer, false);
     math_outcome outcome = compare_once(j, gold, answer);
     if (outcome == MATH_EQUAL) return outcome;
     math_node *other_answer = other_reading(j, answer), *other_gold = other_reading(j, gold);
