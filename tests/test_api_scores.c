@@ -69,8 +69,8 @@ static void responses_are_extracted_and_judged(void **state) {
     char *answer, *key, *other;
     size_t length, key_length, other_length;
     ASSERT_OK(dsdr_extract(DSDR_PROFILE_GSM8K, false, "... #### 1,234", DSDR_STRING, &answer, &length));
-    assert_string_equal(answer, "1234");
-    assert_int_equal(length, 4);
+    assert_string_equal(answer, "1,234");
+    assert_int_equal(length, 5);
     dsdr_free(answer);
     ASSERT_OK(dsdr_extract(DSDR_PROFILE_STRICT, false, "no box", DSDR_STRING, &answer, NULL));
     assert_null(answer);

@@ -140,11 +140,28 @@ static void thought_is_not_judged(void **state) {
 static void the_gsm8k_profile_reads_the_last_four_hashes(void **state) {
     (void)state;
     const extraction cases[] = {
-        {"so\n#### 18", "18"},       {"#### $18", "18"},    {"#### \\$18", "18"},    {"#### 1,234", "1234"},
-        {"#### 1,234 eggs", "1234"}, {"#### -5", "-5"},     {"#### -$5", "-5"},      {"#### 24.", "24"},
-        {"#### 0.5", "0.5"},         {"#### 3/4", "3/4"},   {"#### 1\n#### 2", "2"}, {"#### 2\nmore text", "2"},
-        {"#### 18 dollars", "18"},   {"18", NULL},          {"####", NULL},          {"####   \n 5", NULL},
-        {"\\boxed{18}", NULL},       {"**#### 18**", "18"}, {"#### 50%", "50"},      {"#### yes", "yes"},
+        {"so\n#### 18", "18"},
+        {"#### $18", "18"},
+        {"#### \\$18", "18"},
+        {"#### 1,234", "1,234"},
+        {"#### $1,234 eggs", "1,234 eggs"}, // commas and units are for math/
+        {"#### -5", "-5"},
+        {"#### -$5", "-5"},
+        {"#### 24.", "24"},
+        {"#### 0.5", "0.5"},
+        {"#### 3/4", "3/4"},
+        {"#### 1\n#### 2", "2"},
+        {"#### 2\nmore text", "2"},
+        {"#### $5$ or $6$", "5 or 6"},
+        {"#### 5² ", "5²"},
+        {"18", NULL},
+        {"####", NULL},
+        {"#### $", NULL},
+        {"####   \n 5", NULL},
+        {"\\boxed{18}", NULL},
+        {"**#### 18**", "18"},
+        {"#### **$18.**", "18"},
+        {"#### yes", "yes"},
     };
     CHECK(PROFILE_GSM8K, false, cases);
 }
@@ -175,6 +192,9 @@ static void the_lenient_profile_looks_on(void **state) {
         {"The answer is $36. He has $5 left.", "$36"},
         {"He pays $5 and then he pays $7 more, 12 in all", "12"},
         {"He pays $5 and gets $x=2$", "x=2"},
+        {"He pays $5. The ratio is \\(\\frac{1}{2}\\).", "\\frac{1}{2}"}, // what one sign leaves open another does not
+        {"From \\(1 on, it is $2$ or \\[3\\]", "3"},
+        {"He has $$5, then \\(x=2\\) and $3$", "3"},
         {"Final Answer: The largest $n$ is 34.", "The largest $n$ is 34"},
         {"The answer is:\n\\[\n\\frac{1}{2}\n\\]", "\\frac{1}{2}"},
         {"<think>the answer is 5</think> The answer is 6", "6"},

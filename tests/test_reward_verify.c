@@ -109,6 +109,51 @@ static void options_reach_the_comparison(void **state) {
     verdict_clear(&v);
 }
 
+static void what_stands_behind_four_hashes_is_a_whole_answer(void **state) {
+    (void)state;
+    const struct {
+        const char *gold, *line;
+        bool correct;
+    } cases[] = {
+        {"5", "5", true},
+        {"5", "$5", true},
+        {"5", "5.", true},
+        {"5", "**5**", true},
+        {"5", "5 apples", true},
+        {"5", "5 dollars per day", true},
+        {"5", "5\xE2\x82\xAC", true},
+        {"5", "5%", true},
+        {"-5", "-$5", true},
+        {"1234", "1,234", true},
+        {"1234567", "$1,234,567.00", true},
+        {"1234", "1,234 eggs.", true},
+        {"5", "5 or 6", false},
+        {"5", "$5 or $6", false},
+        {"5", "5 million", false},
+        {"5000000", "$5 million", true},
+        {"5", "5 times 3", false},
+        {"5", "5\xC2\xB2", false},
+        {"25", "5\xC2\xB2", true},
+        {"5", "5\xC3\x97 3", false},
+        {"5", "5 \xE2\x88\x92 3", false},
+        {"5", "5 not", false},
+        {"123", "1,2,3", false},
+        {"15", "1,5", false},
+        {"12345", "1,23,45", false},
+    };
+    verify_options options = VERIFY_OPTIONS_DEFAULT;
+    options.profile = PROFILE_GSM8K;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char response[64];
+        snprintf(response, sizeof response, "3 + 4 = 7\n#### %s", cases[i].line);
+        verdict v = judged(&options, cases[i].gold, response);
+        if (v.status != (cases[i].correct ? VERDICT_CORRECT : VERDICT_WRONG) &&
+            (cases[i].correct || v.status != VERDICT_UNPARSED))
+            fail_msg("gold %s, #### %s: status %d, tier %s", cases[i].gold, cases[i].line, (int)v.status, v.tier);
+        verdict_clear(&v);
+    }
+}
+
 static void golds_are_checked(void **state) {
     (void)state;
     assert_int_equal(verify_gold("\\frac12", 7), STATUS_OK);
@@ -329,6 +374,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(the_answer_is_kept_as_valid_text),
         cmocka_unit_test(an_answer_is_taken_whole_unless_it_holds_a_box),
         cmocka_unit_test(options_reach_the_comparison),
+        cmocka_unit_test(what_stands_behind_four_hashes_is_a_whole_answer),
         cmocka_unit_test(golds_are_checked),
         cmocka_unit_test(equal_answers_share_a_key),
         cmocka_unit_test(workers_judge_as_this_process_does),

@@ -85,6 +85,10 @@ void lexer_close(lexer *lx);
 // The next token; at the end TOKEN_END again and again.
 token lexer_next(lexer *lx);
 
+// spelling.c: appends a token other than TOKEN_BAD in its one spelling, with a space in front where it would be read as one with
+// what `out` holds from `begin` on.
+status token_spell(const token *t, size_t begin, buffer *out);
+
 // The number token that begins here, cleaned. For lexer.c.
 token lexer_number(lexer *lx, token t);
 
@@ -104,7 +108,6 @@ static inline size_t lexer_skip_space(const lexer *lx, size_t at) {
     return at;
 }
 
-// A function's number of letters compared, for the names of TOKEN_FUNCTION.
 static inline bool token_is(const token *t, const char *text) {
     return t->length == strlen(text) && memcmp(t->text, text, t->length) == 0;
 }

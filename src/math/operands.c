@@ -107,14 +107,6 @@ static bool sign_begins(const token *t) {
     return t->kind == TOKEN_RELATION || t->kind == TOKEN_PLUS || t->kind == TOKEN_TIMES || t->kind == TOKEN_STAR;
 }
 
-static status token_append(const token *t, buffer *out) {
-    if (t->kind == TOKEN_RELATION) return buffer_append_byte(out, (char)t->code);
-    if (t->kind == TOKEN_PLUS) return buffer_append_byte(out, '+');
-    if (t->kind == TOKEN_MINUS) return buffer_append_byte(out, '-');
-    if (t->kind == TOKEN_TIMES || t->kind == TOKEN_STAR) return buffer_append_byte(out, '*');
-    return buffer_append(out, t->text, t->length);
-}
-
 const char *parser_indexed(parser *p, const char *base, const math_node *index) {
     buffer name = {0};
     bool bare = index->kind == MATH_NUMBER || index->kind == MATH_SYMBOL;
@@ -139,9 +131,34 @@ static math_node *with_value(parser *p, math_node *n) {
     return n;
 }
 
+// x_{>0}, x_{+}, x_+: a subscript that begins with a sign is a part of the name as it is spelled.
+static const char *signs_subscript(parser *p, const char *base) {
+    buffer name = {0};
+    status code = buffer_printf(&name, "%s_{", base);
+    bool braces = at_open(p, '{');
+    size_t begin = name.length, end = braces;
+    for (; code == STATUS_OK && end < (braces ? 8 : 1) && !is_close(ahead(p, end), '{'); end++) {
+        token_kind kind = ahead(p, end)->kind;
+        if (kind == TOKEN_END || kind == TOKEN_OPEN || kind == TOKEN_BAD) break;
+        code = token_spell(ahead(p, end), begin, &name);
+    }
+    bool closed = !braces || is_close(ahead(p, end), '{');
+    if (code == STATUS_OK) code = buffer_append_byte(&name, '}');
+    const char *kept = code == STATUS_OK && closed ? tree_text(p->e, name.data, name.length) : NULL;
+    buffer_free(&name);
+    if (code != STATUS_OK)
+        p->e->failure = code;
+    else if (!closed)
+        parser_refuse(p, "a subscript that is not understood");
+    else
+        p->at += end + braces;
+    return kept;
+}
+
 // The text of a subscript, as part of a symbol's name; NULL after a failure.
 const char *parser_subscript(parser *p, const char *base) {
     p->at++; // the underscore
+    if (at_kind(p, TOKEN_PLUS) || (at_open(p, '{') && sign_begins(ahead(p, 1)))) return signs_subscript(p, base);
     math_node *sub = at_kind(p, TOKEN_NUMBER) || at_kind(p, TOKEN_NAME) ? parser_argument(p, false) : NULL;
     if (!sub) {
         if (at_open(p, '{') && (ahead(p, 1)->kind == TOKEN_WORD || ahead(p, 1)->kind == TOKEN_FUNCTION) &&
@@ -149,22 +166,6 @@ const char *parser_subscript(parser *p, const char *base) {
             p->at++;
             sub = tree_named(p->e, MATH_SYMBOL, parser_keep(p, here(p)));
             p->at += 2;
-        } else if (at_open(p, '{') && sign_begins(ahead(p, 1))) { // x_{>0}, x_{+}: the signs are part of the name
-            size_t end = 1;
-            while (end < 8 && ahead(p, end)->kind != TOKEN_END && ahead(p, end)->kind != TOKEN_OPEN &&
-                   !is_close(ahead(p, end), '{'))
-                end++;
-            if (!is_close(ahead(p, end), '{')) {
-                parser_refuse(p, "a subscript that is not understood");
-                return NULL;
-            }
-            buffer signs = {0};
-            status copied = STATUS_OK;
-            for (size_t i = 1; i < end && copied == STATUS_OK; i++) copied = token_append(ahead(p, i), &signs);
-            sub = copied == STATUS_OK ? tree_named(p->e, MATH_SYMBOL, tree_text(p->e, buffer_text(&signs), signs.length)) : NULL;
-            buffer_free(&signs);
-            if (copied != STATUS_OK) p->e->failure = copied;
-            p->at += end + 1;
         } else if (at_open(p, '{'))
             sub = parser_group(p);
         else if (at_kind(p, TOKEN_WORD))

@@ -315,8 +315,8 @@ static bool read_half_of_reals(judge *j, const math_node *n, region *out) {
         const char *name; // behind "mathbb R"
         int low, high;    // -1 and 1: infinite
         bool open;
-    } halves[] = {{"", -1, 1, true},    {"_>0", 0, 1, true},  {"_+", 0, 1, true},
-                  {"_g0", 0, 1, false}, {"_<0", -1, 0, true}, {"_l0", -1, 0, false}};
+    } halves[] = {{"", -1, 1, true},          {"_{>0}", 0, 1, true},  {"_{+}", 0, 1, true},
+                  {"_{\\ge 0}", 0, 1, false}, {"_{<0}", -1, 0, true}, {"_{\\le 0}", -1, 0, false}};
     bool raised = n->kind == MATH_VECTOR && node_is_symbol(n->children[0], "mathbb R");
     if (raised && strcmp(n->name, "plus") == 0) return add(out, tree_integer(j->memory, 0), infinite(j, 1), true, true);
     if (raised && strcmp(n->name, "minus") == 0) return add(out, infinite(j, -1), tree_integer(j->memory, 0), true, true);

@@ -127,18 +127,11 @@ static status emit(buffer *out, size_t begin, const char *text, size_t length) {
     return buffer_append(out, text, length);
 }
 
-static status emit_token(buffer *out, size_t begin, const lexer *lx, const token *t, int *digits_alone) {
+status token_spell(const token *t, size_t begin, buffer *out) {
     char scratch[2] = {0, 0};
     const char *fixed = spelling(t, scratch);
-    if (fixed) {
-        if (t->kind == TOKEN_FRACTION || t->kind == TOKEN_BINOMIAL) *digits_alone = 2;
-        return emit(out, begin, fixed, strlen(fixed));
-    }
+    if (fixed) return emit(out, begin, fixed, strlen(fixed));
     switch (t->kind) {
-    case TOKEN_BAD: {
-        size_t length = t->end > t->start ? t->end - t->start : 0;
-        return emit(out, begin, lx->text + t->start, length);
-    }
     case TOKEN_WORD:
         if (t->length == 1) { // 5 \text{ x} is no 5x
             TRY(emit(out, begin, "\\text{", 6));
@@ -171,6 +164,12 @@ static status emit_token(buffer *out, size_t begin, const lexer *lx, const token
     default:
         return emit(out, begin, t->text, t->length);
     }
+}
+
+static status emit_token(buffer *out, size_t begin, const lexer *lx, const token *t, int *digits_alone) {
+    if (t->kind == TOKEN_BAD) return emit(out, begin, lx->text + t->start, t->end > t->start ? t->end - t->start : 0);
+    if (t->kind == TOKEN_FRACTION || t->kind == TOKEN_BINOMIAL) *digits_alone = 2;
+    return token_spell(t, begin, out);
 }
 
 status math_normalize_text(const char *text, size_t length, buffer *out) {

@@ -41,6 +41,13 @@ static span trimmed(span s) {
     return s;
 }
 
+// Without white space around it, and the punctuation and stars of bold text behind it.
+static span without_stop(span s) {
+    s = trimmed(s);
+    while (s.length && (is_space(s.text[s.length - 1]) || strchr(".,;*", s.text[s.length - 1]))) s.length--;
+    return s;
+}
+
 static bool at_text(span s, size_t at, const char *what) {
     size_t n = strlen(what);
     return at <= s.length && s.length - at >= n && memcmp(s.text + at, what, n) == 0;
@@ -286,34 +293,22 @@ static size_t number_end(span s, size_t at) {
     return digits ? end : at;
 }
 
-static status append_number(buffer *out, span s) { // without commas
-    for (size_t i = 0; i < s.length; i++)
-        if (s.text[i] != ',') TRY(buffer_append_byte(out, s.text[i]));
-    return STATUS_OK;
-}
-
+// The line behind the last "####", without dollar signs and the marks around it. Commas and units are read as in any answer.
 static status hash_answer(span s, buffer *out, bool *found) {
-    size_t at = behind_last(s, "####", false);
+    size_t at = behind_last(s, "####", false), begin = out->length;
     *found = false;
     if (at == SIZE_MAX) return STATUS_OK;
     span line = {s.text + at, s.length - at};
     const char *newline = memchr(line.text, '\n', line.length);
     if (newline) line.length = (size_t)(newline - line.text);
-    line = trimmed(line);
-    while (line.length && strchr("*$ ", line.text[0])) line.text++, line.length--;
-    if (line.length > 1 && line.text[0] == '\\' && line.text[1] == '$') line.text += 2, line.length -= 2;
-    if (line.length > 2 && line.text[0] == '-' && line.text[1] == '$') { // -$5
-        TRY(buffer_append_byte(out, '-'));
-        line.text += 2, line.length -= 2;
+    while (line.length && (is_space(line.text[0]) || line.text[0] == '*')) line.text++, line.length--;
+    line = without_stop(line);
+    for (size_t i = 0; i < line.length; i++) {
+        if (line.text[i] == '$' || (line.text[i] == '\\' && i + 1 < line.length && line.text[i + 1] == '$')) continue;
+        TRY(buffer_append_byte(out, line.text[i]));
     }
-    if (line.length == 0) return STATUS_OK;
-    *found = true;
-    size_t end = number_end(line, 0), rest = end;
-    while (rest < line.length && (is_space(line.text[rest]) || strchr(".,%*$", line.text[rest]))) rest++;
-    // Behind the number nothing, or words: a unit. Anything else belongs to the answer: 3/4, 2^5.
-    bool unit = rest == line.length || (rest > end && is_letter(line.text[rest])) || (unsigned char)line.text[rest] >= 0x80;
-    if (end > 0 && unit) return append_number(out, (span){line.text, end});
-    return buffer_append(out, line.text, line.length);
+    *found = out->length > begin;
+    return STATUS_OK;
 }
 
 // What stands between two dollar signs is prose between prices: "$5 and then he pays $".
@@ -324,23 +319,31 @@ static bool is_price(span inside) {
     return text_reads_as_prose(inside.text, inside.length);
 }
 
+static const char *const delimiters[][2] = {{"$$", "$$"}, {"$", "$"}, {"\\(", "\\)"}, {"\\[", "\\]"}};
+#define DELIMITERS (sizeof delimiters / sizeof *delimiters)
+
+// Which delimiter opens mathematics at `at`; DELIMITERS for none.
+static size_t delimiter_at(span s, size_t at) {
+    size_t kind = 0;
+    while (kind < DELIMITERS && !at_text(s, at, delimiters[kind][0])) kind++;
+    return kind;
+}
+
+// Where the closing delimiter of this kind stands, from `at` on; the end of the text where there is none.
+static size_t close_of(span s, size_t at, size_t kind) {
+    const char *close = delimiters[kind][1];
+    while (at < s.length && !at_text(s, at, close)) at += s.text[at] == '\\' && close[0] == '$' ? 2 : 1;
+    return at < s.length ? at : s.length;
+}
+
 // The mathematics that begins at `at` behind its delimiter, or else the rest of the sentence.
 static span phrase_at(span s, size_t at) {
     while (at < s.length && (is_space(s.text[at]) || strchr(":*", s.text[at]))) at++;
-    static const char *const delimiters[][2] = {{"$$", "$$"}, {"$", "$"}, {"\\(", "\\)"}, {"\\[", "\\]"}};
-    for (size_t i = 0; i < 4; i++) {
-        if (!at_text(s, at, delimiters[i][0])) continue;
-        size_t begin = at + strlen(delimiters[i][0]);
-        for (size_t end = begin; end < s.length; end++) {
-            if (i < 2 && s.text[end] == '\\') {
-                end++;
-                continue;
-            }
-            if (!at_text(s, end, delimiters[i][1])) continue;
-            span inside = {s.text + begin, end - begin};
-            if (!is_price(inside)) return inside;
-            break;
-        }
+    size_t kind = delimiter_at(s, at);
+    if (kind < DELIMITERS) {
+        size_t begin = at + strlen(delimiters[kind][0]), end = close_of(s, begin, kind);
+        span inside = {s.text + begin, end - begin};
+        if (end < s.length && !is_price(inside)) return inside;
     }
     size_t end = at;
     while (end < s.length && s.text[end] != '\n') {
@@ -348,37 +351,22 @@ static span phrase_at(span s, size_t at) {
         if (stop) break;
         end++;
     }
-    span found = trimmed((span){s.text + at, end - at});
-    while (found.length && strchr(".,;*", found.text[found.length - 1])) found.length--;
-    return trimmed(found);
+    return without_stop((span){s.text + at, end - at});
 }
 
 static span last_mathematics(span s) {
     span found = {NULL, 0};
-    for (size_t at = 0; at < s.length; at++) {
-        const char *close = NULL;
-        size_t width = 1;
-        if (s.text[at] == '\\' && at + 1 < s.length) {
-            if (s.text[at + 1] == '(')
-                close = "\\)", width = 2;
-            else if (s.text[at + 1] == '[')
-                close = "\\]", width = 2;
-            else {
-                at++;
-                continue;
-            }
-        } else if (s.text[at] == '$') {
-            close = at_text(s, at, "$$") ? "$$" : "$";
-            width = strlen(close);
-        } else
-            continue;
-        size_t end = at + width;
-        while (end < s.length && !at_text(s, end, close)) end += s.text[end] == '\\' && close[0] == '$' ? 2 : 1;
-        if (end >= s.length) break; // never closed: no later one of this kind either
-        span inside = trimmed((span){s.text + at + width, end - at - width});
-        if (width == 1 && is_price(inside)) continue;
+    bool unclosed[DELIMITERS] = {false}; // one that was never closed: no later one of its kind is either
+    for (size_t at = 0; at < s.length;) {
+        size_t kind = delimiter_at(s, at), width = kind < DELIMITERS ? strlen(delimiters[kind][0]) : s.text[at] == '\\' ? 2 : 1;
+        at += width;
+        if (kind == DELIMITERS || unclosed[kind]) continue;
+        size_t end = close_of(s, at, kind);
+        unclosed[kind] = end == s.length;
+        span inside = trimmed((span){s.text + at, end - at});
+        if (unclosed[kind] || (width == 1 && is_price(inside))) continue;
         if (inside.length) found = inside;
-        at = end + strlen(close) - 1;
+        at = end + width;
     }
     return found;
 }

@@ -2,9 +2,9 @@
 //
 // Profiles (math_verify-like tools pool every regular expression and fall back on a parse failure; none of these does):
 //   strict   for training. The text behind the last </think>; the last \boxed or \fbox in it. Boxes separated only by white
-//   space,
-//            $ , ; "and" "or" form one list. An empty box, or one cut by the end of the text, is no answer, never an earlier box.
-//   gsm8k    the last "####": an optional currency sign, commas and a unit are dropped.
+//            space, $ , ; "and" "or" form one list. An empty box, or one cut by the end of the text, is no answer, never an
+//            earlier box.
+//   gsm8k    the line behind the last "####" without dollar signs; commas and a unit are read as in any answer.
 //   lenient  for evaluation: a box; else "final answer is"; else "answer is" or "answer:"; else "####"; else the last delimited
 //            mathematics; else the last number.
 #ifndef DSDR_REWARD_EXTRACT_H
