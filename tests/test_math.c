@@ -38,6 +38,7 @@ static void level_two_is_printed_in_one_spelling(void **state) {
         {"x/2", "x/2"},
         {"BA = AB", "A*B=B*A"},
         {"BxA", "B*A*x"},
+        {"xP^{-1}2AP", "2*P^(-1)*A*P*x"},
         {"a/b*c", "a*c/b"},
         {"\\frac{a}{b/c}", "a*c/b"},
         {"1*5=5", "1*5=5"},

@@ -5,6 +5,7 @@
 #include "math/judge.h"
 #include "math/number.h"
 #include "math/units.h"
+#include "math/words.h"
 
 static math_outcome refuse(judge *j, const char *why) { return judge_says(j, MATH_DIFFERENT, "structure", "%s", why); }
 
@@ -180,6 +181,13 @@ static math_node *rows_as_matrix(judge *j, math_node *n) { // [[1,2],[3,4]]
     return m;
 }
 
+// P of P(0, -5), or a word: vertex (0, -5). f(0, -5) is a value.
+static bool names_point(const char *name) {
+    bool word = strlen(name) > 1 && strspn(name, "abcdefghijklmnopqrstuvwxyz ") == strlen(name);
+    if (name_is_function(name) || word_in(words_greek, name, strlen(name))) return false;
+    return word || (name[0] >= 'A' && name[0] <= 'Z');
+}
+
 static math_outcome accept_collection(judge *j, math_node *gold, math_node *answer) {
     // One value and the set of it are the same answer, but not the same member of a set.
     bool outside = j->nesting == 0;
@@ -189,7 +197,7 @@ static math_outcome accept_collection(judge *j, math_node *gold, math_node *answ
         if (outside && answer->kind == MATH_SET && answer->count == 1) return accept_answer(j, gold, answer->children[0]);
         return refuse(j, "one value is asked for, several are given");
     }
-    if (gold->kind == MATH_TUPLE && answer->kind == MATH_FUNCTION && !name_is_function(answer->name)) // P(0, -5)
+    if (gold->kind == MATH_TUPLE && answer->kind == MATH_FUNCTION && names_point(answer->name)) // P(0, -5)
         return unit_is_hedge(answer->name) ? refuse(j, "words in front of it say more") : accept_in_order(j, gold, answer);
     if (!is_collection(answer)) return refuse(j, "several values are asked for");
     bool bare = answer->kind == MATH_LIST;
@@ -362,10 +370,22 @@ static bool has_term(const math_node *n, const char *symbol) {
     return false;
 }
 
+// A sum with a term that an integral may have: more than a number or a letter that may be another constant.
+static bool is_antiderivative(const math_node *n) {
+    if (n->kind == MATH_SUM || n->kind == MATH_NEGATE) {
+        for (uint32_t i = 0; i < n->count; i++)
+            if (is_antiderivative(n->children[i])) return true;
+        return false;
+    }
+    if (n->kind == MATH_SYMBOL) return n->name[0] && strchr("xyztu", n->name[0]) && !n->name[1];
+    return node_has_variables(n);
+}
+
 // A constant of integration has any letter: + c for + C. Renames it in the answer.
 static void rename_constant(const math_node *gold, math_node *answer) {
     static const char *const letters[] = {"c", "K", "k"};
     if (gold->kind != MATH_SUM || answer->kind != MATH_SUM || !has_term(gold, "C") || node_mentions(answer, "C")) return;
+    if (!is_antiderivative(gold)) return;
     for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
         if (has_term(answer, letters[i]) && !node_mentions(gold, letters[i])) node_rename(answer, letters[i], "C");
 }

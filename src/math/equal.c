@@ -236,6 +236,7 @@ static math_outcome judge_trees(const math_options *options, uint64_t pair, math
     judge j = {.options = options, .memory = answer, .tier = "structure", .steps = JUDGE_STEPS, .pair = pair};
     // The limit on what was written is behind us; this one bounds the nodes made while comparing.
     answer->limits.nodes = 200000;
+    mark_derivatives(gold->root), mark_derivatives(answer->root);
     math_outcome outcome = accept_answer(&j, gold->root, answer->root);
     if (outcome == MATH_UNPARSED) outcome = MATH_UNDECIDED;
     say(out, outcome, outcome == MATH_EQUAL && j.probabilistic ? "probabilistic" : j.tier, j.reason);

@@ -19,9 +19,16 @@ static bool begins_with_d(const math_node *n) { // d or a partial sign in front 
     return node_is_symbol(n, "d") || node_is_symbol(n, "partial");
 }
 
+void mark_derivatives(math_node *n) {
+    for (uint32_t i = 0; i < n->count; i++) mark_derivatives(n->children[i]);
+    if (n->kind != MATH_QUOTIENT || n->children[1]->kind != MATH_PRODUCT) return; // d/d^2 is a quotient of distances
+    if (begins_with_d(n->children[0]) && begins_with_d(n->children[1])) n->kind = MATH_FUNCTION, n->name = NAME_DERIVATIVE;
+}
+
+static bool is_derivative(const math_node *n) { return n->kind == MATH_FUNCTION && strcmp(n->name, NAME_DERIVATIVE) == 0; }
+
 bool node_is_name(const math_node *n) {
     if (n->kind == MATH_SYMBOL) return node_has_variables(n);
-    if (n->kind == MATH_QUOTIENT) return begins_with_d(n->children[0]) && begins_with_d(n->children[1]);
     if (n->kind == MATH_VECTOR || n->kind == MATH_TEXT) return true;
     if (n->kind == MATH_BIG) return node_has_variables(n);                               // \lim f(x)
     if (n->kind == MATH_PRODUCT && n->count == 2 && node_is_symbol(n->children[0], "m")) // m\angle A
@@ -115,19 +122,23 @@ static bool rename_arguments(math_node *equation, const math_node *gold, const m
     return true;
 }
 
+// \frac{dy}{dx} and y', \frac{d^2y}{dx^2} and y''.
+static bool is_primed(const math_node *derivative, const char *name) {
+    const math_node *top = derivative->children[0], *d = top->count == 2 ? top->children[0] : NULL;
+    long order = 1;
+    if (top->kind != MATH_PRODUCT || !d || top->children[1]->kind != MATH_SYMBOL) return false;
+    if (d->kind == MATH_POWER && !node_small_integer(d->children[1], &order)) return false;
+    size_t length = strlen(top->children[1]->name), primes = strspn(name + strcspn(name, "'"), "'");
+    return strncmp(name, top->children[1]->name, length) == 0 && strlen(name) == length + primes && (long)primes == order;
+}
+
 // x and x, and y and y(x).
 static bool same_name(const math_node *a, const math_node *b) {
     if (tree_compare(a, b) == 0) return true;
-    if (a->kind == MATH_SYMBOL && (b->kind == MATH_FUNCTION || b->kind == MATH_QUOTIENT)) return same_name(b, a);
-    if (a->kind == MATH_QUOTIENT && b->kind == MATH_SYMBOL) { // \frac{dy}{dx} and y'
-        const math_node *top = a->children[0];
-        const char *name =
-            top->kind == MATH_PRODUCT && top->count == 2 && top->children[1]->kind == MATH_SYMBOL ? top->children[1]->name : NULL;
-        size_t length = name ? strlen(name) : 0;
-        return name && strncmp(b->name, name, length) == 0 && strcmp(b->name + length, "'") == 0;
-    }
-    return a->kind == MATH_FUNCTION && b->kind == MATH_SYMBOL && a->count == 1 && a->children[0]->kind == MATH_SYMBOL &&
-           strcmp(a->name, b->name) == 0;
+    if (a->kind == MATH_SYMBOL && b->kind == MATH_FUNCTION) return same_name(b, a);
+    if (a->kind != MATH_FUNCTION || b->kind != MATH_SYMBOL) return false;
+    if (is_derivative(a)) return is_primed(a, b->name);
+    return a->count == 1 && a->children[0]->kind == MATH_SYMBOL && strcmp(a->name, b->name) == 0;
 }
 
 // k = 2, n = 3 for (n, k) = (3, 2): the values in the order of the names. `answer` itself where its names are others; NULL: too

@@ -373,6 +373,10 @@ static bool have_values(judge *j, scene *s, const math_node *gold, const math_no
     return known;
 }
 
+static math_outcome products_differ(judge *j) {
+    return judge_says(j, MATH_UNDECIDED, "modular", "equal for numbers, not for matrices");
+}
+
 math_outcome functions_compare(judge *j, math_node *gold, math_node *answer) {
     scene s = {0};
     find_variables(j, &s, gold, false);
@@ -389,6 +393,7 @@ math_outcome functions_compare(judge *j, math_node *gold, math_node *answer) {
             outcome = judge_says(j, MATH_EQUAL, "polynomial", "%s", "");
         }
         if (outcome == MATH_UNDECIDED) outcome = compare_sampled(j, &s, gold, answer);
+        if (outcome == MATH_EQUAL && order_forbids(j, gold, answer)) outcome = products_differ(j);
     }
     scene_clear(&s);
     return outcome;
@@ -507,6 +512,8 @@ math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *g
         if (outcome == MATH_UNDECIDED && same_matrices(j, f, h, positive) == MATH_EQUAL) outcome = MATH_EQUAL; // AB = BA
         if (outcome == MATH_DIFFERENT && !positive && polynomial_same_zeros(j, f, h))
             outcome = judge_says(j, MATH_EQUAL, "polynomial", "%s", "");
+        if (outcome == MATH_EQUAL && order_forbids(j, f, h) && order_forbids(j, f, tree_unary(j->memory, MATH_NEGATE, h)))
+            outcome = products_differ(j);
         if (outcome == MATH_EQUAL && positive) {
             scene_place(j, &s, 0);
             int sign = sign_at(j, &s, f, h);

@@ -60,6 +60,7 @@ void unify_element(const math_node *gold, math_node *answer); // \{2n | n \in Z\
 math_node *spread_chain(judge *j, math_node *chain); // a = b = 0 as the list a = 0, b = 0; `chain` itself where it says one thing
 bool node_is_equation(const math_node *n);           // a relation of nothing but = and \approx
 bool node_is_name(const math_node *n);       // names what is asked for: x, f(x), \vec{v}, \text{Area}, (x, y), \frac{dy}{dx}
+void mark_derivatives(math_node *n);         // \frac{dy}{dx} becomes a call of NAME_DERIVATIVE: the two d do not cancel
 bool node_is_assignment(const math_node *n); // an equation whose first side is a name
 
 // accept_units.c: at least one of the two has a unit; or a percent or degree sign (`kind`).
@@ -91,6 +92,10 @@ math_node *matrix_fold(judge *j, math_node *n);
 // `nonzero` they are equal only where they are not 0.
 bool speaks_of_matrices(const math_node *n);
 math_outcome matrices_compare(judge *j, math_node *gold, math_node *answer, bool nonzero);
+
+// Whether two expressions that are equal for numbers are not so for matrices, where capitals are written as matrices are:
+// P^{-1}AP, (AB)^2, AB - BA. A lone product may be one of numbers: V = LWH.
+bool order_forbids(judge *j, const math_node *gold, const math_node *answer);
 
 bool name_is_constant(const char *name); // pi, e, i, infinity
 bool name_is_function(const char *name); // one that can be computed: sin, log, gcd, ...

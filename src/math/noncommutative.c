@@ -1,6 +1,6 @@
 // Expressions in matrices that are named by letters: A^T A x, (AB)^{-1}, AB = BA. Products keep their order here. Two of them are
-// equal when they agree where the letters are random 3 x 3 matrices modulo a prime. See matrices_compare in judge.h; called by
-// value.c and functions.c.
+// equal when they agree where the letters are random 3 x 3 matrices modulo a prime. See judge.h; called by value.c and
+// functions.c.
 #include <string.h>
 
 #include <flint/nmod_mat.h>
@@ -11,13 +11,15 @@
 
 #define SIDE 3
 #define DRAWS 2
+#define CAPITALS_MAX 8
 
 typedef struct letters { // what is read on the way
     judge *j;
     modular_point point;
     const math_node *gold, *answer;
     uint32_t attempt;
-    bool vectors; // or other shapes are there: that x^T A x is a number is not seen here, and a difference proves nothing
+    bool vectors;  // or other shapes are there: that x^T A x is a number is not seen here, and a difference proves nothing
+    bool capitals; // they alone are matrices
 } letters;
 
 static bool is_capital(const math_node *n) { return n->kind == MATH_SYMBOL && n->name[0] >= 'A' && n->name[0] <= 'Z'; }
@@ -56,7 +58,7 @@ static bool is_transposed(const math_node *n, const char *name) {
 
 // Capital letters, the usual vectors and what is transposed somewhere; other letters are numbers.
 static bool is_matrix(letters *l, const math_node *symbol) {
-    if (is_capital(symbol)) return true;
+    if (is_capital(symbol) || l->capitals) return is_capital(symbol);
     bool vector = (strchr("bpquvwxyz", symbol->name[0]) && (!symbol->name[1] || symbol->name[1] == '_')) ||
                   is_transposed(l->gold, symbol->name) || is_transposed(l->answer, symbol->name);
     l->vectors |= vector;
@@ -172,23 +174,88 @@ static value_state read_matrix(letters *l, const math_node *n, nmod_mat_t out) {
     }
 }
 
-math_outcome matrices_compare(judge *j, math_node *gold, math_node *answer, bool nonzero) {
+typedef struct draws {
+    uint32_t equal, zero, different;
+} draws;
+
+// Compares the two at DRAWS random places, fewer where something else than matrices and numbers is in them.
+static draws draw_matrices(letters *l) {
     static const bindings none = {.count = 0};
-    letters l = {.j = j, .gold = gold, .answer = answer};
-    modular_prime(&l.point, j->options->seed, j->pair, 0);
-    modular_draw(&l.point, &none, j->options->seed, j->pair, 0);
+    draws found = {0};
+    modular_prime(&l->point, l->j->options->seed, l->j->pair, 0);
+    modular_draw(&l->point, &none, l->j->options->seed, l->j->pair, 0);
     nmod_mat_t g, a;
-    nmod_mat_init(g, SIDE, SIDE, l.point.prime), nmod_mat_init(a, SIDE, SIDE, l.point.prime);
-    uint32_t agreed = 0;
-    bool differ = false;
-    for (; l.attempt < DRAWS; l.attempt++) {
-        if (read_matrix(&l, gold, g) != VALUE_KNOWN || read_matrix(&l, answer, a) != VALUE_KNOWN) break;
-        agreed += nmod_mat_equal(g, a) && !(nonzero && nmod_mat_is_zero(g));
-        differ |= !nmod_mat_equal(g, a);
+    nmod_mat_init(g, SIDE, SIDE, l->point.prime), nmod_mat_init(a, SIDE, SIDE, l->point.prime);
+    for (; l->attempt < DRAWS; l->attempt++) {
+        if (read_matrix(l, l->gold, g) != VALUE_KNOWN || read_matrix(l, l->answer, a) != VALUE_KNOWN) break;
+        bool equal = nmod_mat_equal(g, a);
+        found.equal += equal, found.different += !equal, found.zero += equal && nmod_mat_is_zero(g);
     }
     nmod_mat_clear(g), nmod_mat_clear(a);
-    if (differ && !l.vectors) return judge_says(j, MATH_DIFFERENT, "modular", "the matrices differ at a random place");
-    if (agreed < DRAWS) return judge_says(j, MATH_UNDECIDED, "modular", "products of matrices that are not always the same");
+    return found;
+}
+
+math_outcome matrices_compare(judge *j, math_node *gold, math_node *answer, bool nonzero) {
+    letters l = {.j = j, .gold = gold, .answer = answer};
+    draws found = draw_matrices(&l);
+    if (found.different && !l.vectors) return judge_says(j, MATH_DIFFERENT, "modular", "the matrices differ at a random place");
+    if (found.equal < DRAWS || (nonzero && found.zero))
+        return judge_says(j, MATH_UNDECIDED, "modular", "products of matrices that are not always the same");
     j->probabilistic = true;
     return judge_says(j, MATH_EQUAL, "probabilistic", "matrices that agree at %d random places modulo a 62-bit prime", DRAWS);
+}
+
+// ---- products whose order is told ---------------------------------------------------------------------------------------------
+
+// Whether a factor X^k stands before a factor Y^k in one product; *behind: X has been seen.
+static bool stands_before(const math_node *n, const char *x, const char *y, bool *behind) {
+    const math_node *base = n->kind == MATH_POWER ? n->children[0] : n;
+    if (*behind && node_is_symbol(base, y)) return true;
+    *behind |= node_is_symbol(base, x);
+    for (uint32_t i = 0; i < n->count; i++) {
+        bool apart = false;
+        if (stands_before(n->children[i], x, y, n->kind == MATH_PRODUCT ? behind : &apart)) return true;
+    }
+    return false;
+}
+
+static size_t list_capitals(const math_node *n, const char *names[CAPITALS_MAX], size_t count) {
+    size_t i = 0;
+    while (i < count && strcmp(names[i], n->name ? n->name : "") != 0) i++;
+    if (i == count && is_capital(n) && count < CAPITALS_MAX) names[count++] = n->name;
+    for (i = 0; i < n->count; i++) count = list_capitals(n->children[i], names, count);
+    return count;
+}
+
+// A whole power of a product with several capitals, (AB)^2; the inverse of something with a capital, P^{-1}.
+static bool has_matrix_power(const math_node *n) {
+    long exponent;
+    const char *names[CAPITALS_MAX];
+    if (n->kind == MATH_POWER && node_small_integer(n->children[1], &exponent)) {
+        size_t capitals = list_capitals(n->children[0], names, 0);
+        if (capitals && (exponent < 0 || (capitals > 1 && n->children[0]->kind == MATH_PRODUCT))) return true;
+    }
+    for (uint32_t i = 0; i < n->count; i++)
+        if (has_matrix_power(n->children[i])) return true;
+    return false;
+}
+
+// Whether capitals in it are written as matrices are: with inverses or powers of products, or two of them in both orders.
+static bool tells_order(const math_node *n) {
+    const char *names[CAPITALS_MAX];
+    size_t count = list_capitals(n, names, 0);
+    if (count < 2) return false;
+    if (has_matrix_power(n)) return true;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < i; k++) {
+            bool first = false, second = false;
+            if (stands_before(n, names[i], names[k], &first) && stands_before(n, names[k], names[i], &second)) return true;
+        }
+    return false;
+}
+
+bool order_forbids(judge *j, const math_node *gold, const math_node *answer) {
+    if (!tells_order(gold) && !tells_order(answer)) return false;
+    letters l = {.j = j, .gold = gold, .answer = answer, .capitals = true};
+    return draw_matrices(&l).different > 0;
 }

@@ -35,10 +35,15 @@ int tree_compare(const math_node *a, const math_node *b) {
 
 static int by_order(const void *a, const void *b) { return tree_compare(*(math_node *const *)a, *(math_node *const *)b); }
 
-static bool is_capital(const math_node *n) { return n->kind == MATH_SYMBOL && n->name[0] >= 'A' && n->name[0] <= 'Z'; }
+static bool is_capital(const math_node *n) { // or a power of one: P^{-1}
+    if (n->kind == MATH_POWER) n = n->children[0];
+    return n->kind == MATH_SYMBOL && n->name[0] >= 'A' && n->name[0] <= 'Z';
+}
 
 static int by_factor(const math_node *a, const math_node *b) {
-    if (is_capital(a) && is_capital(b)) return 0;
+    bool first = is_capital(a), second = is_capital(b);
+    if (first && second) return 0;
+    if (first || second) return (first ? b : a)->kind == MATH_NUMBER ? (first ? 1 : -1) : (first ? -1 : 1);
     return tree_compare(a, b);
 }
 

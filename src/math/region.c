@@ -108,7 +108,7 @@ static bool complement(judge *j, region *r, region *out) { // of a tidy region
         const piece *p = &r->items[i];
         int order = from && p->low ? value_order(j, from, p->low) : 2;
         if (order == 2) return false;
-        if (order < 0 || (order == 0 && !open && !p->open_low)) // a gap in front of the piece
+        if (order < 0 || (order == 0 && !open && p->open_low)) // a gap in front of the piece, or a point
             if (!add(out, from, p->low, open, !p->open_low)) return false;
         from = p->high, open = !p->open_high;
     }
@@ -286,8 +286,12 @@ static bool read_relation(judge *j, math_node *n, region *out) {
         if (!intersect(j, &all, &next, &both)) return false;
         all = both;
     }
-    for (size_t i = 0; i < all.count; i++)
-        if (!add(out, all.items[i].low, all.items[i].high, all.items[i].open_low, all.items[i].open_high)) return false;
+    for (size_t i = 0; i < all.count; i++) {
+        const piece *p = &all.items[i];
+        int order = value_order(j, p->low, p->high); // 2 < x < 1 holds nowhere
+        if (order == 1 || (order == 0 && (p->open_low || p->open_high))) continue;
+        if (!add(out, p->low, p->high, p->open_low, p->open_high)) return false;
+    }
     return true;
 }
 

@@ -6,6 +6,7 @@
 
 // Functions that no text can name: no name that is read begins with a backslash.
 #define NAME_RESIDUE "\\pmod"        // a number or relation, its modulus
+#define NAME_DERIVATIVE "\\d"        // what stands above and below the line of \frac{dy}{dx}
 #define NAME_SUBSCRIPT "\\subscript" // of something in parentheses: what it is, the name below it
 
 typedef struct tree_chunk tree_chunk;
