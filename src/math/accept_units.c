@@ -4,6 +4,7 @@
 
 #include "math/judge.h"
 #include "math/number.h"
+#include "math/numerals.h"
 #include "math/units.h"
 
 static math_outcome refuse(judge *j, const char *why) { return judge_says(j, MATH_DIFFERENT, "structure", "%s", why); }
@@ -27,11 +28,9 @@ static bool letter_unit(const math_node *n, const char *letters, char *out, size
         return true;
     }
     if (letter->kind != MATH_SYMBOL) return false;
-    bool ohm = strcmp(letter->name, "Omega") == 0 && strchr(letters, 'A');
-    if (!ohm && (!strchr(letters, letter->name[0]) || letter->name[1])) return false;
-    char lower[2] = {letter->name[0] >= 'a' ? letter->name[0] : (char)(letter->name[0] + 'a' - 'A'), 0}; // as units are kept
-    const char *name = ohm ? "ohm" : letter->name[0] == 'A' ? "ampere" : lower;
-    snprintf(out, size, power != 1 ? "%s^%ld" : "%s", name, power);
+    bool ohm = strcmp(letter->name, "Omega") == 0 && strchr(letters, 'A'), micro = strcmp(letter->name, "mu") == 0;
+    if (!ohm && !micro && (!strchr(letters, letter->name[0]) || letter->name[1])) return false;
+    snprintf(out, size, power != 1 ? "%s^%ld" : "%s", micro ? "u" : letter->name, power);
     return true;
 }
 
@@ -52,7 +51,7 @@ math_node *node_with_unit(judge *j, math_node *answer, bool spaced) {
         product = strlen(name) < 32 ? without_letter(j, product, letters, spaced, part, sizeof part) : NULL;
         if (!product) return answer;
         snprintf(before, sizeof before, "%s", name);
-        bool prefix = strcmp(part, "k") == 0 && before[0] && strchr("njwv", before[0]); // kN
+        bool prefix = (part[0] == 'k' || part[0] == 'u') && !part[1] && before[0] && before[0] != 'g'; // kN, not k g
         snprintf(name, sizeof name, before[0] && !prefix ? "%s %s" : "%s%s", part, before);
     } while (node_has_variables(product));
     if (answer->kind == MATH_QUOTIENT) {
@@ -67,16 +66,16 @@ math_node *node_with_unit(judge *j, math_node *answer, bool spaced) {
 // "5 million" says a number: the value of a node with a unit, number words multiplied into it. NULL: too many parts.
 static math_node *value_with_unit(judge *j, math_node *n, unit *u) {
     unit_read(n->name, u);
-    if (fmpq_is_one(u->count)) return n->children[0];
-    return tree_binary(j->memory, MATH_PRODUCT, n->children[0], tree_number(j->memory, u->count));
+    if (fmpq_is_one(u->numbers)) return n->children[0];
+    return tree_binary(j->memory, MATH_PRODUCT, n->children[0], tree_number(j->memory, u->numbers));
 }
 
 // A unit beside a percent or degree sign: 5 cm is neither 5% nor 5 degrees.
 static bool sign_is_other_unit(judge *j, math_node *n, const unit *u, math_node *with_unit) {
-    if (node_marked(j, n, MATH_PERCENT)) return u->key[0] != 0 && !node_marked(j, with_unit->children[0], MATH_PERCENT);
+    if (node_marked(j, n, MATH_PERCENT)) return u->count != 0 && !node_marked(j, with_unit->children[0], MATH_PERCENT);
     if (!node_marked(j, n, MATH_DEGREE)) return false;
-    bool degrees = strcmp(u->key, "celsius") == 0 || strcmp(u->key, "fahrenheit") == 0;
-    return u->key[0] != 0 && !degrees && !node_marked(j, with_unit->children[0], MATH_DEGREE);
+    bool degrees = unit_is(u, "celsius") || unit_is(u, "fahrenheit");
+    return u->count != 0 && !degrees && !node_marked(j, with_unit->children[0], MATH_DEGREE);
 }
 
 // 10 a.m. is 10:00 a.m.: an hour as a time, anything else as it is.
@@ -88,9 +87,20 @@ static math_node *clock_time(judge *j, math_node *n) {
     return time ? time : n;
 }
 
-static bool names_half_of_day(const unit *u) { return strcmp(u->key, "am") == 0 || strcmp(u->key, "pm") == 0; }
+static bool names_half_of_day(const unit *u) { return unit_is(u, "am") || unit_is(u, "pm"); }
+
+static bool is_pound(const char *name) { return strcmp(name, "pound") == 0 || strcmp(name, "pounds") == 0; }
+
+// 5 (five): the number once more in words.
+static bool is_said_again(const math_node *n) {
+    size_t length = strlen(n->name);
+    long value;
+    return length > 2 && n->name[0] == '(' && node_small_integer(n->children[0], &value) &&
+           numeral_cardinal(n->name + 1, length - 2) == value;
+}
 
 math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
+    if (answer->kind == MATH_WITH_UNIT && is_said_again(answer)) return accept_answer(j, gold, answer->children[0]);
     if (gold->kind == MATH_WITH_UNIT) answer = node_with_unit(j, answer, false);
     if (gold->kind != MATH_WITH_UNIT && node_mentions(gold, "Omega")) gold = node_with_unit(j, gold, false);
     bool gold_unit = gold->kind == MATH_WITH_UNIT, answer_unit = answer->kind == MATH_WITH_UNIT;
@@ -105,7 +115,7 @@ math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
             outcome = judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
         else if (sign_is_other_unit(j, other, &g, with_unit))
             outcome = refuse(j, "the units differ");
-        else if (g.known && strcmp(g.key, "") == 0 && unit_is_radian(with_unit->name) && node_marked(j, other, MATH_DEGREE))
+        else if (unit_is_radian(with_unit->name) && node_marked(j, other, MATH_DEGREE))
             outcome = value_compare(j, gold_unit ? value : other, gold_unit ? other : value);
         else
             outcome = gold_unit ? accept_answer(j, value, other) : accept_answer(j, other, value);
@@ -113,11 +123,12 @@ math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
         return outcome;
     }
     unit_read(gold->name, &g), unit_read(answer->name, &a);
-    if (strcmp(g.key, a.key) != 0)
+    bool money = (unit_is(&g, "sterling") && is_pound(answer->name)) || (unit_is(&a, "sterling") && is_pound(gold->name));
+    if (!money && !unit_same(&g, &a))
         outcome = refuse(j, "the units differ");
     else if (names_half_of_day(&g))
         outcome = accept_answer(j, clock_time(j, gold->children[0]), clock_time(j, answer->children[0]));
-    else if (fmpq_equal(g.factor, a.factor))
+    else if (money || fmpq_equal(g.factor, a.factor))
         outcome = accept_answer(j, gold->children[0], answer->children[0]);
     else {
         math_node *x = tree_binary(j->memory, MATH_PRODUCT, gold->children[0], tree_number(j->memory, g.factor));

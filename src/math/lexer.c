@@ -158,6 +158,13 @@ static token letters_token(lexer *lx, token t) {
         lx->position = end;
         return named(t, kind, canonical);
     }
+    static const char *const units[] = {"KM",  "Km",  "KG",  "Kg",  "CM",  "kHz", "MHz", "GHz", // behind a number
+                                        "khz", "Mhz", "ghz", "kPa", "MPa", "kpa", "GPa", NULL};
+    bool behind_number = begin > 1 && lexer_is_space(lx->text[begin - 1]) && lexer_is_digit(lx->text[begin - 2]);
+    if (behind_number && word_in(units, text, length)) {
+        lx->position = end;
+        return word_token(t, text, length);
+    }
     bool product = length == 2 && is_product_of_two(lx, begin);
     if (!product && word_is_language(text, length)) {
         bool dot = lexer_peek(lx, end) == '.' && lexer_peek(lx, lexer_skip_space(lx, end + 1)) != '.' &&

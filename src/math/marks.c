@@ -3,14 +3,13 @@
 #include <string.h>
 
 #include "math/literal.h"
+#include "math/numerals.h"
 #include "math/parser.h"
 #include "math/units.h"
 #include "math/words.h"
 
 // The base of `digits`, a whole number: 2 to 36, or its name.
 math_node *parser_based_number(parser *p, const char *digits) {
-    static const char *const names[] = {"two",   "three", "four", "five",   "six",   "seven",
-                                        "eight", "nine",  "ten",  "eleven", "twelve"};
     long value = 0;
     math_node *base = NULL;
     if (digits && at_kind(p, TOKEN_WORD)) // _\text{two}
@@ -18,10 +17,8 @@ math_node *parser_based_number(parser *p, const char *digits) {
     else if (digits)
         base = parser_argument(p, false);
     if (!base) return NULL;
-    for (long i = 0; base->kind == MATH_TEXT && i < 11; i++)
-        if (strcmp(base->name, names[i]) == 0) value = i + 2;
-    if (base->kind == MATH_TEXT && strcmp(base->name, "sixteen") == 0) value = 16;
-    if ((value == 0 && !node_small_integer(base, &value)) || value < 2 || value > 36)
+    if (base->kind == MATH_TEXT) value = numeral_cardinal(base->name, strlen(base->name));
+    if ((value <= 0 && !node_small_integer(base, &value)) || value < 2 || value > 36)
         return parser_refuse(p, "a base that is not between 2 and 36");
     math_node *n = tree_named(p->e, MATH_BASED, digits);
     if (n) n->integer = (int)value;
@@ -61,7 +58,7 @@ math_node *parser_price(parser *p) {
     const char *words = at_kind(p, TOKEN_WORD) && !parser_at_condition(p) ? parser_words(p, true) : "";
     if (!words) return NULL;
     size_t length = strlen(words), first = strcspn(words, " ");
-    bool number = unit_is_number_word(words, first);
+    bool number = numeral_scale(words, first) > 0;
     // Of other words only those that change the value are part of the unit.
     if (!number && !word_in((const char *const[]){"per", "a", "an", NULL}, words, first) && !unit_is_hedge(words)) length = 0;
     char *name = tree_take(p->e, length + sign->length + 2);
@@ -130,7 +127,7 @@ math_node *parser_more_units(parser *p, math_node *left) {
     unit_read(left->name, &first), unit_read(name, &second);
     math_node *n = left;
     bool smaller = fmpq_cmp(second.factor, first.factor) < 0;
-    if (first.known && second.known && smaller && first.key[0] && strcmp(first.key, second.key) == 0) {
+    if (first.known && second.known && smaller && first.count && unit_same(&first, &second)) {
         fmpq_div(first.factor, first.factor, second.factor);
         math_node *value = tree_binary(p->e, MATH_PRODUCT, left->children[0], tree_number(p->e, first.factor));
         n = tree_unary(p->e, MATH_WITH_UNIT, tree_binary(p->e, MATH_SUM, value, more));

@@ -446,7 +446,7 @@ static bool is_unit_letter(const token *t, const buffer *text) {
            memcmp(text->data + text->length - 2, "kg", 2) == 0 && (text->length == 2 || text->data[text->length - 3] == ' ');
 }
 
-// Words that follow each other, joined by single spaces in lower case; with ^2 and /s behind them.
+// Words that follow each other, joined by single spaces, in lower case; a unit as it is written, with ^2 and /s behind it.
 const char *parser_words(parser *p, bool unit) {
     buffer text = {0};
     status code = STATUS_OK;
@@ -473,8 +473,11 @@ const char *parser_words(parser *p, bool unit) {
             }
             if (space) code = buffer_append_byte(&text, ' ');
             space = false;
+            bool micro = unit && c == '\\' && t->length - i > 3 && memcmp(t->text + i, "\\mu ", 4) == 0;
+            if (micro) c = 'u', i += 3; // \text{µm}
             if (c == '$' || c == '\\' || c < 32) continue;
-            if (code == STATUS_OK) code = buffer_append_byte(&text, (char)(c >= 'A' && c <= 'Z' ? c + 32 : c));
+            bool lower = !unit && c >= 'A' && c <= 'Z'; // mJ is no MJ
+            if (code == STATUS_OK) code = buffer_append_byte(&text, (char)(lower ? c + 32 : c));
         }
         p->at++;
         if (unit && code == STATUS_OK && at_kind(p, TOKEN_CARET)) {

@@ -1,7 +1,9 @@
 // From text to tree: reads all tokens, runs the parser over them, and says what became of it. See math_parse in expression.h.
 #include <stdlib.h>
+#include <string.h>
 
 #include "math/parser.h"
+#include "math/units.h"
 
 static bool expects_operand(const token *t) {
     return t->kind == TOKEN_OPEN || t->kind == TOKEN_RELATION || t->kind == TOKEN_CUP || t->kind == TOKEN_CAP ||
@@ -18,6 +20,24 @@ static void turn_outward_brackets(parser *p) {
         else if (t->kind == TOKEN_OPEN && i > 0 && !expects_operand(t - 1) && parser_ends_operand(t + 1))
             t->kind = TOKEN_CLOSE, t->code = '(';
     }
+}
+
+// 5 \mu m, 5\ \mu\text{m/s}: behind a number the sign is a prefix where a unit of one letter ends the operand, or words follow.
+static status join_micro(parser *p) {
+    for (size_t i = 1; i + 1 < p->count; i++) {
+        token *t = &p->tokens[i], *unit = t + 1;
+        bool number = t[-1].kind == TOKEN_NUMBER || is_close(t - 1, '{');
+        bool word = unit->kind == TOKEN_WORD || unit->code == TOKEN_UPRIGHT;
+        if (!number || !token_is(t, "mu") || t->kind != TOKEN_NAME) continue;
+        if (!word && !(unit->kind == TOKEN_NAME && unit->length == 1 && parser_ends_operand(unit + 1))) continue;
+        char *name = tree_take(p->e, unit->length + 2u);
+        if (!name) return STATUS_NO_MEMORY;
+        name[0] = 'u', memcpy(name + 1, unit->text, unit->length);
+        if (!unit_is_symbol(name, strcspn(name, " /^.-"))) continue;
+        t->kind = TOKEN_WORD, t->code = 0, t->text = name, t->length = unit->length + 1, t->end = unit->end;
+        memmove(unit, unit + 1, (--p->count - i - 1) * sizeof *unit);
+    }
+    return STATUS_OK;
 }
 
 // Reads all tokens; drops column marks of aligned equations and the full stop behind everything.
@@ -46,7 +66,7 @@ static status read_tokens(parser *p, lexer *lx) {
         last[0] = last[1];
         p->count--;
     }
-    return STATUS_OK;
+    return join_micro(p);
 }
 
 status math_parse(const char *text, size_t length, const math_limits *limits, math_expression **out) {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "math/numerals.h"
 #include "math/transcribe.h"
 #include "math/words.h"
 
@@ -55,19 +56,11 @@ static bool is_word(const char *run, size_t length) {
     return word_is_language(small, length);
 }
 
-// Words that turn round what a phrase says.
-static bool is_negation(const char *word, size_t length) {
-    static const char *const words[] = {"not", "non", "no", "never", "minus", "wrong", "incorrect", "cannot", NULL};
-    for (size_t i = 0; words[i]; i++)
-        if (strlen(words[i]) == length && strncasecmp(words[i], word, length) == 0) return true;
-    return false;
-}
-
 static bool holds_negation(const char *text, size_t length) {
     for (size_t i = 0; i < length; i++) {
         size_t end = i;
         while (end < length && is_letter(text[end])) end++;
-        if (is_negation(text + i, end - i)) return true;
+        if (word_among(words_negation, text + i, end - i)) return true;
         i = end;
     }
     return false;
@@ -149,52 +142,42 @@ bool phrase_holds_word(const char *plain, size_t length) {
     return false;
 }
 
-static bool is_heading(const char *word, size_t length) {
-    static const char *const headings[] = {"answer", "answers", "result", "solution", NULL};
-    for (size_t i = 0; headings[i]; i++)
-        if (strlen(headings[i]) == length && strncasecmp(headings[i], word, length) == 0) return true;
-    return false;
-}
-
-// "The walk takes 204 minutes": the length of two words or more in front of the first number, unless they say more than that it
-// follows ("at least 5", "not 5", "step 5").
+// "The walk takes 204 minutes": the length of the words in front of the first number where the last of them says that it follows.
+// Any other word may say something else of the number: "everything but 5", "it exceeds 5", "step 5".
 static size_t number_lead(const char *text, size_t length) {
-    static const char *const more[] = {
-        "not",           "no",      "never",    "neither", "nor",     "least", "most",     "than",  "about",
-        "approximately", "around",  "nearly",   "almost",  "roughly", "over",  "under",    "below", "above",
-        "between",       "minus",   "negative", "except",  "without", "or",    "and",      "half",  "twice",
-        "double",        "triple",  "per",      "every",   "each",    "base",  "step",     "case",  "option",
-        "choice",        "problem", "question", "part",    "figure",  "table", "equation", "of",    "by",
-        "into",          "plus",    "times",    "from",    "if",      "when",  "up",       "root",  "square",
-        "mod",           "times",   "divided",  "number",  "percent", "until", "where",    "for",   NULL};
+    static const char *const verbs[] = {
+        "was",    "were",  "has",    "have",   "had",      "takes",  "took",     "costs",    "cost",  "gives", "gave",
+        "makes",  "made",  "gets",   "got",    "get",      "totals", "total",    "needs",    "need",  "earns", "earned",
+        "spends", "spent", "sells",  "sold",   "eats",     "ate",    "pays",     "paid",     "saves", "saved", "uses",
+        "used",   "buys",  "bought", "holds",  "contains", "weighs", "take",     "make",     "eat",   "sell",  "pay",
+        "spend",  "earn",  "give",   "yields", "measures", "leaves", "receives", "received", NULL};
+    static const char *const just[] = {"only", "just", "exactly", NULL};
+    static const char *const whom[] = {"me", "us", "you", "him", "her", "them", "it", NULL}; // it takes her 5 minutes
     size_t words = 0, i = 0;
+    bool verb = false, only = false; // what the last word is; a verb also with one of the others behind it
     while (i < length) {
-        char c = text[i];
+        char c = text[i], d = i + 1 < length ? text[i + 1] : 0;
         if (is_letter(c)) {
             size_t end = i;
             while (end < length && is_letter(text[end])) end++;
-            char small[16] = "";
-            for (size_t k = i; k < end && k - i < sizeof small - 1; k++) small[k - i] = lower(text[k]);
-            if (end - i == 1 && small[0] != 'a' && small[0] != 'i') return 0;
-            if (word_in(more, small, strlen(small))) return 0;
+            if (word_among(words_other, text + i, end - i)) return 0;
+            only = word_among(just, text + i, end - i);
+            bool carries = only || word_among(whom, text + i, end - i);
+            verb = (carries && verb) || word_among(verbs, text + i, end - i);
             words++, i = end;
             continue;
         }
-        char d = i + 1 < length ? text[i + 1] : 0;
         bool price = (c == '$' || (c == '\\' && d == '$')) && i + 2 < length;
         if ((c >= '0' && c <= '9') || price || (c == '\\' && length - i > 5 && memcmp(text + i, "\\frac", 5) == 0)) break;
         if (!c || !strchr(" \t\n\r',", c)) return 0;
         i++;
     }
-    size_t first = 0;
-    while (first < length && is_letter(text[first])) first++;
-    bool filler =
-        words == 1 && word_in((const char *const[]){"only", "just", "exactly", "Only", "Just", "Exactly", NULL}, text, first);
-    return (words >= 2 || filler) && i < length ? i : 0;
+    return i < length && ((words >= 2 && verb) || (words == 1 && only)) ? i : 0;
 }
 
 size_t phrase_lead(const char *text, size_t length, size_t *open) {
     static const char *const verbs[] = {"is", "are", "equals", "be", NULL};
+    static const char *const headings[] = {"answer", "answers", "result", "solution", NULL};
     size_t words = 0, depth = 0, behind = 0;
     for (size_t i = 0; i < length;) {
         char c = text[i];
@@ -204,8 +187,8 @@ size_t phrase_lead(const char *text, size_t length, size_t *open) {
             bool verb = words > 0 && word_in(verbs, text + i, end - i);
             size_t colon = end; // "Answer: 5"
             while (colon < length && text[colon] && strchr(" *}", text[colon])) colon++;
-            verb = verb || (colon < length && text[colon] == ':' && is_heading(text + i, end - i));
-            if (!behind && is_negation(text + i, end - i)) return 0;
+            verb = verb || (colon < length && text[colon] == ':' && word_among(headings, text + i, end - i));
+            if (!behind && word_among(words_negation, text + i, end - i)) return 0;
             if (verb && behind) return 0; // two things are said
             if (verb) behind = end, *open = depth;
             words++;
@@ -273,16 +256,11 @@ bool phrase_date(const char *plain, size_t length, int date[3]) {
 }
 
 long phrase_ordinal(const char *plain, size_t length) {
-    static const char *const words[] = {"first",     "second",      "third",      "fourth",     "fifth",
-                                        "sixth",     "seventh",     "eighth",     "ninth",      "tenth",
-                                        "eleventh",  "twelfth",     "thirteenth", "fourteenth", "fifteenth",
-                                        "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth"};
     while (length && strchr(" .", plain[length - 1]) && plain[length - 1]) length--;
     while (length && *plain == ' ') plain++, length--;
     if (length > 4 && strncasecmp(plain, "the ", 4) == 0) plain += 4, length -= 4;
-    for (long i = 0; i < 20; i++)
-        if (strlen(words[i]) == length && strncasecmp(words[i], plain, length) == 0) return i + 1;
-    long number = 0;
+    long number = numeral_ordinal(plain, length);
+    if (number) return number;
     size_t at = 0;
     for (; at < length && at < 6 && plain[at] >= '0' && plain[at] <= '9'; at++) number = 10 * number + plain[at] - '0';
     if (at == 0 || length - at < 2) return 0;
@@ -298,48 +276,6 @@ bool phrase_says(const char *words, const char *sentence) {
                                            "function", "sum",  "product", "graph",    NULL};
     size_t first = strcspn(sentence, " ");
     return sentence[first] && word_in(subjects, sentence, first) && strcmp(sentence + first + 1, words) == 0;
-}
-
-// The number that one word says: 0 to 19, the tens, hundred, thousand, million. -1: none.
-static long number_word(const char *word, size_t length) {
-    static const struct {
-        const char *word;
-        long value;
-    } words[] = {{"zero", 0},         {"one", 1},       {"two", 2},       {"three", 3},    {"four", 4},      {"five", 5},
-                 {"six", 6},          {"seven", 7},     {"eight", 8},     {"nine", 9},     {"ten", 10},      {"eleven", 11},
-                 {"twelve", 12},      {"thirteen", 13}, {"fourteen", 14}, {"fifteen", 15}, {"sixteen", 16},  {"seventeen", 17},
-                 {"eighteen", 18},    {"nineteen", 19}, {"twenty", 20},   {"thirty", 30},  {"forty", 40},    {"fifty", 50},
-                 {"sixty", 60},       {"seventy", 70},  {"eighty", 80},   {"ninety", 90},  {"hundred", 100}, {"thousand", 1000},
-                 {"million", 1000000}};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strlen(words[i].word) == length && memcmp(words[i].word, word, length) == 0) return words[i].value;
-    return -1;
-}
-
-// The number that the words begin with, and the length of the words that say it; 0 where they say none. "two hundred and forty
-// two" is 242.
-static size_t spelled_number(const char *words, long *value) {
-    long total = 0, part = 0, last = 1000000000; // `last`: what was said before; smaller things may follow
-    size_t used = 0;
-    for (size_t at = 0; words[at];) {
-        size_t length = strcspn(words + at, " ");
-        bool joint = used && last >= 100 && length == 3 && memcmp(words + at, "and", 3) == 0 && words[at + 3];
-        if (joint) at += 4, length = strcspn(words + at, " ");
-        long said = number_word(words + at, length);
-        bool scale = said >= 100,
-             fits = said >= 0 && (scale ? part > 0 && part < said : last >= 100 || (last >= 20 && said < 10));
-        if (scale && said > 100 && total && total % (1000 * said) != 0) fits = false; // two thousand three thousand
-        if (!fits || (used && said == 0) || (used && number_word(words, strcspn(words, " ")) == 0)) break;
-        if (said == 100)
-            part *= 100;
-        else if (scale)
-            total += part * said, part = 0;
-        else
-            part += said;
-        last = said, used = at + length, at = used + (words[used] == ' ');
-    }
-    *value = total + part;
-    return used;
 }
 
 status phrase_mathematics(const char *words, buffer *out) {
@@ -371,23 +307,10 @@ status phrase_mathematics(const char *words, buffer *out) {
         {"there are no real solutions", "\\emptyset"},
         {"infinity", "\\infty"},
         {"negative infinity", "-\\infty"},
-        {"one half", "1/2"},
-        {"half", "1/2"},
-        {"one third", "1/3"},
-        {"two thirds", "2/3"},
-        {"one fourth", "1/4"},
-        {"one quarter", "1/4"},
-        {"three fourths", "3/4"},
-        {"three quarters", "3/4"},
-        {"dozen", "12"},
-        {"hundred", "100"},
-        {"thousand", "1000"},
-        {"million", "1000000"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i][0], words) == 0) return buffer_append_text(out, table[i][1]);
-    long value;
-    size_t said = spelled_number(words, &value);
-    if (said == 0) return STATUS_OK;
-    return words[said] ? buffer_printf(out, "%ld \\text{%s}", value, words + said + 1) : buffer_printf(out, "%ld", value);
+    size_t said;
+    TRY(numeral_read(words, out, &said));
+    return said && words[said] ? buffer_printf(out, " \\text{%s}", words + said + 1) : STATUS_OK;
 }

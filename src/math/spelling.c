@@ -138,13 +138,10 @@ status token_spell(const token *t, size_t begin, buffer *out) {
             TRY(buffer_append_byte(out, t->text[0]));
             return buffer_append_byte(out, '}');
         }
-        TRY(emit(out, begin, t->text, 0));
         for (size_t i = 0; i < t->length; i++) {
             char c = t->text[i];
-            if (i == 0)
-                TRY(emit(out, begin, c >= 'A' && c <= 'Z' ? (char[]){(char)(c + 32)} : &c, 1));
-            else
-                TRY(buffer_append_byte(out, (char)(c >= 'A' && c <= 'Z' ? c + 32 : c)));
+            if (c >= 'A' && c <= 'Z') c = (char)(c + 32);
+            TRY(i == 0 ? emit(out, begin, &c, 1) : buffer_append_byte(out, c));
         }
         return STATUS_OK;
     case TOKEN_BEGIN:
@@ -177,13 +174,16 @@ status math_normalize_text(const char *text, size_t length, buffer *out) {
     size_t begin = out->length;
     status code = lexer_open(&lx, text, length);
     int digits_alone = 0; // arguments of \frac still to come: of a bare number each takes one digit
+    bool number = false;  // one stands in front
     token t = {0}, next = {0}, third = {0};
     if (code == STATUS_OK) t = lexer_next(&lx), next = lexer_next(&lx), third = lexer_next(&lx);
     while (code == STATUS_OK && t.kind != TOKEN_END) {
+        number |= t.kind == TOKEN_NUMBER;
         bool single = t.kind == TOKEN_OPEN && t.code == '{' && (next.kind == TOKEN_NUMBER || next.kind == TOKEN_NAME) &&
                       third.kind == TOKEN_CLOSE && third.code == '{';
         if (single) { // a brace pair around one token
             if (digits_alone > 0) digits_alone--;
+            number |= next.kind == TOKEN_NUMBER;
             code = emit_token(out, begin, &lx, &next, &digits_alone);
             t = lexer_next(&lx), next = lexer_next(&lx), third = lexer_next(&lx);
             continue;
@@ -196,7 +196,11 @@ status math_normalize_text(const char *text, size_t length, buffer *out) {
             if (digits_alone > 0) digits_alone--;
         } else if (digits_alone > 0)
             digits_alone = t.kind == TOKEN_OPEN ? 0 : digits_alone - 1;
-        if (code == STATUS_OK) code = emit_token(out, begin, &lx, &t, &digits_alone);
+        bool unit = number && t.kind == TOKEN_WORD && t.length > 1; // MJ is not mJ
+        if (unit && code == STATUS_OK)
+            code = emit(out, begin, t.text, t.length);
+        else if (code == STATUS_OK)
+            code = emit_token(out, begin, &lx, &t, &digits_alone);
         t = next, next = third, third = lexer_next(&lx);
     }
     lexer_close(&lx);

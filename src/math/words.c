@@ -16,10 +16,29 @@ const char *const words_spacing[] = {
     "small",        "bf",        "rm",          "it",         "centering",    "allowbreak", "nobreak",    "relax",     "cdotp",
     "therefore",    "because",   "checkmark",   NULL};
 
+const char *const words_negation[] = {"not",       "non",    "no",    "never",    "minus", "wrong",
+                                      "incorrect", "cannot", "false", "negative", NULL};
+
+const char *const words_other[] = {
+    "or",        "nor",       "and",    "plus",      "over",      "under",         "above",      "below",
+    "to",        "from",      "out",    "than",      "then",      "but",           "choose",     "divided",
+    "mod",       "modulo",    "power",  "root",      "doubled",   "tripled",       "halved",     "twice",
+    "thrice",    "about",     "except", "either",    "neither",   "maybe",         "perhaps",    "least",
+    "most",      "almost",    "nearly", "roughly",   "around",    "between",       "into",       "until",
+    "if",        "when",      "unless", "remainder", "factorial", "approximately", "multiplied", "subtracted",
+    "increased", "decreased", "raised", NULL};
+
 bool word_in(const char *const *list, const char *text, size_t length) {
     for (; length && *list; list++)
         if (**list == *text && strlen(*list) == length && memcmp(*list, text, length) == 0) return true;
     return false;
+}
+
+bool word_among(const char *const *list, const char *text, size_t length) {
+    char small[24];
+    if (length >= sizeof small) return false;
+    for (size_t i = 0; i < length; i++) small[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] + 32) : text[i];
+    return word_in(list, small, length);
 }
 
 typedef struct vocabulary {
@@ -296,7 +315,7 @@ static const vocabulary table[] = {
     KIND("vdots", TOKEN_DOTS),
     KIND("ddots", TOKEN_DOTS),
     {"textdollar", TOKEN_CURRENCY, 0, "dollar", false},
-    {"pounds", TOKEN_CURRENCY, 0, "pound", false},
+    {"pounds", TOKEN_CURRENCY, 0, "sterling", false},
     {"euro", TOKEN_CURRENCY, 0, NULL, false},
     {"lcm", TOKEN_FUNCTION, 0, NULL, true},
 };
