@@ -179,7 +179,7 @@ static void every_rule_of_the_normal_forms_holds(void **state) {
         {"$(x+1)^2$", "${(1+x)}^{2}$"},
     };
     const char *apart[][2] = {{"$2+2$", "$1+3$"}, {"$3+4=7$", "$7=7$"}, {"$48/2=24$", "$24=24$"}, {"$x+1=2$", "$x=2-1$"},
-                              {"$a^b$", "$b^a$"},       {"$a-b$", "$b-a$"},   {"$AB+1$", "$BA+1$"},     {"$x<y$", "$x\\le y$"}};
+                              {"$a^b$", "$b^a$"}, {"$a-b$", "$b-a$"},   {"$AB+1$", "$BA+1$"},     {"$x<y$", "$x\\le y$"}};
     formula_set set = {0};
     for (size_t level = 0; level < 2; level++) {
         size_t rows = level ? sizeof level_2 / sizeof *level_2 : sizeof level_1 / sizeof *level_1;
@@ -245,6 +245,32 @@ static void the_number_of_formulas_is_bounded(void **state) {
     buffer_free(&text);
 }
 
+// A formula whose parts stand in each other, again and again: the canonical text is of the size of what was written.
+static void nested_formulas_stay_small(void **state) {
+    (void)state;
+    const char *const around[][3] = {
+        {"_{", "5", "}P_1"},         {"{}_{n}P_{", "k", "}"},  {"x_{", "1e4999", "}"},  {"\\sqrt", "2", ""},
+        {"\\mathrm{", "a", "}"},     {"\\bm", "x", ""},        {"\\frac", "12", "3"},   {"f(x,", "2", ")"},
+        {"\\binom{n}{", "k", "}"},   {"((", "x", ")^{64})^2"}, {"x^{y_{", "2", "}}"},   {"\\sum_{k=1}^{", "n", "} k"},
+        {"\\sqrt[3]{1+", "2", "}"},  {"|1-", "x", "|"},        {"-(", "1-x", ")"},      {"1/(2+", "x", ")"},
+        {"\\{1,\\{", "x", "\\}\\}"}, {"\\hat", "x", ""},       {"\\log_{", "2", "} 3"}, {"a/b(", "c", ")"},
+    };
+    formula_set set = {0};
+    for (size_t i = 0; i < sizeof around / sizeof *around; i++)
+        for (int depth = 10; depth <= 200; depth += 10) {
+            buffer text = {0};
+            assert_int_equal(buffer_append_byte(&text, '$'), STATUS_OK);
+            for (int k = 0; k < depth; k++) assert_int_equal(buffer_append_text(&text, around[i][0]), STATUS_OK);
+            assert_int_equal(buffer_append_text(&text, around[i][1]), STATUS_OK);
+            for (int k = 0; k < depth; k++) assert_int_equal(buffer_append_text(&text, around[i][2]), STATUS_OK);
+            assert_int_equal(buffer_append_text(&text, "=3$"), STATUS_OK);
+            assert_int_equal(formula_set_scan(text.data, text.length, FORMULA_L2, &set), STATUS_OK);
+            if (!(set.text.length <= 10 * text.length + 10000)) fail_msg("%.40s: %zu bytes", text.data, set.text.length);
+            buffer_free(&text);
+        }
+    formula_set_free(&set);
+}
+
 static void hostile_texts_take_linear_time(void **state) {
     (void)state;
     const char *pieces[] = {"$",       "\\(",      "\\[",     "$$",      "\\begin{align}",
@@ -275,9 +301,13 @@ static void hostile_texts_take_linear_time(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formulas_equal_the_labelled_ones),        cmocka_unit_test(level_1_joins_spellings_and_keeps_order),
-        cmocka_unit_test(every_kind_of_place_is_scanned),          cmocka_unit_test(every_rule_of_the_normal_forms_holds),
-        cmocka_unit_test(occurrences_are_counted_and_sets_reused), cmocka_unit_test(the_number_of_formulas_is_bounded),
+        cmocka_unit_test(formulas_equal_the_labelled_ones),
+        cmocka_unit_test(level_1_joins_spellings_and_keeps_order),
+        cmocka_unit_test(every_kind_of_place_is_scanned),
+        cmocka_unit_test(every_rule_of_the_normal_forms_holds),
+        cmocka_unit_test(occurrences_are_counted_and_sets_reused),
+        cmocka_unit_test(the_number_of_formulas_is_bounded),
+        cmocka_unit_test(nested_formulas_stay_small),
         cmocka_unit_test(hostile_texts_take_linear_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

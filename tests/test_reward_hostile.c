@@ -8,12 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/buffer.h"
+#include "math/equal.h"
 #include "reward/worker.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -93,6 +97,17 @@ static void add_long_list(pair_list *list, const char *member) {
     buffer_free(&there), buffer_free(&back);
 }
 
+// A product of `count` matrices, with `powers` of it behind: "^8)^8" squares three times and again three times.
+static void add_matrices(pair_list *list, size_t count, const char *entry, const char *powers) {
+    add(list, "\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}", "");
+    buffer *b = &list->pairs[list->count - 1].answer;
+    for (const char *c = powers; *c; c++)
+        if (*c == ')') assert_int_equal(buffer_append_byte(b, '('), STATUS_OK);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(buffer_printf(b, "\\begin{pmatrix}%s&1\\\\1&0\\end{pmatrix}", entry), STATUS_OK);
+    assert_int_equal(buffer_append_text(b, powers), STATUS_OK);
+}
+
 static void make_list(pair_list *list) {
     static const char *const plain[][2] = {
         {"1", "9^{9^{9^9}}"},
@@ -162,6 +177,24 @@ static void make_list(pair_list *list) {
     add_repeated(list, "1", "9", 2000, "9", "");
     add_repeated(list, "\\frac13", "", 2000, "0.", "3");
     add_repeated(list, "1", "\xf0\x9f\x98\x80", 400, "", "");
+    for (size_t depth = 17; depth <= 60; depth += 43) add_repeated(list, "5", "_{", depth, "5", "}P_1");
+    add_repeated(list, "5", "{}_{n}P_{", 60, "k", "}");
+    add_repeated(list, "1", "\\bm", 600, "1", "");
+    add_repeated(list, "1", "\\mathrm", 250, "1", "");
+    add_repeated(list, "1", "\\mathrm{", 200, "1", "}");
+    add_repeated(list, "1", "\\sqrt", 400, "2", "");
+    add_repeated(list, "1", "x_{", 60, "1e4999", "}");
+    add_repeated(list, "\\sin x", "(", 60, "\\sin x+2", ")^{64}");
+    add_repeated(list, "y=x", "", 1, "y=x+(((((2", "^{64})^{64})^{64})^{64})^{64}");
+    add_repeated(list, "\\sin x", "", 1, "\\sin x+(((((2", "^{64})^{64})^{64})^{64})^{64}");
+    add_repeated(list, "y=x", "(", 60, "x", "+1)^{64}=y");
+    add_matrices(list, 18, "1", "");
+    add_matrices(list, 26, "1", "");
+    add_matrices(list, 26, "x", "");
+    add_matrices(list, 1, "1", "^8)^8)^2");
+    add_matrices(list, 1, "1", "^8)^8)^8)^8");
+    add_matrices(list, 1, "x", "^8)^8)^8)^8");
+    add_matrices(list, 1, "\\sqrt2", "^8)^8)^8)^8");
     add_long_list(list, "\\sqrt{%d}");
     add_long_list(list, "\\sin %d + \\pi");
     add_repeated(list, "1", "\\begin{vmatrix}9^{999}", 1, "&9^{998}\\\\9^{997}&9^{996}", "\\end{vmatrix}");
@@ -200,6 +233,33 @@ static void hostile_answers_get_a_verdict_in_time(void **state) {
     free(items);
 }
 
+// ---- without a worker ----------------------------------------------------------------------------------------------------
+
+// Keys and forms are made in the calling process, where nothing could end them: what they hold is of the size of what was
+// written, however it is nested.
+static void keys_and_forms_of_hostile_answers_stay_small(void **state) {
+    (void)state;
+    static pair_list list;
+    make_list(&list);
+    for (size_t depth = 20; depth <= 30000; depth *= 38) { // whole chains of what is only a change of font, too
+        add_repeated(&list, "1", "\\bm", depth, "", "");
+        add_repeated(&list, "1", "\\mathbf", depth, "", "");
+        add_repeated(&list, "1", "\\mathrm{", depth, "1", "}");
+    }
+    const size_t most = 100000; // a number may have as many digits as 65,536 bits take, several times over
+    for (size_t i = 0; i < list.count; i++) {
+        buffer *answer = &list.pairs[i].answer, key = {0}, form = {0};
+        assert_int_equal(math_answer_key(buffer_text(answer), answer->length, NULL, &key), STATUS_OK);
+        status code = math_answer_form(buffer_text(answer), answer->length, NULL, &form);
+        assert_true(code == STATUS_OK || code == STATUS_UNSUPPORTED || code == STATUS_LIMIT);
+        if (answer->length <= 2048 && !(key.length <= most && form.length <= most))
+            fail_msg("%.60s: a key of %zu bytes, a form of %zu", buffer_text(answer), key.length, form.length);
+        assert_true(answer->length <= 2048 || (key.length == answer->length && code == STATUS_LIMIT));
+        buffer_free(&key), buffer_free(&form);
+        buffer_free(&list.pairs[i].gold), buffer_free(answer);
+    }
+}
+
 // ---- killed from outside ------------------------------------------------------------------------------------------------------
 
 // Kills every child that the main thread has started, once, a little later.
@@ -236,6 +296,62 @@ static void a_worker_killed_from_outside_costs_its_own_answer(void **state) {
     verify_pool_free(pool);
 }
 
+// ---- left behind -----------------------------------------------------------------------------------------------------------
+
+static void stand_still(int unused) {
+    (void)unused;
+    for (;;) pause();
+}
+
+// A worker that stands still in the middle of the first judgement that takes processor time.
+static int stuck_worker(void) {
+    signal(SIGPROF, stand_still);
+    const struct itimerval soon = {.it_value = {.tv_usec = 5000}};
+    return setitimer(ITIMER_PROF, &soon, NULL) == 0 ? worker_main(WORKER_DESCRIPTOR) : 1;
+}
+
+// Starts a stuck worker, says so on `ready`, and waits for it.
+static int lonely_host(int ready) {
+    static pair_list list;
+    add_long_list(&list, "|\\zeta(x+%d)|"); // takes 200 ms
+    const buffer *gold = &list.pairs[0].gold, *answer = &list.pairs[0].answer;
+    verify_item item = {
+        .gold = gold->data, .gold_length = gold->length, .text = answer->data, .text_length = answer->length, .is_answer = true};
+    const char *argv[] = {self, "stuck-worker", NULL};
+    verify_pool_options options = {.argv = argv, .workers = 1, .deadline_seconds = 3};
+    verify_pool *pool = NULL;
+    if (verify_pool_create(&options, &pool) != STATUS_OK || write(ready, "", 1) != 1) return 1;
+    return verify_batch(pool, NULL, &item, 1) != STATUS_OK;
+}
+
+static void a_busy_worker_whose_host_has_died_ends(void **state) {
+    (void)state;
+    int pair[2], how = 0;
+    char byte, path[64];
+    long worker = 0;
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0); // an orphan becomes a child of this process
+    assert_int_equal(pipe(pair), 0);
+    pid_t host = fork();
+    if (host == 0) _exit(lonely_host(pair[1]));
+    assert_int_equal(read(pair[0], &byte, 1), 1);
+    usleep(500000); // the request is sent
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)host, (int)host);
+    FILE *file = fopen(path, "r");
+    assert_true(file && fscanf(file, "%ld", &worker) == 1);
+    fclose(file);
+    kill(host, SIGKILL);
+    assert_int_equal(waitpid(host, NULL, 0), host);
+    pid_t ended = 0;
+    for (int tenths = 0; tenths < 200 && ended == 0; tenths++) {
+        usleep(100000);
+        ended = waitpid((pid_t)worker, &how, WNOHANG);
+    }
+    if (ended == 0) kill((pid_t)worker, SIGKILL);
+    assert_int_equal(ended, worker);
+    assert_true(WIFSIGNALED(how) && WTERMSIG(how) == SIGALRM);
+    close(pair[0]), close(pair[1]);
+}
+
 // A worker that sleeps when the last bytes of a request are "wait", and answers honestly else.
 static int waiting_worker(void) {
     for (;;) {
@@ -260,6 +376,7 @@ static int waiting_worker(void) {
 
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "worker") == 0) return worker_main(WORKER_DESCRIPTOR);
+    if (argc > 1 && strcmp(argv[1], "stuck-worker") == 0) return stuck_worker();
     if (argc > 1 && strcmp(argv[1], "waiting-worker") == 0) return waiting_worker();
     char path[4096];
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
@@ -267,6 +384,8 @@ int main(int argc, char **argv) {
     path[n] = 0, self = path;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hostile_answers_get_a_verdict_in_time),
+        cmocka_unit_test(keys_and_forms_of_hostile_answers_stay_small),
+        cmocka_unit_test(a_busy_worker_whose_host_has_died_ends),
         cmocka_unit_test(a_worker_killed_from_outside_costs_its_own_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

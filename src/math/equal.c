@@ -389,8 +389,15 @@ status math_check_answer(const char *text, size_t length, const math_limits *lim
     return code;
 }
 
+// Whatever is read of an answer takes time that grows with its length, some of it with the square.
+static status check_length(size_t length, const math_limits *limits) {
+    size_t most = limits ? limits->bytes : MATH_LIMITS_DEFAULT.bytes;
+    return length <= most ? STATUS_OK : status_set(STATUS_LIMIT, "the answer has %zu bytes; at most %zu are read", length, most);
+}
+
 status math_answer_form(const char *text, size_t length, const math_limits *limits, buffer *out) {
     reading r;
+    TRY(check_length(length, limits));
     status code = read_answer(&r, text, length, true);
     if (code == STATUS_OK && r.only_words && !r.spelled.length)
         code = buffer_append(out, r.words.data, r.words.length);
@@ -409,9 +416,11 @@ status math_answer_key(const char *text, size_t length, const math_limits *limit
     reading r;
     math_expression *e = NULL;
     size_t begin = out->length;
+    trim(&text, &length);
+    if (check_length(length, limits) != STATUS_OK) return buffer_append(out, text, length); // too long to be read
     status code = read_answer(&r, text, length, false);
     if (code == STATUS_OK && parse_reading(&r, limits, &e) == STATUS_OK) {
-        e->limits.nodes = SIZE_MAX;
+        e->limits.nodes = normal_limit(e->limits.nodes);
         math_node *n = e->root;
         for (;;) { // x = 11 and 11 cm are 11
             if (n->kind == MATH_WITH_UNIT)

@@ -60,7 +60,7 @@ status math_check_answer(const char *text, size_t length, const math_limits *lim
 status math_answer_form(const char *text, size_t length, const math_limits *limits, buffer *out);
 
 // A key under which equal answers meet without a gold (majority voting): appends the exact normal form with rational arithmetic
-// carried out where the text parses, else the normalized text.
+// carried out where the text parses, else the normalized text; of a text longer than the limits the text itself.
 status math_answer_key(const char *text, size_t length, const math_limits *limits, buffer *out);
 
 const char *math_outcome_name(math_outcome outcome);

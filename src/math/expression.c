@@ -7,6 +7,8 @@
 
 #include "math/tree.h"
 
+#define NODE_BYTES 512 // of memory for each node that the limits allow; a node itself takes about 100
+
 struct tree_chunk {
     struct tree_chunk *next;
     size_t used, capacity;
@@ -39,6 +41,12 @@ const math_node *math_root(const math_expression *expression) { return expressio
 void *tree_take(math_expression *e, size_t bytes) {
     const size_t header = (sizeof(tree_chunk) + 15) / 16 * 16;
     bytes = (bytes + 15) / 16 * 16;
+    e->bytes += bytes;
+    if (e->bytes / NODE_BYTES > e->limits.nodes) { // names and passing arrays count as well
+        if (e->failure == STATUS_OK)
+            e->failure = status_set(STATUS_LIMIT, "the expression takes more than %zu bytes", e->limits.nodes * NODE_BYTES);
+        return NULL;
+    }
     tree_chunk *chunk = e->chunks;
     if (!chunk || chunk->capacity - chunk->used < bytes) {
         size_t capacity = bytes > 4096 - header ? bytes + header : 4096;
@@ -118,9 +126,10 @@ math_node *tree_congruence(math_expression *e, math_node *relation) {
     math_node *last = relation->children[count - 1];
     if (relation->operators[count - 2] != MATH_CONGRUENT || last->kind != MATH_FUNCTION || strcmp(last->name, "mod") != 0)
         return relation;
-    relation->children[count - 1] = last->children[0];
     math_node *n = tree_binary(e, MATH_FUNCTION, relation, last->children[1]);
-    if (n) n->name = NAME_RESIDUE;
+    if (!n) return NULL;
+    relation->children[count - 1] = last->children[0];
+    n->name = NAME_RESIDUE;
     return n;
 }
 

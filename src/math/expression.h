@@ -34,7 +34,7 @@
     X(MATH_ABSOLUTE, "abs")         /* 1 */                                                                                      \
     X(MATH_FLOOR, "floor")          /* 1 */                                                                                      \
     X(MATH_CEILING, "ceil")         /* 1 */                                                                                      \
-    X(MATH_BINOMIAL, "binomial")    /* n, k */                                                                                   \
+    X(MATH_BINOMIAL, "binomial")    /* n, k; `integer` 1: in any order, n!/(n-k)! */                                             \
     X(MATH_FUNCTION, "function")    /* `name`; sin, log (argument, base), f of f(2), ... arguments */                            \
     X(MATH_BIG, "big")              /* `name` sum, prod, int, lim: lower, upper (MATH_NONE if absent), body */                   \
     X(MATH_RELATION, "relation")    /* chain: n children, n-1 operators in `operators` */                                        \

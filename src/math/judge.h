@@ -85,7 +85,7 @@ bool has_dots(const math_node *n); // among its members
 math_outcome region_compare(judge *j, math_node *gold, math_node *answer);
 
 // matrix.c: sums, products, multiples and powers of matrices and vectors worked out: one MATH_MATRIX or MATH_TUPLE, or `n` itself
-// where the shapes do not fit or are larger than 8 x 8. NULL: no memory or too many nodes.
+// where the shapes do not fit or are larger than 8 x 8. NULL: no memory, or entries beyond the limits.
 math_node *matrix_fold(judge *j, math_node *n);
 
 // noncommutative.c: whether letters in it stand for matrices, as something is transposed; and two such expressions. With

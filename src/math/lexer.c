@@ -203,7 +203,7 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
     if (lexer_peek(lx, open) == '*') open = lexer_skip_space(lx, open + 1);
     if (lexer_peek(lx, open) != '{') { // \rm x: the font changes, nothing else
         lx->position = end;
-        return lexer_next(lx);
+        return coded(t, TOKEN_SKIPPED, 0);
     }
     size_t close = group_end(lx, open);
     if (!close) {
@@ -225,7 +225,7 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
     }
     if (length == 0) {
         lx->position = close;
-        return lexer_next(lx);
+        return coded(t, TOKEN_SKIPPED, 0);
     }
     if (words && length == 2 && memcmp(text, "\\$", 2) == 0) {
         lx->position = close;
@@ -233,7 +233,7 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
     }
     if (words && length == 1 && memchr(".,;:", text[0], 4) && (text[0] != '.' || lexer_skip_space(lx, close) == lx->length)) {
         lx->position = close; // \text{, }; a full stop at the end says nothing
-        if (text[0] == '.') return lexer_next(lx);
+        if (text[0] == '.') return coded(t, TOKEN_SKIPPED, 0);
         t.kind = text[0] == ',' ? TOKEN_COMMA : text[0] == ';' ? TOKEN_SEMICOLON : TOKEN_COLON;
         return t;
     }
@@ -276,7 +276,7 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
         return word_token(t, text, length);
     }
     lx->position = open; // \mathbf{x + 1}, \text{12}: the group itself
-    return lexer_next(lx);
+    return coded(t, TOKEN_SKIPPED, 0);
 }
 
 static token command_token(lexer *lx, token t) {
@@ -343,7 +343,7 @@ static token command_token(lexer *lx, token t) {
     }
     case FONT_TRANSPARENT:
         lx->position = end;
-        return lexer_next(lx);
+        return coded(t, TOKEN_SKIPPED, 0);
     case FONT_NONE:
         break;
     }
@@ -489,15 +489,16 @@ static token scan(lexer *lx, token t) {
 }
 
 token lexer_next(lexer *lx) {
-    token t = {.kind = TOKEN_END, .text = ""};
-    t.space = skip_blank(lx);
-    t.start = (uint32_t)lx->position;
-    if (lx->position < lx->length) {
-        bool space = t.space;
-        uint32_t start = t.start;
-        t = scan(lx, t);
-        t.space |= space, t.start = start;
+    token t;
+    bool space = skip_blank(lx), blank = space;
+    uint32_t start = (uint32_t)lx->position;
+    for (;;) {
+        t = (token){.kind = TOKEN_END, .text = "", .space = blank};
+        if (lx->position < lx->length) t = scan(lx, t);
+        if (t.kind != TOKEN_SKIPPED) break;
+        blank = skip_blank(lx), space |= blank;
     }
+    t.space |= space, t.start = start;
     t.end = (uint32_t)lx->position;
     return t;
 }

@@ -54,6 +54,7 @@ typedef enum token_kind {
     TOKEN_DOTS,
     TOKEN_CURRENCY, // text: "dollar", "euro", "pound"
     TOKEN_STAR,     // a star that is no product: x^*
+    TOKEN_SKIPPED,  // a change of font: lexer_next goes on behind it
 } token_kind;
 
 #define TOKEN_UPRIGHT 'U'  // code of a name that stood in \mathrm{}: a unit, where one may stand

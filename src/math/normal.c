@@ -274,8 +274,11 @@ static math_node *normal_name(math_expression *e, math_node *n) {
 }
 
 math_node *normal_form(math_expression *e, math_node *n) {
-    for (uint32_t i = 0; i < n->count; i++)
-        if (!(n->children[i] = normal_form(e, n->children[i]))) return NULL;
+    for (uint32_t i = 0; i < n->count; i++) {
+        math_node *child = normal_form(e, n->children[i]);
+        if (!child) return NULL; // the tree as it is stays whole
+        n->children[i] = child;
+    }
     switch (n->kind) {
     case MATH_NUMBER: // of a repeating decimal the fraction
         return n->decimal || fmpz_is_one(fmpq_denref(n->value)) ? n : normal_product(e, n);
@@ -297,8 +300,8 @@ math_node *normal_form(math_expression *e, math_node *n) {
     case MATH_FUNCTION:
         return normal_name(e, n);
     case MATH_POWER: // x^\top, whatever stood beside it
-        if (node_is_symbol(n->children[1], "top")) n->children[1] = tree_named(e, MATH_SYMBOL, "T");
-        return n->children[1] ? n : NULL;
+        if (node_is_symbol(n->children[1], "top")) n->children[1]->name = "T";
+        return n;
     case MATH_RELATION: {
         math_node *congruence = tree_congruence(e, n);
         return congruence == n ? normal_relation(e, n) : congruence;
@@ -313,6 +316,9 @@ math_node *normal_form(math_expression *e, math_node *n) {
     }
 }
 
+// Making one denominator adds nodes: the limit was checked while reading, what follows adds at most a few per node.
+size_t normal_limit(size_t nodes) { return nodes > SIZE_MAX / 8 ? SIZE_MAX : 8 * nodes; }
+
 // Units are no part of a formula.
 static math_node *without_units(math_node *n) {
     while (n->kind == MATH_WITH_UNIT) n = n->children[0];
@@ -321,9 +327,8 @@ static math_node *without_units(math_node *n) {
 }
 
 status math_normalize(math_expression *expression) {
-    // Making one denominator adds nodes: the limit was checked while reading, what follows adds at most a few per node.
     size_t limit = expression->limits.nodes;
-    expression->limits.nodes = limit > SIZE_MAX / 8 ? SIZE_MAX : 8 * limit;
+    expression->limits.nodes = normal_limit(limit);
     math_node *root = normal_form(expression, without_units(expression->root));
     expression->limits.nodes = limit;
     if (!root)

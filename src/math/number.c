@@ -103,7 +103,8 @@ static value_state factorial(const fmpq_t n, int step, fmpq_t out) {
     return VALUE_KNOWN;
 }
 
-static value_state binomial(const fmpq_t n, const fmpq_t k, fmpq_t out) {
+// Choices of k among n, or with `ordered` their arrangements.
+static value_state binomial(const fmpq_t n, const fmpq_t k, bool ordered, fmpq_t out) {
     if (!fmpz_is_one(fmpq_denref(n)) || !fmpz_is_one(fmpq_denref(k)) || fmpq_sgn(n) < 0) return VALUE_OTHER;
     if (fmpq_sgn(k) < 0 || fmpq_cmp(k, n) > 0) {
         fmpq_zero(out);
@@ -111,10 +112,15 @@ static value_state binomial(const fmpq_t n, const fmpq_t k, fmpq_t out) {
     }
     if (!fmpz_fits_si(fmpq_numref(n))) return VALUE_OVER;
     unsigned long a = fmpz_get_ui(fmpq_numref(n)), b = fmpz_get_ui(fmpq_numref(k));
-    if (b > a - b) b = a - b;
+    if (b > a - b && !ordered) b = a - b;
     if (b > FACTORIAL_MAX || b * fmpz_bits(fmpq_numref(n)) > VALUE_BITS_MAX) return VALUE_OVER;
+    fmpz_t orders;
+    fmpz_init_set_ui(orders, 1);
+    if (ordered) fmpz_fac_ui(orders, b);
     fmpq_one(out);
     fmpz_bin_uiui(fmpq_numref(out), a, b);
+    fmpz_mul(fmpq_numref(out), fmpq_numref(out), orders);
+    fmpz_clear(orders);
     return VALUE_KNOWN;
 }
 
@@ -390,7 +396,7 @@ value_state number_evaluate(const math_node *n, const bindings *given, size_t *s
             state = root(a, b, a);
             break;
         case MATH_BINOMIAL:
-            state = binomial(a, b, a);
+            state = binomial(a, b, n->integer != 0, a);
             break;
         default:
             state = VALUE_OTHER;

@@ -91,12 +91,10 @@ math_node *parser_selections(parser *p) {
             p->at += 2;
             math_node *k = parser_argument(p, false);
             if (!k) return NULL;
-            if (token_is(letter, "C")) return tree_binary(p->e, MATH_BINOMIAL, n, k);
-            math_node *rest = tree_unary(p->e, MATH_FACTORIAL, tree_binary(p->e, MATH_SUM, n, tree_unary(p->e, MATH_NEGATE, k)));
-            math_node *all = tree_unary(p->e, MATH_FACTORIAL, n);
-            if (!rest || !all) return NULL;
-            rest->integer = all->integer = 1;
-            return tree_binary(p->e, MATH_QUOTIENT, all, rest);
+            bool ordered = token_is(letter, "P");
+            n = tree_binary(p->e, MATH_BINOMIAL, n, k);
+            if (n) n->integer = ordered;
+            return n;
         }
     }
     if (!p->failed && p->e->failure == STATUS_OK) p->at = mark;
@@ -114,6 +112,9 @@ const char *parser_indexed(parser *p, const char *base, const math_node *index) 
     if (code == STATUS_OK)
         code = index->kind == MATH_SYMBOL ? buffer_append_text(&name, index->name) : math_print_node(index, &name);
     if (code == STATUS_OK && !bare) code = buffer_append_byte(&name, '}');
+    // A subscript stands in the name of what it is below, and so does one below that: names may not grow with each.
+    if (code == STATUS_OK && name.length > p->e->limits.bytes)
+        code = status_set(STATUS_LIMIT, "a name with a subscript of %zu bytes", name.length);
     const char *kept = code == STATUS_OK ? tree_text(p->e, name.data, name.length) : NULL;
     if (code != STATUS_OK) p->e->failure = code;
     buffer_free(&name);

@@ -63,7 +63,15 @@ static math_node *exponent(parser *p) { // behind the caret
     return n;
 }
 
-math_node *parser_prefix(parser *p) {
+// Every way into the depth leads through parser_prefix or `infix`: they are counted.
+static bool enter(parser *p) {
+    if (++p->depth <= p->e->limits.depth) return true;
+    if (p->e->failure == STATUS_OK) p->e->failure = status_set(STATUS_LIMIT, "nested deeper than %zu", p->e->limits.depth);
+    p->failed = true;
+    return false;
+}
+
+static math_node *operand(parser *p) {
     token *t = here(p);
     math_node *a, *b;
     switch (t->kind) {
@@ -493,15 +501,18 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
     return left;
 }
 
+math_node *parser_prefix(parser *p) {
+    math_node *n = enter(p) ? operand(p) : NULL;
+    p->depth--;
+    return n;
+}
+
 math_node *parser_expression(parser *p, int power) {
-    if (++p->depth > p->e->limits.depth) {
-        if (p->e->failure == STATUS_OK) p->e->failure = status_set(STATUS_LIMIT, "nested deeper than %zu", p->e->limits.depth);
-        p->failed = true;
-        return NULL;
-    }
     math_node *left = parser_prefix(p);
     bool done = false;
-    while (left && !done) left = infix(p, left, power, &done);
-    p->depth--;
+    while (left && !done) {
+        left = enter(p) ? infix(p, left, power, &done) : NULL;
+        p->depth--;
+    }
     return left;
 }

@@ -1,4 +1,4 @@
-// Exact arithmetic with multivariate polynomials (FLINT's fmpq_mpoly), sizes estimated before each product. See polynomial.h;
+// Exact arithmetic with multivariate polynomials (FLINT's fmpq_mpoly), sizes estimated before each operation. See polynomial.h;
 // called by value.c where cheaper tests found no difference.
 #include "math/polynomial.h"
 
@@ -33,14 +33,31 @@ static void quotient_clear(quotient *q, ring *r) {
     fmpq_mpoly_clear(q->top, r->context), fmpq_mpoly_clear(q->bottom, r->context);
 }
 
+// Of the largest coefficient, numerator and denominator together.
+static size_t bits_of(const fmpq_mpoly_t a) {
+    slong largest = fmpz_mpoly_max_bits(a->zpoly); // negative where a coefficient is
+    return (size_t)(largest < 0 ? -largest : largest) + fmpz_bits(fmpq_numref(a->content)) + fmpz_bits(fmpq_denref(a->content));
+}
+
+// Whether an operation that makes `terms` terms of a and b is within the limits; takes its price: as in number.c, large
+// coefficients cost more than small ones.
+static bool afford(ring *r, const fmpq_mpoly_t a, const fmpq_mpoly_t b, slong terms) {
+    size_t bits = bits_of(a) + bits_of(b), cost = 1 + (size_t)terms * (1 + bits / 1024);
+    if (terms > TERMS_MAX || bits > VALUE_BITS_MAX || r->j->steps < cost) return false;
+    r->j->steps -= cost;
+    return true;
+}
+
 // Not inlined: gcc 12 then warns of sizes that are not there.
 __attribute__((noinline)) static bool multiply(ring *r, fmpq_mpoly_t out, const fmpq_mpoly_t a, const fmpq_mpoly_t b) {
-    slong terms = fmpq_mpoly_length(a, r->context) * fmpq_mpoly_length(b, r->context);
-    if (terms > TERMS_MAX) return false;
-    size_t cost = 1 + (size_t)terms;
-    if (r->j->steps < cost) return false;
-    r->j->steps -= cost;
+    if (!afford(r, a, b, fmpq_mpoly_length(a, r->context) * fmpq_mpoly_length(b, r->context))) return false;
     fmpq_mpoly_mul(out, a, b, r->context);
+    return true;
+}
+
+__attribute__((noinline)) static bool add(ring *r, fmpq_mpoly_t a, const fmpq_mpoly_t b) {
+    if (!afford(r, a, b, fmpq_mpoly_length(a, r->context) + fmpq_mpoly_length(b, r->context))) return false;
+    fmpq_mpoly_add(a, a, b, r->context);
     return true;
 }
 
@@ -51,14 +68,9 @@ __attribute__((noinline)) static bool combine(ring *r, math_kind kind, quotient 
         return multiply(r, a->top, a->top, b->bottom) && multiply(r, a->bottom, a->bottom, b->top);
     }
     if (kind == MATH_PRODUCT) return multiply(r, a->top, a->top, b->top) && multiply(r, a->bottom, a->bottom, b->bottom);
-    if (fmpq_mpoly_equal(a->bottom, b->bottom, r->context)) {
-        fmpq_mpoly_add(a->top, a->top, b->top, r->context);
-        return fmpq_mpoly_length(a->top, r->context) <= TERMS_MAX;
-    }
-    bool done = multiply(r, a->top, a->top, b->bottom) && multiply(r, b->top, b->top, a->bottom);
-    if (!done) return false;
-    fmpq_mpoly_add(a->top, a->top, b->top, r->context);
-    return multiply(r, a->bottom, a->bottom, b->bottom);
+    if (fmpq_mpoly_equal(a->bottom, b->bottom, r->context)) return add(r, a->top, b->top);
+    return multiply(r, a->top, a->top, b->bottom) && multiply(r, b->top, b->top, a->bottom) && add(r, a->top, b->top) &&
+           multiply(r, a->bottom, a->bottom, b->bottom);
 }
 
 static bool raise_to(ring *r, quotient *a, long exponent) {
@@ -156,12 +168,16 @@ int polynomial_compare(judge *j, math_node *a, math_node *b, bool *plain) {
     return result;
 }
 
+static bool small_enough(const ring *r, const fmpq_mpoly_t a) {
+    return fmpq_mpoly_length(a, r->context) <= 40 && bits_of(a) <= 1024 && fmpq_mpoly_total_degree_fits_si(a, r->context) &&
+           fmpq_mpoly_total_degree_si(a, r->context) <= 16;
+}
+
 // The numerator in lowest terms, with leading coefficient 1; small polynomials only, as the divisor's cost has no bound.
 static bool numerator(ring *r, quotient *q) {
     fmpq_mpoly_t divisor;
-    bool small = fmpq_mpoly_length(q->top, r->context) <= 40 && fmpq_mpoly_length(q->bottom, r->context) <= 40 &&
-                 fmpq_mpoly_total_degree_si(q->top, r->context) <= 16 && fmpq_mpoly_total_degree_si(q->bottom, r->context) <= 16;
-    if (!small || fmpq_mpoly_total_degree_si(q->top, r->context) < 1) return false;
+    if (!small_enough(r, q->top) || !small_enough(r, q->bottom) || fmpq_mpoly_total_degree_si(q->top, r->context) < 1)
+        return false;
     fmpq_mpoly_init(divisor, r->context);
     bool done = fmpq_mpoly_gcd(divisor, q->top, q->bottom, r->context) && fmpq_mpoly_divides(q->top, q->top, divisor, r->context);
     if (done) fmpq_mpoly_make_monic(q->top, q->top, r->context);

@@ -65,6 +65,8 @@ static int level(const math_node *n) {
         return LEVEL_MINUS;
     case MATH_POWER:
         return LEVEL_POWER;
+    case MATH_BINOMIAL: // the empty braces of {}_{n}P_{k} would be an exponent
+        return n->integer ? LEVEL_POWER : LEVEL_ATOM;
     case MATH_FACTORIAL:
     case MATH_PERCENT:
     case MATH_DEGREE:
@@ -400,6 +402,12 @@ status math_print_node(const math_node *n, buffer *out) {
     case MATH_CEILING:
         return put_bracketed(n, "ceil(", ")", out);
     case MATH_BINOMIAL:
+        if (n->integer) {
+            TRY(buffer_append_text(out, "{}_"));
+            TRY(put_braced(n->children[0], LEVEL_MODULUS, out));
+            TRY(buffer_append_text(out, "P_"));
+            return put_braced(n->children[1], LEVEL_MODULUS, out);
+        }
         TRY(buffer_append_text(out, "\\binom"));
         TRY(put_braced(n->children[0], LEVEL_MODULUS, out));
         return put_braced(n->children[1], LEVEL_MODULUS, out);

@@ -16,7 +16,7 @@ struct math_expression {
     math_node *root;
     tree_chunk *chunks;
     tree_cell *cells;
-    size_t nodes;
+    size_t nodes, bytes;
     math_limits limits;
     status failure; // the first reason why a tree_ function returned NULL: STATUS_LIMIT or STATUS_NO_MEMORY
 };
@@ -36,8 +36,11 @@ math_node *tree_integer(math_expression *e, long value);
 // Appends the canonical text of one node.
 status math_print_node(const math_node *node, buffer *out);
 
-// Normalizes a subtree in place and returns it; NULL with e->failure set.
+// Normalizes a subtree in place and returns it. NULL with e->failure set; the subtree is then still whole and says the same.
 math_node *normal_form(math_expression *e, math_node *node);
+
+// How many nodes an expression may have with those that normal_form makes, when it was read with at most `nodes`.
+size_t normal_limit(size_t nodes);
 
 // a \equiv b \mod m without parentheses: the relation with its modulus. `relation` itself where it is nothing of the kind.
 math_node *tree_congruence(math_expression *e, math_node *relation);

@@ -80,6 +80,8 @@ static size_t without_unit(const char *text, size_t length) {
     return length;
 }
 
+#define CANONICAL_BYTES_LIMIT ((size_t)16 * FORMULA_BYTES_LIMIT) // beyond it, as with 1e4000 in digits, level 1 is kept
+
 static bool holds_alphanumeric(const char *text, size_t length) {
     for (size_t i = 0; i < length; i++)
         if (isalnum((unsigned char)text[i])) return true;
@@ -109,7 +111,7 @@ static status add_formula(scanner *s, const char *text, size_t length) {
     if (code == STATUS_OK && !atom && s->level == FORMULA_L2) {
         code = math_normalize(parsed);
         if (code == STATUS_OK) code = math_print(parsed, &s->canonical);
-        normal = code == STATUS_OK;
+        normal = code == STATUS_OK && s->canonical.length <= CANONICAL_BYTES_LIMIT;
         if (!normal) buffer_clear(&s->canonical);
     }
     math_free(parsed);

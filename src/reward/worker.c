@@ -27,7 +27,7 @@
 
 extern char **environ;
 
-#define MESSAGE_MAX ((size_t)64 << 20) // bytes; a longer response is judged by its end in this process's stead as an error
+#define MESSAGE_MAX ((size_t)64 << 20) // bytes; what is longer is not sent, its verdict is an error
 #define REQUEST_HEAD 32                // bytes behind the length
 #define REPLY_HEAD 9
 #define REPLY_TEXTS 5
@@ -176,10 +176,12 @@ int worker_main(int descriptor) {
         if (gold > length || text > length || REQUEST_HEAD + gold + text != length) break;
         const char *bytes = (const char *)message + REQUEST_HEAD;
         verdict v;
+        alarm(message[30] + 256u * message[31]); // its signal ends the process
         if (message[0])
             verify_answer(&options, bytes, gold, bytes + gold, text, &v);
         else
             verify_response(&options, bytes, gold, bytes + gold, text, &v);
+        alarm(0);
         bool sent = reply(descriptor, &v);
         verdict_clear(&v);
         if (!sent) break;
@@ -252,7 +254,7 @@ static status restart_helper(verify_pool *pool, helper *h) {
     return start_helper(pool, h);
 }
 
-static status write_request(helper *h, const verify_options *options, const verify_item *item) {
+static status write_request(const verify_pool *pool, helper *h, const verify_options *options, const verify_item *item) {
     unsigned char head[4 + REQUEST_HEAD] = {0};
     put_u32(head, (uint32_t)(REQUEST_HEAD + item->gold_length + item->text_length));
     head[4] = item->is_answer, head[5] = (unsigned char)options->profile, head[6] = options->think_open,
@@ -263,6 +265,10 @@ static status write_request(helper *h, const verify_options *options, const veri
     put_u32(head + 24, (uint32_t)item->gold_length);
     put_u32(head + 28, (uint32_t)item->text_length);
     head[32] = options->skip_text, head[33] = options->explain;
+    // The host ends a helper that is late. Where the host has died in the meantime the helper ends by itself, soon after.
+    double alarm_seconds = pool->options.deadline_seconds + 2;
+    uint32_t whole = alarm_seconds < 0xffff ? (uint32_t)alarm_seconds : 0; // 0: never
+    head[34] = (unsigned char)whole, head[35] = (unsigned char)(whole >> 8);
     buffer_clear(&h->out), buffer_clear(&h->in);
     h->sent = 0;
     TRY(buffer_append(&h->out, head, sizeof head));
@@ -326,7 +332,7 @@ static status assign(verify_pool *pool, helper *h, const verify_options *options
         }
         bool worn = pool->options.cpu_seconds > 0 && h->judged_seconds > 0.5 * pool->options.cpu_seconds;
         if (h->pid == 0 || worn) TRY(restart_helper(pool, h));
-        TRY(write_request(h, options, item));
+        TRY(write_request(pool, h, options, item));
         h->item = (*next)++, h->retried = false;
         h->deadline = now_seconds() + pool->options.deadline_seconds;
         return STATUS_OK;
@@ -347,12 +353,12 @@ static status settle(verify_pool *pool, helper *h, const verify_options *options
     if (p == PROGRESS_DEAD_BEFORE && !h->retried) { // ended while idle: the item is not to blame
         size_t same = h->item;
         TRY(restart_helper(pool, h));
-        TRY(write_request(h, options, item));
+        TRY(write_request(pool, h, options, item));
         h->item = same, h->retried = true;
         h->deadline = now + pool->options.deadline_seconds;
         return STATUS_OK;
     }
-    bool late = p == PROGRESS_WAITS;
+    bool late = p == PROGRESS_WAITS || now >= h->deadline;
     fail_item(item, late ? VERDICT_TIMEOUT : VERDICT_ERROR, spent);
     pool->counters.judged++;
     if (late)
@@ -394,7 +400,8 @@ status verify_batch(verify_pool *pool, const verify_options *options, verify_ite
         for (size_t w = 0; w < workers && code == STATUS_OK; w++) {
             helper *h = &pool->helpers[w];
             if (h->item == NO_ITEM) continue;
-            progress p = polled[w].revents ? advance(h, &items[h->item].out) : PROGRESS_WAITS;
+            // Asked at the deadline too: a reply may have come in since poll returned.
+            progress p = polled[w].revents || now >= h->deadline ? advance(h, &items[h->item].out) : PROGRESS_WAITS;
             if (p != PROGRESS_WAITS || now >= h->deadline) code = settle(pool, h, options, items, p, now);
         }
     }
