@@ -74,6 +74,15 @@ static void level_1_joins_spellings_and_keeps_order(void **state) {
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) check_one(same[i], FORMULA_L1, "3*4=12");
     check_one("4 * 3 = 12", FORMULA_L1, "4*3=12");
     check_one("4 * 3 = 12", FORMULA_L2, "3*4=12");
+    const char *units[] = {"$x = 8$",
+                           "$x = 8 \\text{ cm}$",
+                           "$x = 8 \\text{ cm}.$",
+                           "$x = 8\\,\\mathrm{cm}\\,$",
+                           "$x = 8 \\text{ cm}^2$",
+                           "$x = 8~\\mbox{cm}^{3},$",
+                           "$x = 8;$"};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) check_one(units[i], FORMULA_L1, "x=8");
+    check_one("$x = 8 \\text{ if } y$", FORMULA_L1, "x=8 if y");
     check_one("$\\left(x+1\\right)^2$", FORMULA_L1, "(x+1)^2");
     check_one("$x \\leq 5$", FORMULA_L1, "x\\le 5");
     check_one("1,234 + 1 = 1,235", FORMULA_L1, "1234+1=1235");
@@ -142,6 +151,9 @@ static void every_kind_of_place_is_scanned(void **state) {
         {"2 m^2 * 3 m = 6 m^3", "2*3=6"},
         {"60 miles / 2 hours = 30 miles/hour", "60/2=30"},
         {"- 3 + 4 = 7\n- 7 * 2 = 14", "3+4=7 ; 7*2=14"},
+        {"It costs $5 for x+y = 3 items", "x+y=3"}, // "for x" is no unit
+        {"Let n = 2k + 1 and m = 2j + 1, 3 so t = 4 + 5", "n=2 k+1 ; m=2 j+1 ; t=4+5"},
+        {"5 m/s^2 * 2 s = 10 m/s", "5*2=10"},
         {"Then x = 5.", ""}, // no operator
         {"3 + 4 is 7", ""},  // no relation
         {"see https://a.b/?x=1+2=3", ""},

@@ -57,25 +57,36 @@ static size_t leading_relation(const char *text, size_t length) {
     return 0;
 }
 
-// Length without a unit in \text{}, \mathrm{}, \mbox{} behind a value.
+// Length without white space and LaTeX spacing at the end, and without punctuation if `stops`.
+static size_t without_spaces(const char *text, size_t length, bool stops) {
+    for (;;) {
+        if (length >= 2 && text[length - 2] == '\\' && memchr(",;:! ", text[length - 1], 5))
+            length -= 2;
+        else if (length >= 1 && (isspace((unsigned char)text[length - 1]) || text[length - 1] == '~' ||
+                                 (stops && memchr(".,;", text[length - 1], 3))))
+            length--;
+        else
+            return length;
+    }
+}
+
+// Length without punctuation and a unit behind a value: \text{ cm}^2, \mathrm{m/s}.
 static size_t without_unit(const char *text, size_t length) {
     static const char *const heads[] = {"\\text{", "\\textrm{", "\\mathrm{", "\\mbox{"};
-    if (length == 0 || text[length - 1] != '}') return length;
-    size_t open = length - 1;
-    while (open > 0 && text[open] != '{' && (open == length - 1 || text[open] != '}')) open--;
+    length = without_spaces(text, length, true);
+    size_t close = length; // behind the brace
+    if (close >= 2 && text[close - 2] == '^' && isdigit((unsigned char)text[close - 1]))
+        close -= 2;
+    else if (close >= 4 && memcmp(text + close - 4, "^{", 2) == 0 && isdigit((unsigned char)text[close - 2]))
+        close -= 4;
+    if (close == 0 || text[close - 1] != '}') return length;
+    size_t open = close - 1;
+    while (open > 0 && text[open] != '{' && (open == close - 1 || text[open] != '}')) open--;
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         size_t n = strlen(heads[i]);
         if (open + 1 < n || memcmp(text + open + 1 - n, heads[i], n) != 0) continue;
-        size_t end = open + 1 - n;
-        for (;;) { // white space and LaTeX spacing between value and unit
-            if (end >= 2 && text[end - 2] == '\\' && strchr(",;: ", text[end - 1]))
-                end -= 2;
-            else if (end >= 1 && (isspace((unsigned char)text[end - 1]) || text[end - 1] == '~'))
-                end--;
-            else
-                break;
-        }
-        return end > 0 && (isalnum((unsigned char)text[end - 1]) || strchr(")}]", text[end - 1])) ? end : length;
+        size_t end = without_spaces(text, open + 1 - n, false);
+        return end > 0 && (isalnum((unsigned char)text[end - 1]) || memchr(")}]", text[end - 1], 3)) ? end : length;
     }
     return length;
 }

@@ -286,7 +286,8 @@ static bool relation(run *r) {
 }
 
 // One or two words behind a number, when an operator, a relation or a closing parenthesis follows: "12 red apples + 5". A single
-// letter that is no common unit stays, as it may be a variable; units are dropped from the canonical text.
+// letter that is no common unit stays, as it may be a variable; units are dropped from the canonical text. "5 and m = 2" and
+// "1/2 b h = 6" go on with something else.
 static bool unit(run *r) {
     run ahead = *r;
     plain_equation scratch = {.edit_count = PLAIN_EDIT_LIMIT}; // nothing is recorded while looking ahead
@@ -294,13 +295,15 @@ static bool unit(run *r) {
     for (int words = 0; words < 2; words++) {
         size_t start = ahead.at, n = 0;
         while (is_letter(peek(&ahead, n))) n++;
-        if (n == 0 || n > 20) return false;
+        if (n == 0 || n > 20 || (n == 1 && words == 1)) return false;
+        if (listed(r->text + ahead.at, n, "and or so for if then thus hence is are of to the with where when while as but gives"))
+            return false;
         bool variable_like = n == 1 && !strchr("hmsgL", r->text[ahead.at]); // 2 x, but not 2 h
         ahead.at += n;
         if (peek(&ahead, 0) == '/' && is_letter(peek(&ahead, 1))) { // km/h
             for (ahead.at++, variable_like = false; is_letter(peek(&ahead, 0));) ahead.at++;
         }
-        bool square = n > 1 || r->text[ahead.at - 1] == 'm'; // cm^2, m^3
+        bool square = ahead.at > start + 1 || r->text[start] == 'm'; // cm^2, m^3, m/s^2
         static const char *const powers[] = {"^2", "^3", "^{2}", "^{3}", "\xC2\xB2", "\xC2\xB3"};
         if (square && accept_any(&ahead, powers, COUNT(powers))) variable_like = false;
         size_t end = ahead.at;
@@ -308,7 +311,7 @@ static bool unit(run *r) {
         run after = ahead;
         bool minus = peek(&after, 0) == '-' && peek(&after, 1) != ' ';
         if (peek(&after, 0) == ')' || relation(&after) || (!minus && operation(&after))) {
-            if (!variable_like || words == 1) add_edit(r, words ? r->at : start, end - (words ? r->at : start), 0);
+            if (!variable_like) add_edit(r, words ? r->at : start, end - (words ? r->at : start), 0);
             r->at = end;
             return true;
         }
