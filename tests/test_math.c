@@ -243,34 +243,35 @@ static void only_unproven_equalities_are_called_probabilistic(void **state) {
     (void)state;
     const struct {
         const char *gold, *answer, *tier;
+        math_outcome outcome;
     } cases[] = {
-        {"1/2", "0.5", "rational"},
-        {"\\frac12", "\\frac{1}{2}", "text"},
-        {"(x+1)^2", "x^2+2x+1", "polynomial"},
-        {"\\frac{\\pi}{2}", "0.5\\pi", "polynomial"},
-        {"\\sqrt{8}", "2\\sqrt{2}", "algebraic"},
-        {"\\sqrt{3+2\\sqrt{2}}", "1+\\sqrt{2}", "algebraic"},
-        {"\\frac{1+\\sqrt5}{4}", "\\cos(\\pi/5)", "algebraic"},
-        {"e^{i\\pi}", "-1", "field"},
-        {"\\ln 8/\\ln 2", "3", "field"},
-        {"\\ln 6", "\\ln 2 + \\ln 3", "field"},
-        {"\\frac{\\sqrt6-\\sqrt2}{4}", "\\sin(\\pi/12)", "field"},
-        {"\\frac{\\pi}{4}", "4\\arctan\\frac15-\\arctan\\frac1{239}", "field"},
-        {"2^{\\sqrt2}", "4^{\\sqrt2/2}", "field"},
-        {"\\ln(1+\\sqrt2)", "\\operatorname{arcsinh}(1)", "field"},
-        {"i^i", "e^{-\\pi/2}", "field"},
-        {"\\ln 2", "\\ln 2 + 10^{-60}", "ball"},
-        {"\\frac{\\pi^2}{6}", "\\zeta(2)", "field"},
-        {"-\\frac{1}{12}", "\\zeta(-1)", "probabilistic"},
-        {"\\sqrt{2}", "\\sqrt{3}", "ball"},
-        {"x+1", "x+2", "modular"},
-        {"\\sin 2x", "2\\sin x\\cos x", "probabilistic"},
-        {"(x+y+1)^{2700}", "((1+x+y)^2)^{1350}", "probabilistic"},
-        {"\\sum_{k=1}^n k", "n(n+1)/2", "induction"},
-        {"\\sum_{k=0}^n 2^k", "2^{n+1}-1", "probabilistic"},
-        {"\\sum_{k=1}^n k", "n(n-1)/2", "induction"},
-        {"\\{1,2\\}", "\\{2,1\\}", "structure"},
-        {"(C)", "C. 42", "choice"},
+        {"1/2", "0.5", "rational", MATH_EQUAL},
+        {"\\frac12", "\\frac{1}{2}", "text", MATH_EQUAL},
+        {"(x+1)^2", "x^2+2x+1", "polynomial", MATH_EQUAL},
+        {"\\frac{\\pi}{2}", "0.5\\pi", "polynomial", MATH_EQUAL},
+        {"\\sqrt{8}", "2\\sqrt{2}", "algebraic", MATH_EQUAL},
+        {"\\sqrt{3+2\\sqrt{2}}", "1+\\sqrt{2}", "algebraic", MATH_EQUAL},
+        {"\\frac{1+\\sqrt5}{4}", "\\cos(\\pi/5)", "algebraic", MATH_EQUAL},
+        {"e^{i\\pi}", "-1", "field", MATH_EQUAL},
+        {"\\ln 8/\\ln 2", "3", "field", MATH_EQUAL},
+        {"\\ln 6", "\\ln 2 + \\ln 3", "field", MATH_EQUAL},
+        {"\\frac{\\sqrt6-\\sqrt2}{4}", "\\sin(\\pi/12)", "field", MATH_EQUAL},
+        {"\\frac{\\pi}{4}", "4\\arctan\\frac15-\\arctan\\frac1{239}", "field", MATH_EQUAL},
+        {"2^{\\sqrt2}", "4^{\\sqrt2/2}", "field", MATH_EQUAL},
+        {"\\ln(1+\\sqrt2)", "\\operatorname{arcsinh}(1)", "field", MATH_EQUAL},
+        {"i^i", "e^{-\\pi/2}", "field", MATH_EQUAL},
+        {"\\ln 2", "\\ln 2 + 10^{-60}", "ball", MATH_DIFFERENT},
+        {"\\frac{\\pi^2}{6}", "\\zeta(2)", "field", MATH_EQUAL},
+        {"-\\frac{1}{12}", "\\zeta(-1)", "probabilistic", MATH_EQUAL},
+        {"\\sqrt{2}", "\\sqrt{3}", "ball", MATH_DIFFERENT},
+        {"x+1", "x+2", "modular", MATH_DIFFERENT},
+        {"\\sin 2x", "2\\sin x\\cos x", "probabilistic", MATH_EQUAL},
+        {"(x+y+1)^{2700}", "((1+x+y)^2)^{1350}", "probabilistic", MATH_EQUAL},
+        {"\\sum_{k=1}^n k", "n(n+1)/2", "induction", MATH_EQUAL},
+        {"\\sum_{k=0}^n 2^k", "2^{n+1}-1", "probabilistic", MATH_EQUAL},
+        {"\\sum_{k=1}^n k", "n(n-1)/2", "induction", MATH_DIFFERENT},
+        {"\\{1,2\\}", "\\{2,1\\}", "structure", MATH_EQUAL},
+        {"(C)", "C. 42", "choice", MATH_EQUAL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         math_verdict v;
@@ -278,6 +279,9 @@ static void only_unproven_equalities_are_called_probabilistic(void **state) {
         if (strcmp(v.tier, cases[i].tier) != 0)
             print_error("%s, %s: %s (%s)\n", cases[i].gold, cases[i].answer, v.tier, v.reason);
         assert_string_equal(v.tier, cases[i].tier);
+        if (v.outcome != cases[i].outcome)
+            print_error("%s, %s: %s\n", cases[i].gold, cases[i].answer, math_outcome_name(v.outcome));
+        assert_int_equal(v.outcome, cases[i].outcome);
     }
 }
 

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "math/equal.h"
 #include "reward/verify.h"
 #include "reward/worker.h"
 
@@ -200,6 +201,13 @@ static verify_pool *pool_of(const char *kind, size_t workers, double deadline) {
     return pool;
 }
 
+static void assert_same_text(const char *a, const char *b) {
+    if (a && b)
+        assert_string_equal(a, b);
+    else
+        assert_true(!a && !b);
+}
+
 static void workers_judge_as_this_process_does(void **state) {
     (void)state;
     enum { COUNT = 300 };
@@ -208,21 +216,31 @@ static void workers_judge_as_this_process_does(void **state) {
     for (int i = 0; i < COUNT; i++) {
         snprintf(texts[i], sizeof texts[i], i % 7 == 0 ? "none %d" : "so \\boxed{%d}", i % 5);
         here[i] = there[i] = item_of("3", texts[i]);
+        here[i].is_answer = there[i].is_answer = i % 3 == 0;
     }
     verify_pool *pool = pool_of("worker", 2, 20);
-    assert_int_equal(verify_batch(NULL, NULL, here, COUNT), STATUS_OK);
-    assert_int_equal(verify_batch(pool, NULL, there, COUNT), STATUS_OK);
-    for (int i = 0; i < COUNT; i++) {
-        assert_int_equal(here[i].out.status, there[i].out.status);
-        assert_string_equal(here[i].out.tier, there[i].out.tier);
-        if (here[i].out.extracted)
-            assert_string_equal(here[i].out.extracted, there[i].out.extracted);
-        else
-            assert_null(there[i].out.extracted);
-        verdict_clear(&here[i].out), verdict_clear(&there[i].out);
+    verify_options plain = VERIFY_OPTIONS_DEFAULT, explained = plain;
+    explained.skip_text = explained.explain = true;
+    size_t rational = 0, explanations = 0;
+    for (int round = 0; round < 2; round++) {
+        const verify_options *options = round ? &explained : &plain;
+        assert_int_equal(verify_batch(NULL, options, here, COUNT), STATUS_OK);
+        assert_int_equal(verify_batch(pool, options, there, COUNT), STATUS_OK);
+        for (int i = 0; i < COUNT; i++) {
+            const verdict *a = &here[i].out, *b = &there[i].out;
+            assert_int_equal(a->status, b->status);
+            assert_string_equal(a->tier, b->tier);
+            assert_same_text(a->extracted, b->extracted);
+            assert_same_text(a->gold_form, b->gold_form);
+            assert_same_text(a->answer_form, b->answer_form);
+            assert_same_text(a->reason, b->reason);
+            rational += strcmp(b->tier, "normal") == 0, explanations += b->gold_form && b->answer_form && b->reason;
+            verdict_clear(&here[i].out), verdict_clear(&there[i].out);
+        }
+        assert_true(round ? rational > 0 && explanations > COUNT / 2 : rational + explanations == 0);
     }
     verify_pool_counters counters = verify_pool_count(pool);
-    assert_int_equal(counters.judged, COUNT);
+    assert_int_equal(counters.judged, 2 * COUNT);
     assert_int_equal(counters.wall_timeouts + counters.crashes + counters.restarts, 0);
     verify_pool_free(pool);
     free(here), free(there), free(texts);
@@ -242,6 +260,10 @@ static void every_tier_keeps_its_name_on_the_way(void **state) {
                                     {"(C)", "\\boxed{C}"},
                                     {"5", "\\boxed{x=5}"},
                                     {"5", "\\boxed{(}"},
+                                    {"July 4, 1776", "\\boxed{4 July 1776}"},
+                                    {"n(n+1)/2", "\\boxed{\\sum_{k=1}^n k}"},
+                                    {"\\sin 2x", "\\boxed{2\\sin x\\cos x}"},
+                                    {"\\sqrt8", "\\boxed{\\sqrt2+\\sqrt2}"},
                                     {"5", "none"},
                                     {"\\frac1", "\\boxed{5}"}};
     enum { COUNT = sizeof pairs / sizeof *pairs };
@@ -250,6 +272,16 @@ static void every_tier_keeps_its_name_on_the_way(void **state) {
     verify_pool *pool = pool_of("worker", 1, 20);
     assert_int_equal(verify_batch(NULL, NULL, here, COUNT), STATUS_OK);
     assert_int_equal(verify_batch(pool, NULL, there, COUNT), STATUS_OK);
+    static const char *const tiers[] = {
+#define X(name) name,
+        MATH_TIER_TABLE(X)
+#undef X
+            "extract"};
+    for (size_t t = 0; t < sizeof tiers / sizeof *tiers; t++) {
+        bool met = strcmp(tiers[t], "memory") == 0; // none of it can be taken away here
+        for (int i = 0; i < COUNT && !met; i++) met = strcmp(there[i].out.tier, tiers[t]) == 0;
+        if (!met) fail_msg("no pair has the tier %s", tiers[t]);
+    }
     for (int i = 0; i < COUNT; i++) {
         assert_string_equal(here[i].out.tier, there[i].out.tier);
         verdict_clear(&here[i].out), verdict_clear(&there[i].out);

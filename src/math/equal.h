@@ -40,9 +40,15 @@ typedef struct math_options {
 #define MATH_OPTIONS_DEFAULT                                                                                                     \
     ((math_options){.significant_digits = 6, .decimals = -1, .gold_rounded = false, .seed = 0, .limits = MATH_LIMITS_DEFAULT})
 
+// X(name): every tier of a verdict. The last three say why there is none: the gold or the answer is not understood, no memory.
+#define MATH_TIER_TABLE(X)                                                                                                       \
+    X("text")                                                                                                                    \
+    X("choice") X("words") X("normal") X("rational") X("structure") X("ball") X("polynomial") X("algebraic") X("field")          \
+        X("modular") X("sampled") X("induction") X("probabilistic") X("gold") X("parse") X("memory")
+
 typedef struct math_verdict {
     math_outcome outcome;
-    const char *tier; // the rule that decided; a static string, never NULL
+    const char *tier; // the rule that decided, one of MATH_TIER_TABLE
     char reason[192]; // a sentence for a reader; may be empty when equal
 } math_verdict;
 

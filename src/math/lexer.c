@@ -314,10 +314,6 @@ static token command_token(lexer *lx, token t) {
         case '&':
             t.kind = TOKEN_AMPERSAND;
             return t;
-        case '_':
-        case '#':
-            t.kind = TOKEN_BAD;
-            return t;
         default:
             t.kind = TOKEN_BAD;
             return t;

@@ -73,10 +73,9 @@ typedef struct token {
 typedef struct lexer {
     const char *text; // ASCII, and bytes >= 0x80 only where no transcription is known
     size_t length, position;
-    int brackets;    // round, square and set brackets that are open: there `1,234` is two members
-    buffer owned;    // the transcription, if one was needed
-    buffer spare;    // cleaned numbers; reserved once, so that it never moves
-    char pending[8]; // closing kinds of brace groups entered transparently
+    int brackets; // round, square and set brackets that are open: there `1,234` is two members
+    buffer owned; // the transcription, if one was needed
+    buffer spare; // cleaned numbers; reserved once, so that it never moves
 } lexer;
 
 // Prepares reading `length` bytes. STATUS_NO_MEMORY is the only failure. Close in every case.

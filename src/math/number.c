@@ -327,8 +327,6 @@ value_state number_evaluate(const math_node *n, const bindings *given, size_t *s
         return function(n, given, steps, out);
     case MATH_BIG:
         return series(n, given, steps, out);
-    case MATH_WITH_UNIT:
-        return VALUE_OTHER;
     default:
         return VALUE_OTHER;
     }

@@ -187,9 +187,6 @@ static math_node *operand(parser *p) {
         return tree_named(p->e, MATH_TEXT, text);
     }
     case TOKEN_BINARY:
-        if (token_is(t, "circ")) { // a lone degree sign or composition: nothing to hold on to
-            return parser_refuse(p, "a circle without a number");
-        }
         return parser_refuse(p, "an operator without left side");
     case TOKEN_BAD:
         return parser_refuse(p, "something that is no mathematics");

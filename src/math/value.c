@@ -1,4 +1,4 @@
-// Equality of two scalars: exact rationals, then balls, then points. See VALUE in judge.h and the tiers in equal.h.
+// Equality of two scalars: exact rationals, then balls, then points. See the tiers in equal.h.
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

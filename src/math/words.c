@@ -317,7 +317,6 @@ static const vocabulary table[] = {
     {"textdollar", TOKEN_CURRENCY, 0, "dollar", false},
     {"pounds", TOKEN_CURRENCY, 0, "sterling", false},
     {"euro", TOKEN_CURRENCY, 0, NULL, false},
-    {"lcm", TOKEN_FUNCTION, 0, NULL, true},
 };
 
 token_kind word_lookup(const char *text, size_t length, bool command, const char **canonical, int *code) {

@@ -170,7 +170,7 @@ static size_pair sizes(tally *t, const math_node *n, size_t *steps) {
         if (q_angle > 0) {
             // 2 sin and 2 cos of p pi / q are algebraic integers of degree at most 2q with conjugates within 2.
             count_radical(t, n, 2.0 * (double)q_angle);
-            return tangent ? (size_pair){2, 2} : inverse ? (size_pair){1, 1} : (size_pair){1, 1};
+            return tangent ? (size_pair){2, 2} : (size_pair){1, 1};
         }
         t->algebraic = false;
         for (uint32_t i = 0, first = 1; i < n->count; i++, first = 0) {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "math/equal.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED true
@@ -29,8 +30,8 @@ extern char **environ;
 
 #define MESSAGE_MAX ((size_t)64 << 20) // bytes; what is longer is not sent, its verdict is an error
 #define REQUEST_HEAD 32                // bytes behind the length
-#define REPLY_HEAD 9
-#define REPLY_TEXTS 5
+#define REPLY_HEAD 10
+#define REPLY_TEXTS 4
 #define NO_ITEM SIZE_MAX
 
 typedef struct helper {
@@ -93,13 +94,29 @@ static bool write_all(int descriptor, const void *bytes, size_t count) {
     return true;
 }
 
+// The tiers of a verdict, by the number that is sent: those of math/, no answer found, nothing said.
+static const char *const tiers[] = {
+#define X(name) name,
+    MATH_TIER_TABLE(X)
+#undef X
+        "extract",
+    ""};
+#define TIERS (sizeof tiers / sizeof *tiers)
+
+static unsigned char tier_number(const char *tier) { // TIERS, which no host accepts, for one that is missing above
+    size_t i = 0;
+    while (i < TIERS && strcmp(tiers[i], tier) != 0) i++;
+    return (unsigned char)i;
+}
+
 static bool reply(int descriptor, const verdict *v) {
-    const char *texts[REPLY_TEXTS] = {v->tier, v->extracted, v->gold_form, v->answer_form, v->reason};
+    const char *texts[REPLY_TEXTS] = {v->extracted, v->gold_form, v->answer_form, v->reason};
     unsigned char head[4 + REPLY_HEAD], size[4];
     uint64_t bits;
     memcpy(&bits, &v->microseconds, sizeof bits);
     head[4] = (unsigned char)v->status;
-    put_u64(head + 5, bits);
+    head[5] = tier_number(v->tier);
+    put_u64(head + 6, bits);
     buffer message = {0};
     status code = buffer_append(&message, head, sizeof head);
     for (int i = 0; i < REPLY_TEXTS && code == STATUS_OK; i++) {
@@ -114,23 +131,13 @@ static bool reply(int descriptor, const verdict *v) {
     return sent;
 }
 
-// The static name equal to a tier that came over the socket.
-static const char *known_tier(const char *name, size_t length) {
-    static const char *const tiers[] = {"",       "extract", "text",      "words",      "choice",   "rational", "structure",
-                                        "normal", "ball",    "algebraic", "polynomial", "modular",  "sampled",  "probabilistic",
-                                        "gold",   "parse",   "memory",    "field",      "induction"};
-    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++)
-        if (strlen(tiers[i]) == length && memcmp(tiers[i], name, length) == 0) return tiers[i];
-    return "other";
-}
-
 // Fills a verdict from a reply of `length` bytes; false for one that no helper writes, and when memory is out.
 static bool read_reply(const unsigned char *in, size_t length, verdict *out) {
-    if (in[0] >= VERDICT_STATUS_COUNT) return false;
-    uint64_t bits = get_u64(in + 1);
-    *out = (verdict){.status = (verdict_status)in[0], .tier = ""};
+    if (in[0] >= VERDICT_STATUS_COUNT || in[1] >= TIERS) return false;
+    uint64_t bits = get_u64(in + 2);
+    *out = (verdict){.status = (verdict_status)in[0], .tier = tiers[in[1]]};
     memcpy(&out->microseconds, &bits, sizeof bits);
-    char **texts[REPLY_TEXTS] = {NULL, &out->extracted, &out->gold_form, &out->answer_form, &out->reason};
+    char **texts[REPLY_TEXTS] = {&out->extracted, &out->gold_form, &out->answer_form, &out->reason};
     size_t at = REPLY_HEAD;
     for (int i = 0; i < REPLY_TEXTS; i++) {
         if (length - at < 4) return false;
@@ -140,10 +147,7 @@ static bool read_reply(const unsigned char *in, size_t length, verdict *out) {
         if (length - at < size - 1) return false;
         const char *text = (const char *)in + at;
         at += size - 1;
-        if (!texts[i])
-            out->tier = known_tier(text, size - 1);
-        else if (!(*texts[i] = text_copy(text, size - 1)))
-            return false;
+        if (!(*texts[i] = text_copy(text, size - 1))) return false;
     }
     return at == length;
 }
