@@ -111,14 +111,15 @@ math_node *parser_exceptions(parser *p) {
 math_node *parser_group(parser *p) {
     int open = here(p)->code;
     int bars = p->bars;
-    bool in_set = p->in_set, stop = p->stop_function;
+    bool in_set = p->in_set, stop = p->stop_function, paired = p->bars_paired;
     p->at++;
     p->bars = 0, p->stop_function = false, p->in_set = open == 'S' || open == '{';
+    p->bars_paired = p->in_set && !parser_odd_bars(p); // \{x | x > 0\}, \frac{2|a|}{3}
     math_node *inside = NULL, *n = NULL;
     if (at_kind(p, TOKEN_CLOSE)) {
         if (open != 'S' || here(p)->code != 'S') return parser_refuse(p, "empty brackets");
         p->at++;
-        p->bars = bars, p->in_set = in_set, p->stop_function = stop;
+        p->bars = bars, p->in_set = in_set, p->stop_function = stop, p->bars_paired = paired;
         return tree_node(p->e, MATH_SET, 0);
     }
     inside = parser_list(p);
@@ -129,7 +130,7 @@ math_node *parser_group(parser *p) {
         inside = tree_binary(p->e, MATH_SUCH_THAT, inside, condition);
         if (!inside) return NULL;
     }
-    p->bars = bars, p->in_set = in_set, p->stop_function = stop;
+    p->bars = bars, p->in_set = in_set, p->stop_function = stop, p->bars_paired = paired;
     if (!at_kind(p, TOKEN_CLOSE)) return parser_refuse(p, "a closing bracket is missing");
     int close = here(p)->code;
     p->at++;
@@ -162,15 +163,23 @@ static bool closes_double(parser *p) {
     return ahead(p, i)->kind == TOKEN_DOUBLE_BAR;
 }
 
+static bool right_bar_follows(parser *p, token_kind kind) {
+    for (size_t i = 1; ahead(p, i)->kind != TOKEN_END; i++)
+        if (ahead(p, i)->kind == kind && ahead(p, i)->code == 'r') return true;
+    return false;
+}
+
 math_node *parser_absolute(parser *p, token_kind kind) {
     bool in_set = p->in_set, stop = p->stop_function;
+    int bars = p->bars;
+    bool sided = here(p)->code == 'l' && right_bar_follows(p, kind); // \left|2|x| - 1\right|: inside, bars begin anew
     if (kind == TOKEN_DOUBLE_BAR && !closes_double(p))
         here(p)->kind = kind = TOKEN_BAR; // ||x|-1|: two opening bars, of which this call takes the first
     else
         p->at++;
-    p->bars++, p->in_set = false, p->stop_function = false;
+    p->bars = sided ? 0 : bars + 1, p->in_set = false, p->stop_function = false;
     math_node *inside = parser_expression(p, 0);
-    p->bars--, p->in_set = in_set, p->stop_function = stop;
+    p->bars = bars, p->in_set = in_set, p->stop_function = stop;
     if (!inside) return NULL;
     if (kind == TOKEN_BAR && at_kind(p, TOKEN_DOUBLE_BAR))
         here(p)->kind = TOKEN_BAR; // two closing bars in a row: one is left

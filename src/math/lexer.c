@@ -279,6 +279,13 @@ static token font_token(lexer *lx, token t, size_t end, bool words) {
     return coded(t, TOKEN_SKIPPED, 0);
 }
 
+// What \left and \right say of a bar: 'l', 'r', or 0 where neither stands in front of it.
+static int bar_side(const lexer *lx, size_t at) {
+    while (at > 0 && lexer_is_space(lx->text[at - 1])) at--;
+    if (at >= 5 && memcmp(lx->text + at - 5, "\\left", 5) == 0) return 'l';
+    return at >= 6 && memcmp(lx->text + at - 6, "\\right", 6) == 0 ? 'r' : 0;
+}
+
 static token command_token(lexer *lx, token t) {
     size_t begin = lx->position, end = command_end(lx, begin);
     const char *name = lx->text + begin + 1;
@@ -303,8 +310,7 @@ static token command_token(lexer *lx, token t) {
         case '$':
             return named(t, TOKEN_CURRENCY, "dollar");
         case '|':
-            t.kind = TOKEN_DOUBLE_BAR;
-            return t;
+            return coded(t, TOKEN_DOUBLE_BAR, bar_side(lx, t.start));
         case '\\':
             t.kind = TOKEN_ROW;
             if (lexer_peek(lx, end) == '[' &&
@@ -440,7 +446,7 @@ static token scan(lexer *lx, token t) {
         t = coded(t, TOKEN_CLOSE, '{');
         break;
     case '|':
-        t.kind = TOKEN_BAR;
+        t = coded(t, TOKEN_BAR, bar_side(lx, t.start));
         if (d == '|') t.kind = TOKEN_DOUBLE_BAR, width = 2;
         break;
     case ',':

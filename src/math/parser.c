@@ -43,7 +43,7 @@ bool parser_starts_operand(const parser *p, const token *t) {
         return !p->stop_function;
     case TOKEN_BAR:
     case TOKEN_DOUBLE_BAR:
-        return p->bars == 0 && !p->in_set;
+        return t->code == 'l' || (t->code != 'r' && p->bars == 0 && (!p->in_set || p->bars_paired));
     default:
         return false;
     }
@@ -250,15 +250,15 @@ static math_node *relation_chain(parser *p, math_node *left) {
     return tree_congruence(p->e, n);
 }
 
-// Whether the bars from here to the end of the brackets cannot be pairs.
-static bool odd_bars(parser *p) {
+bool parser_odd_bars(parser *p) {
     size_t depth = 0, bars = 0;
     for (size_t i = 0;; i++) {
         const token *t = ahead(p, i);
-        if (t->kind == TOKEN_OPEN) depth++;
-        if (t->kind == TOKEN_CLOSE && depth-- == 0) break;
-        if (t->kind == TOKEN_BAR && depth == 0) bars++;
-        if (t->kind == TOKEN_END) break;
+        bool bar = t->kind == TOKEN_BAR, opens = t->kind == TOKEN_OPEN || (bar && t->code == 'l'),
+             closes = t->kind == TOKEN_CLOSE || (bar && t->code == 'r');
+        if (t->kind == TOKEN_END || (closes && depth == 0)) break;
+        depth += opens, depth -= closes;
+        bars += bar && t->code == 0 && depth == 0;
     }
     return bars % 2 == 1;
 }
@@ -468,7 +468,7 @@ static math_node *infix(parser *p, math_node *left, int power, bool *done) {
             t->kind = TOKEN_WORD;
             return left;
         }
-        if (t->kind == TOKEN_BAR && p->bars == 0 && !p->in_set && odd_bars(p)) { // E(Y|X)
+        if (t->kind == TOKEN_BAR && p->bars == 0 && !p->in_set && parser_odd_bars(p)) { // E(Y|X)
             t->kind = TOKEN_MID;
             return left;
         }

@@ -29,6 +29,7 @@ typedef struct parser {
     size_t depth;
     int bars;           // absolute values that are open here
     bool in_set;        // directly inside set braces: a bar or colon means "such that"
+    bool bars_paired;   // directly inside set braces whose bars are pairs: there they are absolute values
     bool stop_function; // inside a function's bare argument: the next function ends it
     bool failed;
 } parser;
@@ -46,6 +47,7 @@ static inline bool is_close(const token *t, int code) { return t->kind == TOKEN_
 math_node *parser_refuse(parser *p, const char *what);       // NULL, with "what at byte N" as the reason
 bool parser_starts_operand(const parser *p, const token *t); // whether an implicit factor can begin with this token
 bool parser_ends_operand(const token *t);                    // the end, a separator, a closing bracket, a relation
+bool parser_odd_bars(parser *p);                             // whether the bars from here to the end of the brackets are no pairs
 bool parser_is_inch(parser *p, size_t ahead);                // `in` that is a unit: 5 in, 5 in^2
 const char *parser_keep(parser *p, const token *t);          // the token's text, as long-lived as the tree
 math_node *parser_expression(parser *p, int power);          // everything that binds more tightly than `power`
