@@ -191,6 +191,8 @@ static bool names_point(const char *name) {
 static math_outcome accept_collection(judge *j, math_node *gold, math_node *answer) {
     // One value and the set of it are the same answer, but not the same member of a set.
     bool outside = j->nesting == 0;
+    if (outside && gold->kind == MATH_SET && !is_collection(answer)) gold = distinct(j, gold);
+    if (outside && answer->kind == MATH_SET && !is_collection(gold)) answer = distinct(j, answer);
     if (outside && gold->kind == MATH_SET && gold->count == 1 && answer->kind != MATH_SET && answer->kind != MATH_LIST)
         return accept_answer(j, gold->children[0], answer);
     if (!is_collection(gold)) {
@@ -290,6 +292,8 @@ static math_outcome accept_based(judge *j, math_node *gold, math_node *answer) {
     fmpq_clear(written);
     return same ? judge_says(j, MATH_EQUAL, "structure", "%s", "") : refuse(j, "the digits in the base differ");
 }
+
+static bool is_negative_based(const math_node *n) { return n->kind == MATH_NEGATE && n->children[0]->kind == MATH_BASED; }
 
 // Appends the whole numbers and capital letters that a product is written with: 152A of 152A_{11}, for which *base is 11.
 static bool collect_digits(const math_node *n, char *out, size_t size, int *base) {
@@ -490,6 +494,9 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
     }
     if (is_collection(gold) || is_collection(answer)) return accept_collection(j, gold, answer);
     if (gold->kind == MATH_RATIO || answer->kind == MATH_RATIO) return accept_ratio(j, gold, answer);
+    if (is_negative_based(gold) || is_negative_based(answer))
+        return gold->kind == answer->kind ? accept_answer(j, gold->children[0], answer->children[0])
+                                          : refuse(j, "the digits in the base differ");
     if (gold->kind == MATH_BASED || answer->kind == MATH_BASED) return accept_based(j, gold, answer);
     if (gold->kind == MATH_TEXT || answer->kind == MATH_TEXT) return refuse(j, "the words differ");
     if (same_lettered_digits(gold, answer)) return judge_says(j, MATH_EQUAL, "structure", "%s", "");

@@ -85,6 +85,32 @@ static bool is_unsolved(const math_node *n) {
     }
 }
 
+static bool has_decimal(const math_node *n) {
+    if (n->kind == MATH_NUMBER) return n->decimal;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (has_decimal(n->children[i])) return true;
+    return false;
+}
+
+// x = 3 = 2: another side is a number, exact, and not the value.
+static bool contradicts_itself(judge *j, const math_node *chain, uint32_t value) {
+    math_node *said = chain->children[value];
+    if (node_has_variables(said) || has_decimal(said)) return false;
+    for (uint32_t i = 0; i < chain->count; i++) {
+        math_node *side = chain->children[i];
+        if (i == value || node_has_variables(side) || has_decimal(side)) continue;
+        if (accept_answer(j, said, side) == MATH_DIFFERENT) return true;
+    }
+    return false;
+}
+
+static bool only_capitals(const math_node *n) { // A^{-1}, AB, P^T A P
+    if (n->kind == MATH_SYMBOL) return n->name[0] >= 'A' && n->name[0] <= 'Z';
+    for (uint32_t i = 0; i < n->count; i++)
+        if (!only_capitals(n->children[i])) return false;
+    return true;
+}
+
 // A chain without a name, from which only the value is wanted: 2 + 9 = 11, m + n = 13. Its other sides must not ask for more:
 // 2x = 11 does not say 11. Where such a side is the wanted value too, the chain is an identity.
 static math_outcome accept_chain_end(judge *j, math_node *gold, math_node *answer, bool any_quantity) {
@@ -93,7 +119,7 @@ static math_outcome accept_chain_end(judge *j, math_node *gold, math_node *answe
     for (uint32_t i = 0; i + 1 < answer->count; i++) {
         math_node *side = answer->children[i];
         if (!node_has_variables(side)) continue;
-        bool quantity = any_quantity && (!is_unsolved(side) || value->kind == MATH_MATRIX) &&
+        bool quantity = any_quantity && (!is_unsolved(side) || (value->kind == MATH_MATRIX && only_capitals(side))) &&
                         !(node_small_integer(value, &zero) && zero == 0);
         if (!quantity && accept_answer(j, gold, side) != MATH_EQUAL)
             return refuse(j, "an equation is given, a value is asked for");
@@ -104,10 +130,12 @@ static math_outcome accept_chain_end(judge *j, math_node *gold, math_node *answe
 math_outcome accept_value_of_equation(judge *j, math_node *gold, math_node *answer) {
     uint32_t value;
     math_node *name = assigned_name(answer, &value);
+    if (contradicts_itself(j, answer, value)) return refuse(j, "the sides of the answer are not equal");
     return name ? accept_answer(j, gold, answer->children[value]) : accept_chain_end(j, gold, answer, true);
 }
 
-// f(t) = t^2 for f(x) = x^2: the letters of the arguments are free to choose. Renames them in the answer's equation.
+// f(t) = t^2 for f(x) = x^2: the letters of the arguments are free to choose where they are variables, as in P(A) and f(a) they
+// are not. Renames them in the answer's equation.
 static bool rename_arguments(math_node *equation, const math_node *gold, const math_node *answer) {
     if (gold->kind != MATH_FUNCTION || answer->kind != MATH_FUNCTION || gold->count != answer->count ||
         strcmp(gold->name, answer->name) != 0)
@@ -116,6 +144,10 @@ static bool rename_arguments(math_node *equation, const math_node *gold, const m
         const math_node *to = gold->children[i], *from = answer->children[i];
         if (to->kind != MATH_SYMBOL || from->kind != MATH_SYMBOL) return false;
         if (strcmp(to->name, from->name) == 0) continue;
+        bool used = false; // in what is said of it
+        for (uint32_t k = 0; k < equation->count; k++)
+            used |= equation->children[k] != answer && node_mentions(equation->children[k], from->name);
+        if (!used && (!strchr("nstuvwxyz", to->name[0]) || !strchr("nstuvwxyz", from->name[0]))) return false;
         if (node_mentions(equation, to->name)) return false;
         node_rename(equation, from->name, to->name);
     }
@@ -192,6 +224,7 @@ math_outcome accept_equation(judge *j, math_node *gold, math_node *answer) {
     if (!equation) return accept_answer(j, wanted, answer);
     math_node *other = assigned_name(answer, &value);
     math_outcome outcome;
+    if (contradicts_itself(j, answer, value)) return refuse(j, "the sides of the answer are not equal");
     if (!other)
         outcome = accept_chain_end(j, wanted, answer, false);
     else if (same_name(name, other) || rename_arguments(answer, name, other))

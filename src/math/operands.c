@@ -13,6 +13,7 @@ math_node *parser_argument(parser *p, bool one_digit) {
     token *t = here(p);
     if (t->kind == TOKEN_OPEN && t->code == '{') return parser_group(p);
     if (t->kind == TOKEN_NUMBER) {
+        if (one_digit && t->length > 1 && t->text[t->length - 1] == '.') t->length--; // \frac14.
         if (one_digit && t->length > 1 && t->text[0] != '.' && !memchr(t->text, '.', t->length)) {
             math_node *n = literal_node(p->e, t->text, 1);
             t->text++, t->length--, t->space = false;

@@ -300,19 +300,17 @@ static bool is_told_by_its_argument(const math_node *n) {
     if (n->count != 1 || strchr(n->name, '\'') || strchr(n->name, '^') || word_in(always, n->name, stem)) return false;
     if (!(stem == 1 && lexer_is_letter(n->name[0])) && !word_in(words_greek, n->name, stem)) return false;
     switch (n->children[0]->kind) {
-    case MATH_SUM:
-    case MATH_PRODUCT:
-    case MATH_QUOTIENT:
-    case MATH_NEGATE:
-    case MATH_POWER:
-    case MATH_ROOT:
-    case MATH_FACTORIAL:
-    case MATH_ABSOLUTE:
-    case MATH_FUNCTION:
-    case MATH_BIG:
-        return true;
-    default:
+    case MATH_SYMBOL:
+    case MATH_NUMBER:
+    case MATH_TEXT:
+    case MATH_RELATION:
+    case MATH_UNION:
+    case MATH_INTERSECTION:
+    case MATH_SET:
+    case MATH_TUPLE:
         return false;
+    default:
+        return true;
     }
 }
 

@@ -205,6 +205,6 @@ status math_normalize_text(const char *text, size_t length, buffer *out) {
     }
     lexer_close(&lx);
     // A full stop or comma behind the whole is not part of it.
-    while (code == STATUS_OK && out->length > begin && strchr(".,;", out->data[out->length - 1])) out->data[--out->length] = 0;
+    while (code == STATUS_OK && out->length > begin && strchr(".,; ", out->data[out->length - 1])) out->data[--out->length] = 0;
     return code;
 }
