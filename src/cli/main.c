@@ -48,7 +48,7 @@ static int unknown_command(const char *name) {
 // What a full disk or a closed pipe kept from standard output is a failure, not silence.
 static int flush_output(int exit_code) {
     if (fflush(stdout) == 0 && !ferror(stdout)) return exit_code;
-    fprintf(stderr, "dsdr: cannot write to standard output\n");
+    if (!exit_code) fprintf(stderr, "dsdr: cannot write to standard output\n"); // else it has been said
     return exit_code ? exit_code : 1;
 }
 

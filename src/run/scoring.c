@@ -17,7 +17,7 @@ status scorer_check_encoder(const settings *settings) {
     if (folder_exists(settings->dsdr.encoder)) return STATUS_OK;
     return status_set(STATUS_INVALID,
                       "algorithm.dsdr.encoder is %s, and there is no such folder; scripts/fetch_models.sh brings the default "
-                      "one, algorithm.method=grpo or dapo needs none",
+                      "one; training with algorithm.method=grpo or dapo needs none",
                       settings->dsdr.encoder);
 }
 
