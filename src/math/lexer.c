@@ -310,7 +310,7 @@ static token command_token(lexer *lx, token t) {
         case '$':
             return named(t, TOKEN_CURRENCY, "dollar");
         case '|':
-            return coded(t, TOKEN_DOUBLE_BAR, bar_side(lx, t.start));
+            return coded(t, TOKEN_DOUBLE_BAR, bar_side(lx, begin));
         case '\\':
             t.kind = TOKEN_ROW;
             if (lexer_peek(lx, end) == '[' &&
@@ -446,7 +446,7 @@ static token scan(lexer *lx, token t) {
         t = coded(t, TOKEN_CLOSE, '{');
         break;
     case '|':
-        t = coded(t, TOKEN_BAR, bar_side(lx, t.start));
+        t = coded(t, TOKEN_BAR, bar_side(lx, lx->position));
         if (d == '|') t.kind = TOKEN_DOUBLE_BAR, width = 2;
         break;
     case ',':
