@@ -119,6 +119,8 @@ static void every_kind_of_place_is_scanned(void **state) {
         {"\\begin{cases} x + y = 3 \\\\ x - y = 1 \\end{cases}", "x+y=3 ; x-y=1"},
         {"\\begin{dcases} x + y = 3 \\\\ x - y = 1 \\end{dcases}", "x+y=3 ; x-y=1"},
         {"\\begin{alignat*}{2} a &= b + c \\\\ d &= e+1 \\end{alignat*}", "a=b+c ; d=e+1"},
+        {"\\begin{alignedat}{2} a &= b + c \\\\ d &= e+1 \\end{alignedat}", "a=b+c ; d=e+1"},
+        {"\\begin{dcases*} x + y = 3 \\\\ x - y = 1 \\end{dcases*}", "x+y=3 ; x-y=1"},
         {"\\begin{eqnarray} a &=& b + c \\\\ d &=& e+1 \\end{eqnarray}", "a=b+c ; d=e+1"},
         {"\\[\n\\begin{aligned}\nx &= 1+2 \\\\\n&\\Rightarrow x = 3\n\\end{aligned}\n\\]", "x=1+2 ; x=3"},
         {"$A = \\begin{pmatrix} 1 & 2 \\\\ 3 & 4 \\end{pmatrix}$",

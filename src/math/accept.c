@@ -7,8 +7,6 @@
 #include "math/units.h"
 #include "math/words.h"
 
-static math_outcome refuse(judge *j, const char *why) { return judge_says(j, MATH_DIFFERENT, "structure", "%s", why); }
-
 // The first `count` sides of a chain, the last of them replaced; one side stands for itself. NULL: no memory.
 static math_node *part_of_chain(judge *j, const math_node *chain, uint32_t count, math_node *last) {
     if (count == 1) return last;

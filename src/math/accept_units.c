@@ -7,8 +7,6 @@
 #include "math/numerals.h"
 #include "math/units.h"
 
-static math_outcome refuse(judge *j, const char *why) { return judge_says(j, MATH_DIFFERENT, "structure", "%s", why); }
-
 // -(5%) is (-5)%: the marked value under signs.
 math_node *node_marked(judge *j, math_node *n, math_kind kind) {
     if (n->kind == kind) return n->children[0];

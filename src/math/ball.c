@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-static bool is_name(const math_node *n, const char *name) { return strcmp(n->name, name) == 0; }
-
 // log2 |x| is at most this, roughly; beyond it functions would be asked for absurd precision.
 static bool moderate(const acb_t x, long bits) {
     return acb_is_finite(x) && arf_cmpabs_2exp_si(arb_midref(acb_realref(x)), bits) < 0 &&

@@ -5,8 +5,6 @@
 #include "math/judge.h"
 #include "math/number.h"
 
-static math_outcome refuse(judge *j, const char *why) { return judge_says(j, MATH_DIFFERENT, "structure", "%s", why); }
-
 bool node_is_equation(const math_node *n) {
     if (n->kind != MATH_RELATION) return false;
     for (uint32_t i = 0; i + 1 < n->count; i++)

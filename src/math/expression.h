@@ -132,6 +132,13 @@ status math_canonical(const char *text, size_t length, const math_limits *limits
 // is gone). Works on any bytes, also on texts that do not parse.
 status math_normalize_text(const char *text, size_t length, buffer *out);
 
+// Environments whose rows stand one below the other, each for itself: align, gather, cases, ... NULL behind the last.
+extern const char *const math_row_environments[];
+#define MATH_ROW_ENVIRONMENTS 22
+
+// Length of \text{, \mbox{, \mathrm{ and the like at the beginning of the text, 0 where it begins with something else.
+size_t math_font_head(const char *text, size_t length);
+
 const char *math_kind_name(math_kind kind);
 
 #endif

@@ -29,8 +29,6 @@ typedef struct field {
     size_t nodes, extensions;
 } field;
 
-static bool is_name(const math_node *n, const char *name) { return strcmp(n->name, name) == 0; }
-
 static bool extend(field *f) { return ++f->extensions <= EXTENSIONS_MAX; }
 
 static bool read_node(field *f, const math_node *n, ca_t out);

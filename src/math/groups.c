@@ -201,14 +201,17 @@ static bool env_is(const token *t, const char *const *names) {
 
 static const char *const env_matrix[] = {"pmatrix", "bmatrix", "Bmatrix", "matrix", "smallmatrix",
                                          "array",   "vmatrix", "Vmatrix", NULL};
-static const char *const env_rows[] = {"cases",   "align",    "align*",   "aligned",   "alignat",  "gather",
-                                       "gather*", "gathered", "equation", "equation*", "eqnarray", "eqnarray*",
-                                       "split",   "dcases",   "multline", NULL};
+const char *const math_row_environments[MATH_ROW_ENVIRONMENTS + 1] = {
+    "align",     "align*",   "aligned",   "alignat",  "alignat*",  "alignedat", "gather",   "gather*",
+    "gathered",  "equation", "equation*", "eqnarray", "eqnarray*", "flalign",   "flalign*", "multline",
+    "multline*", "split",    "cases",     "cases*",   "dcases",    "dcases*",   NULL};
+
+static bool is_piecewise(const token *t) { return memcmp(t->text + (t->text[0] == 'd'), "cases", 5) == 0; }
 
 math_node *parser_environment(parser *p) {
     token name = *here(p);
     bool matrix = env_is(&name, env_matrix);
-    if (!matrix && !env_is(&name, env_rows)) return parser_refuse(p, "an unknown environment");
+    if (!matrix && !env_is(&name, math_row_environments)) return parser_refuse(p, "an unknown environment");
     math_node *cells[ITEMS_MAX];
     size_t count = 0, rows = 0, columns = 0, column = 0;
     int bars = p->bars;
@@ -221,7 +224,7 @@ math_node *parser_environment(parser *p) {
             p->e->failure = status_set(STATUS_LIMIT, "a matrix of more than %d elements", ITEMS_MAX);
             return NULL;
         }
-        bool piecewise = token_is(&name, "cases") || token_is(&name, "dcases");
+        bool piecewise = !matrix && is_piecewise(&name);
         math_node *cell = matrix || piecewise ? parser_expression(p, 0) : parser_list(p);
         while (!matrix && cell && (at_kind(p, TOKEN_COMMA) || at_kind(p, TOKEN_SEMICOLON))) p->at++;
         if (piecewise && cell && column == 0) { // x, & \text{if } x > 0
@@ -263,7 +266,7 @@ math_node *parser_environment(parser *p) {
     return n;
 }
 
-bool parser_is_aligned(const token *t) { return env_is(t, env_rows) && !token_is(t, "cases") && !token_is(t, "dcases"); }
+bool parser_is_aligned(const token *t) { return env_is(t, math_row_environments) && !is_piecewise(t); }
 
 math_node *parser_ratio(parser *p, math_node *left) {
     math_node *parts[16];

@@ -26,6 +26,9 @@ typedef struct judge {
 math_outcome judge_says(judge *j, math_outcome outcome, const char *tier, const char *reason, ...)
     __attribute__((format(printf, 4, 5)));
 
+// Two answers of different shape, or with different parts.
+static inline math_outcome refuse(judge *j, const char *why) { return judge_says(j, MATH_DIFFERENT, "structure", "%s", why); }
+
 // value.c: two scalars. Where the expressions cannot be computed, equal only if they are the same tree in normal form.
 math_outcome value_compare(judge *j, math_node *gold, math_node *answer);
 

@@ -361,7 +361,8 @@ static token command_token(lexer *lx, token t) {
         }
         t.text = lx->text + open + 1, t.length = (uint32_t)(close - open - 1);
         lx->position = close + 1;
-        if (t.kind == TOKEN_BEGIN && (token_is(&t, "array") || token_is(&t, "tabular")) && lexer_peek(lx, close + 1) == '{') {
+        static const char *const described[] = {"array", "tabular", "alignat", "alignat*", "alignedat", NULL};
+        if (t.kind == TOKEN_BEGIN && word_in(described, t.text, t.length) && lexer_peek(lx, close + 1) == '{') {
             size_t columns = group_end(lx, close + 1); // the column description
             if (columns) lx->position = columns;
         }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+#include "math/lexer.h"
 
 // Digits to an integer; `text` need not end with a NUL.
 static bool digits_value(math_expression *e, const char *text, size_t length, fmpz_t out) {
@@ -32,7 +32,7 @@ math_node *literal_node(math_expression *e, const char *text, size_t length) {
             point = true;
         else if (text[at] == '(')
             inside = true;
-        else if (is_digit(text[at])) {
+        else if (lexer_is_digit(text[at])) {
             digits[count++] = text[at];
             places += point, repeating += inside;
         }

@@ -106,16 +106,14 @@ static status put_braced(const math_node *n, int at_least, buffer *out) {
     return put_around("{", n, set ? LEVEL_UNION : at_least, "}", out);
 }
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 // Members with commas; a space behind one that would make a number of two, 1,234.
 static status put_members(const math_node *n, buffer *out) {
     for (uint32_t i = 0; i < n->count; i++) {
         if (i) TRY(buffer_append_byte(out, ','));
         size_t begin = out->length, digits = 0;
         TRY(put(n->children[i], LEVEL_MODULUS, out));
-        while (begin + digits < out->length && is_digit(out->data[begin + digits])) digits++;
-        if (i == 0 || digits != 3 || !is_digit(out->data[begin - 2])) continue;
+        while (begin + digits < out->length && lexer_is_digit(out->data[begin + digits])) digits++;
+        if (i == 0 || digits != 3 || !lexer_is_digit(out->data[begin - 2])) continue;
         TRY(buffer_append_byte(out, ' '));
         memmove(out->data + begin + 1, out->data + begin, out->length - begin - 1);
         out->data[begin] = ' ';
@@ -164,8 +162,7 @@ static status put_subscript(const char *text, size_t length, buffer *out) {
     int code;
     TRY(buffer_append_text(out, length == 1 ? "_" : "_{"));
     bool words = length > 1;
-    for (size_t i = 0; i < length; i++)
-        words = words && ((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z') || text[i] == ' ');
+    for (size_t i = 0; i < length; i++) words = words && (lexer_is_letter(text[i]) || text[i] == ' ');
     size_t first = words ? strcspn(text, " ") : 0; // of one of another alphabet, its name
     bool symbol = words && (word_lookup(text, length, true, &canonical, &code) == TOKEN_NAME ||
                             (first < length && word_font(text, first) == FONT_ALPHABET));

@@ -116,9 +116,7 @@ static const char *spelling(const token *t, char scratch[2]) {
     }
 }
 
-static bool wordlike(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
-}
+static bool wordlike(char c) { return lexer_is_letter(c) || lexer_is_digit(c) || (unsigned char)c >= 0x80; }
 
 static status emit(buffer *out, size_t begin, const char *text, size_t length) {
     // A space where two tokens would otherwise be read as one.

@@ -52,6 +52,10 @@ static inline bool node_is_symbol(const math_node *n, const char *name) {
     return n->kind == MATH_SYMBOL && __builtin_strcmp(n->name, name) == 0;
 }
 
+static inline bool is_name(const math_node *n, const char *name) {
+    return __builtin_strcmp(n->name, name) == 0;
+} // of a named node
+
 bool node_mentions(const math_node *n, const char *symbol);       // anywhere in the tree
 void node_rename(math_node *n, const char *from, const char *to); // every symbol of that name; `to` is kept, not copied
 

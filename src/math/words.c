@@ -390,3 +390,11 @@ font_kind word_font(const char *text, size_t length) {
     if (word_in(transparent, text, length)) return FONT_TRANSPARENT;
     return FONT_NONE;
 }
+
+size_t math_font_head(const char *text, size_t length) {
+    size_t end = 1;
+    while (end < length && lexer_is_letter(text[end])) end++;
+    if (end >= length || text[0] != '\\' || text[end] != '{') return 0;
+    font_kind font = word_font(text + 1, end - 1);
+    return font == FONT_WORDS || font == FONT_LETTERS ? end + 1 : 0;
+}

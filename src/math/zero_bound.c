@@ -5,8 +5,6 @@
 
 #include "math/ball.h"
 
-static bool is_name(const math_node *n, const char *name) { return strcmp(n->name, name) == 0; }
-
 #define RADICALS_MAX 8
 #define DEGREE_MAX 64.0
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "math/expression.h"
 #include "reward/formula_scan.h"
 
 const char *profile_name(answer_profile profile) {
@@ -30,10 +31,6 @@ typedef struct span {
     const char *text;
     size_t length;
 } span;
-
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 static span trimmed(span s) {
     while (s.length && is_space(s.text[0])) s.text++, s.length--;
@@ -193,10 +190,7 @@ static size_t joining_word(span s) {
 
 // The length of \text{ and }, \text{, or } and the like; 0 for anything else.
 static size_t joining_text(span s) {
-    static const char *const heads[] = {"\\text{", "\\mbox{", "\\textrm{"};
-    size_t at = 0;
-    for (size_t i = 0; i < sizeof heads / sizeof *heads && at == 0; i++)
-        if (at_text(s, 0, heads[i])) at = strlen(heads[i]);
+    size_t at = math_font_head(s.text, s.length);
     if (at == 0) return 0;
     while (at < s.length && (is_space(s.text[at]) || s.text[at] == ',')) at++;
     at += joining_word((span){s.text + at, s.length - at});

@@ -14,13 +14,6 @@
 #include "math/expression.h"
 #include "reward/formula_scan.h"
 
-// Environments whose rows are formulas, outside of other mathematics too. `cases` only where nothing stands before it in its row:
-// f(x) = \begin{cases} stays whole.
-static const char *const row_environments[] = {
-    "align",   "align*",   "aligned",  "gather",    "gather*", "gathered", "equation",  "equation*", "alignat", "alignat*",
-    "flalign", "flalign*", "eqnarray", "eqnarray*", "split",   "multline", "multline*", "cases",     "cases*",  "dcases"};
-#define ROW_ENVIRONMENTS (sizeof row_environments / sizeof *row_environments)
-
 typedef struct scanner {
     const char *text;
     size_t length, at;
@@ -28,7 +21,7 @@ typedef struct scanner {
     formula_set *out;
     buffer row, canonical;
     size_t next_dollar, dollar_known_from; // the first unescaped $ behind every place from dollar_known_from to next_dollar
-    bool no_double_dollar, no_end[ROW_ENVIRONMENTS]; // there is no closing one behind `at`
+    bool no_double_dollar, no_end[MATH_ROW_ENVIRONMENTS]; // there is no closing one behind `at`
 } scanner;
 
 static bool stands(const scanner *s, size_t at, const char *token) {
@@ -72,7 +65,6 @@ static size_t without_spaces(const char *text, size_t length, bool stops) {
 
 // Length without punctuation and a unit behind a value: \text{ cm}^2, \mathrm{m/s}.
 static size_t without_unit(const char *text, size_t length) {
-    static const char *const heads[] = {"\\text{", "\\textrm{", "\\mathrm{", "\\mbox{"};
     length = without_spaces(text, length, true);
     size_t close = length; // behind the brace
     if (close >= 2 && text[close - 2] == '^' && isdigit((unsigned char)text[close - 1]))
@@ -82,13 +74,11 @@ static size_t without_unit(const char *text, size_t length) {
     if (close == 0 || text[close - 1] != '}') return length;
     size_t open = close - 1;
     while (open > 0 && text[open] != '{' && (open == close - 1 || text[open] != '}')) open--;
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
-        size_t n = strlen(heads[i]);
-        if (open + 1 < n || memcmp(text + open + 1 - n, heads[i], n) != 0) continue;
-        size_t end = without_spaces(text, open + 1 - n, false);
-        return end > 0 && (isalnum((unsigned char)text[end - 1]) || memchr(")}]", text[end - 1], 3)) ? end : length;
-    }
-    return length;
+    size_t head = open;
+    while (head > 0 && isalpha((unsigned char)text[head - 1])) head--;
+    if (head == 0 || math_font_head(text + head - 1, length - head + 1) == 0) return length;
+    size_t end = without_spaces(text, head - 1, false);
+    return end > 0 && (isalnum((unsigned char)text[end - 1]) || memchr(")}]", text[end - 1], 3)) ? end : length;
 }
 
 #define CANONICAL_BYTES_LIMIT ((size_t)16 * FORMULA_BYTES_LIMIT) // beyond it, as with 1e4000 in digits, level 1 is kept
@@ -156,17 +146,19 @@ static int environment_at(const char *text, size_t length, size_t at, const char
     const char *name = text + at + n, *close = memchr(name, '}', length - at - n < 16 ? length - at - n : 16);
     if (!close) return -1;
     *behind = (size_t)(close - text) + 1;
-    if (close - name >= 7 && memcmp(name, "alignat", 7) == 0 && length - *behind >= 3 && text[*behind] == '{' &&
-        isdigit((unsigned char)text[*behind + 1]) && text[*behind + 2] == '}') // \begin{alignat}{2}
+    if ((text_starts(name, (size_t)(close - name), "alignat") || text_starts(name, (size_t)(close - name), "alignedat")) &&
+        length - *behind >= 3 && text[*behind] == '{' && isdigit((unsigned char)text[*behind + 1]) &&
+        text[*behind + 2] == '}') // \begin{alignat}{2}
         *behind += 3;
-    for (size_t i = 0; i < ROW_ENVIRONMENTS; i++)
-        if (strlen(row_environments[i]) == (size_t)(close - name) &&
-            memcmp(name, row_environments[i], (size_t)(close - name)) == 0)
+    for (size_t i = 0; i < MATH_ROW_ENVIRONMENTS; i++)
+        if (strlen(math_row_environments[i]) == (size_t)(close - name) &&
+            memcmp(name, math_row_environments[i], (size_t)(close - name)) == 0)
             return (int)i;
     return -1;
 }
 
-static bool is_cases(int environment) { return strstr(row_environments[environment], "cases") != NULL; }
+// These are cut into rows only where nothing stands before them in their own: f(x) = \begin{cases} stays whole.
+static bool is_cases(int environment) { return strstr(math_row_environments[environment], "cases") != NULL; }
 
 static bool row_is_blank(const buffer *row) {
     for (size_t i = 0; i < row->length; i++)
@@ -370,7 +362,7 @@ static status scan_backslash(scanner *s, bool *taken) {
     int environment = environment_at(s->text, s->length, s->at, "\\begin{", &behind);
     if (environment >= 0) {
         char token[32] = "\\end{";
-        strcat(token, row_environments[environment]);
+        strcat(token, math_row_environments[environment]);
         strcat(token, "}");
         bool opened;
         size_t close = s->no_end[environment] ? s->length : find_close(s, behind, token, NULL, &opened);

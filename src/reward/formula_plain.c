@@ -20,9 +20,6 @@ typedef struct run {
     plain_equation *out;
 } run;
 
-static bool is_digit(int c) { return c >= '0' && c <= '9'; }
-static bool is_letter(int c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
 static int peek(const run *r, size_t ahead) { return r->at + ahead < r->length ? (unsigned char)r->text[r->at + ahead] : -1; }
 
 static bool stands(const run *r, const char *token) {

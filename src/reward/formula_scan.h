@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+static inline bool is_space(int c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+static inline bool is_letter(int c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+static inline bool is_digit(int c) { return c >= '0' && c <= '9'; }
+
 // A place in a plain equation where the canonical text differs from what is written: `length` bytes become `replacement` (0:
 // nothing).
 typedef struct plain_edit {
