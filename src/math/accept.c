@@ -1,4 +1,5 @@
 // What a gold accepts: the table of directional rules, applied to the two trees part by part. Called by equal.c.
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -293,7 +294,7 @@ static math_outcome accept_based(judge *j, math_node *gold, math_node *answer) {
 
 static bool is_negative_based(const math_node *n) { return n->kind == MATH_NEGATE && n->children[0]->kind == MATH_BASED; }
 
-// Appends the whole numbers and capital letters that a product is written with: 152A of 152A_{11}, for which *base is 11.
+// Appends the whole numbers and letters, as capitals, that a product is written with: 152A of 152a_{11}, for which *base is 11.
 static bool collect_digits(const math_node *n, char *out, size_t size, int *base) {
     if (n->kind == MATH_PRODUCT && n->count == 2)
         return collect_digits(n->children[0], out, size, base) && collect_digits(n->children[1], out, size, base);
@@ -303,20 +304,21 @@ static bool collect_digits(const math_node *n, char *out, size_t size, int *base
         snprintf(out + used, size - used, "%ld", fmpz_get_si(fmpq_numref(n->value)));
         return true;
     }
-    if (n->kind != MATH_SYMBOL || n->name[0] < 'A' || n->name[0] > 'Z' || used + 2 > size) return false;
-    int end = 0;
-    if (n->name[1] && (sscanf(n->name + 1, "_%2d%n", base, &end) != 1 || n->name[1 + end] || *base <= n->name[0] - 'A' + 10))
+    if (n->kind != MATH_SYMBOL || !isalpha((unsigned char)n->name[0]) || used + 2 > size) return false;
+    int end = 0, digit = toupper((unsigned char)n->name[0]);
+    if (n->name[1] && (sscanf(n->name + 1, "_%2d%n", base, &end) != 1 || n->name[1 + end] || *base <= digit - 'A' + 10))
         return false;
-    out[used] = n->name[0], out[used + 1] = 0;
+    out[used] = (char)digit, out[used + 1] = 0;
     return true;
 }
 
-// 152A for 152A_{11}: read as products, they are digits where the last has a base below it that makes all of them digits.
+// 152A and 152a_{11} for 152A_{11}: read as products, they are digits where the last has a base below it that makes all of them
+// digits.
 static bool same_lettered_digits(const math_node *gold, const math_node *answer) {
     char wanted[64] = "", given[64] = "";
-    int base = 0, none = 0;
+    int base = 0, other = 0;
     if (gold->kind != MATH_PRODUCT || answer->kind != MATH_PRODUCT || !collect_digits(gold, wanted, sizeof wanted, &base) ||
-        !collect_digits(answer, given, sizeof given, &none) || !base || none)
+        !collect_digits(answer, given, sizeof given, &other) || !base || (other && other != base))
         return false;
     for (const char *c = wanted; *c; c++)
         if (*c >= 'A' && *c - 'A' + 10 >= base) return false;

@@ -1,9 +1,9 @@
 // The tiers in order: normalized text, words, then the two trees. See equal.h; reading.c reads the answers.
 #include "math/equal.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "math/judge.h"
 #include "math/lexer.h"
@@ -30,16 +30,28 @@ static uint64_t hash_text(uint64_t h, const char *text, size_t length) { // FNV-
     return h;
 }
 
+// The next character that tells texts apart, 0 behind the last: of white space one space where it separates words or numbers,
+// small letters but for letters that stand alone (the points A and a).
+static int next_sign(const buffer *text, size_t *at) {
+    const char *s = text->data;
+    size_t i = *at;
+    while (i < text->length && lexer_is_space(s[i])) i++;
+    bool gap = i > *at && *at > 0 && i < text->length;
+    if (gap && isalnum((unsigned char)s[i]) && isalnum((unsigned char)s[*at - 1])) return *at = i, ' ';
+    if (i == text->length) return 0;
+    *at = i + 1;
+    bool alone = (i == 0 || !isalpha((unsigned char)s[i - 1])) && !isalpha((unsigned char)s[i + 1]);
+    return alone ? (unsigned char)s[i] : tolower((unsigned char)s[i]);
+}
+
 // July 4, 1776 and \text{july 4, 1776}: the same text, fonts, case and spaces aside, with a word in it.
 static bool same_text_with_words(const reading *gold, const reading *answer) {
     const buffer *a = &gold->plain, *b = &answer->plain;
     if (!gold->only_fonts || !answer->only_fonts || !phrase_holds_word(buffer_text(a), a->length)) return false;
-    size_t i = 0, k = 0;
-    for (;;) {
-        while (i < a->length && lexer_is_space(a->data[i])) i++;
-        while (k < b->length && lexer_is_space(b->data[k])) k++;
-        if (i == a->length || k == b->length) return i == a->length && k == b->length;
-        if (strncasecmp(a->data + i++, b->data + k++, 1) != 0) return false;
+    for (size_t i = 0, k = 0;;) {
+        int wanted = next_sign(a, &i), given = next_sign(b, &k);
+        if (wanted != given) return false;
+        if (wanted == 0) return true;
     }
 }
 
@@ -79,6 +91,10 @@ static bool judge_words(const reading *gold, const reading *answer, math_verdict
         return true;
     }
     if (gold->only_words && answer->only_words && phrase_says(gold->words.data, answer->words.data)) {
+        say(out, MATH_EQUAL, "words", "");
+        return true;
+    }
+    if (gold->only_words && phrase_same_names(buffer_text(&gold->plain), buffer_text(&answer->plain))) {
         say(out, MATH_EQUAL, "words", "");
         return true;
     }
@@ -151,6 +167,16 @@ static math_outcome judge_readings(const math_options *options, const reading *g
     return out->outcome;
 }
 
+// The letter of which a sentence speaks: "x is 5". 0: of something else.
+static char subject_letter(const char *text, size_t length) {
+    size_t at = 0, end;
+    while (at < length && (lexer_is_space(text[at]) || text[at] == '$')) at++;
+    for (end = at + 1; end < length && (lexer_is_space(text[end]) || text[end] == '$');) end++;
+    bool verb =
+        (length > end + 3 && memcmp(text + end, "is ", 3) == 0) || (length > end + 7 && memcmp(text + end, "equals ", 7) == 0);
+    return verb && end > at + 1 && isalpha((unsigned char)text[at]) ? text[at] : 0;
+}
+
 // The answer as it stands; where that is a sentence ("The area is 12"), what it says. A gold that is a sentence is taken whole.
 static status judge_said(const math_options *options, const reading *gold, const reading *answer, math_verdict *out) {
     size_t open;
@@ -158,15 +184,19 @@ static status judge_said(const math_options *options, const reading *gold, const
         judge_readings(options, gold, answer, out);
         return STATUS_OK;
     }
-    reading said = {0};
+    reading said = {0}, named = {0};
+    buffer equation = {0};
+    char letter = subject_letter(answer->text, answer->length);
     status code = reading_open(&said, answer->text, answer->length, true);
+    if (code == STATUS_OK && letter) code = buffer_printf(&equation, "%c = %.*s", letter, (int)said.length, said.text);
+    if (code == STATUS_OK && letter) code = reading_open(&named, equation.data, equation.length, false);
     if (code == STATUS_OK) {
         if (!options->skip_text && same_buffer(&gold->normal, &said.normal))
             say(out, MATH_EQUAL, "text", "");
         else if (!judge_words(gold, &said, out))
-            judge_readings(options, gold, &said, out);
+            judge_readings(options, gold, letter ? &named : &said, out);
     }
-    reading_close(&said);
+    reading_close(&said), reading_close(&named), buffer_free(&equation);
     return code;
 }
 

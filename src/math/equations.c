@@ -4,6 +4,7 @@
 
 #include "math/judge.h"
 #include "math/number.h"
+#include "math/phrase.h"
 
 bool node_is_equation(const math_node *n) {
     if (n->kind != MATH_RELATION) return false;
@@ -127,6 +128,9 @@ static math_outcome accept_chain_end(judge *j, math_node *gold, math_node *answe
 
 math_outcome accept_value_of_equation(judge *j, math_node *gold, math_node *answer) {
     uint32_t value;
+    for (uint32_t i = 0; i < answer->count; i++)
+        if (answer->children[i]->kind == MATH_TEXT && phrase_denies(answer->children[i]->name))
+            return refuse(j, "a value is denied"); // \text{wrong} = 5
     math_node *name = assigned_name(answer, &value);
     if (contradicts_itself(j, answer, value)) return refuse(j, "the sides of the answer are not equal");
     return name ? accept_answer(j, gold, answer->children[value]) : accept_chain_end(j, gold, answer, true);

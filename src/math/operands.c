@@ -478,7 +478,9 @@ const char *parser_words(parser *p, bool unit) {
             bool micro = unit && c == '\\' && t->length - i > 3 && memcmp(t->text + i, "\\mu ", 4) == 0;
             if (micro) c = 'u', i += 3; // \text{µm}
             if (c == '$' || c == '\\' || c < 32) continue;
-            bool lower = !unit && c >= 'A' && c <= 'Z'; // mJ is no MJ
+            bool alone = text.length && (i == 0 || !lexer_is_letter(t->text[i - 1])) &&
+                         (i + 1 == t->length || !lexer_is_letter(t->text[i + 1]));
+            bool lower = !unit && c >= 'A' && c <= 'Z' && !alone; // mJ is no MJ, angle b no angle B
             if (code == STATUS_OK) code = buffer_append_byte(&text, (char)(lower ? c + 32 : c));
         }
         p->at++;

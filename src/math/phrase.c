@@ -56,15 +56,18 @@ static bool is_word(const char *run, size_t length) {
     return word_is_language(small, length);
 }
 
-static bool holds_negation(const char *text, size_t length) {
+// Whether one of the words is such a one.
+static bool any_word(const char *text, size_t length, bool (*is)(const char *, size_t)) {
     for (size_t i = 0; i < length; i++) {
         size_t end = i;
         while (end < length && is_letter(text[end])) end++;
-        if (word_among(words_negation, text + i, end - i)) return true;
+        if (is(text + i, end - i)) return true;
         i = end;
     }
     return false;
 }
+
+bool phrase_denies(const char *words) { return any_word(words, strlen(words), word_denies); }
 
 // Phrases for one thing.
 static const char *canonical_phrase(const char *words) {
@@ -77,7 +80,7 @@ static const char *canonical_phrase(const char *words) {
     size_t length = strlen(words);
     for (size_t i = 0; absent[i]; i++) {
         size_t n = strlen(absent[i]);
-        bool ends = length >= n && strcmp(words + length - n, absent[i]) == 0 && !holds_negation(words, length - n);
+        bool ends = length >= n && strcmp(words + length - n, absent[i]) == 0 && !any_word(words, length - n, word_negates);
         if (ends && (length == n || words[length - n - 1] == ' ')) return "does not exist"; // "the limit does not exist"
     }
     return NULL;
@@ -104,7 +107,8 @@ status phrase_words(const char *text, size_t length, buffer *out, bool *words, b
             count += !article;
             if (gap && out->length > begin) code = buffer_append_byte(out, ' ');
             gap = false;
-            for (size_t k = 0; k < run && code == STATUS_OK; k++) code = buffer_append_byte(out, lower(at[k]));
+            for (size_t k = 0; k < run && code == STATUS_OK; k++)
+                code = buffer_append_byte(out, run > 1 || article ? lower(at[k]) : at[k]);
             i += run;
             continue;
         }
@@ -135,11 +139,13 @@ status phrase_words(const char *text, size_t length, buffer *out, bool *words, b
 }
 
 bool phrase_holds_word(const char *plain, size_t length) {
+    size_t brief = 0;
     for (size_t i = 0, run = 0; i < length; i += run + 1) {
         for (run = 0; i + run < length && is_letter(plain[i + run]);) run++;
         if (run >= 4 && is_word(plain + i, run)) return true;
+        brief += run >= 2 && is_word(plain + i, run);
     }
-    return false;
+    return brief >= 2;
 }
 
 // "The walk takes 204 minutes": the length of the words in front of the first number where the last of them says that it follows.
@@ -188,7 +194,7 @@ size_t phrase_lead(const char *text, size_t length, size_t *open) {
             size_t colon = end; // "Answer: 5"
             while (colon < length && text[colon] && strchr(" *}", text[colon])) colon++;
             verb = verb || (colon < length && text[colon] == ':' && word_among(headings, text + i, end - i));
-            if (!behind && word_among(words_negation, text + i, end - i)) return 0;
+            if (!behind && word_negates(text + i, end - i)) return 0;
             if (verb && behind) return 0; // two things are said
             if (verb) behind = end, *open = depth;
             words++;
@@ -214,8 +220,40 @@ size_t phrase_lead(const char *text, size_t length, size_t *open) {
         if (*open == 0) return 0;
         --*open;
     }
+    static const char more[] = "equal to ";
+    if (behind && length - behind >= sizeof more && memcmp(text + behind, more, sizeof more - 1) == 0) behind += sizeof more - 1;
     if (!behind) *open = 0;
     return !behind ? number_lead(text, length) : behind < length ? behind : 0;
+}
+
+// The next name of a list, and where it ends; 0: none is left, or something else stands there.
+static size_t next_name(const char **at) {
+    static const char *const joints[] = {"and", NULL};
+    for (;;) {
+        while (**at == ' ' || **at == ',') ++*at;
+        size_t word = 0;
+        while (is_letter((*at)[word])) word++;
+        if (!word_among(joints, *at, word)) break;
+        *at += word;
+    }
+    size_t length = strcspn(*at, ",");
+    for (size_t i = 1; i + 5 < length; i++) // Alice and Bob
+        if (strncmp(*at + i, " and ", 5) == 0) length = i;
+    while (length && strchr(" .", (*at)[length - 1])) length--;
+    return length && **at >= 'A' && **at <= 'Z' && is_letter((*at)[1]) ? length : 0;
+}
+
+bool phrase_same_names(const char *gold, const char *answer) {
+    size_t wanted = 0, given = 0, length, other;
+    for (const char *a = answer; (other = next_name(&a)); a += other) given++;
+    for (const char *g = gold; (length = next_name(&g)); g += length, wanted++) {
+        bool found = false;
+        const char *a = answer;
+        for (; !found && (other = next_name(&a)); a += other) found = other == length && strncasecmp(a, g, length) == 0;
+        if (!found) return false;
+        (void)0;
+    }
+    return wanted > 1 && wanted == given;
 }
 
 bool phrase_date(const char *plain, size_t length, int date[3]) {

@@ -16,7 +16,7 @@ status phrase_plain(const char *text, size_t length, buffer *out, bool *only_fon
 // the output as for words. Phrases for one thing become one: "does not exist" for "DNE".
 status phrase_words(const char *text, size_t length, buffer *out, bool *words, bool *letters);
 
-// Whether a run of at least four letters is a word of language.
+// Whether a run of at least four letters, or two runs of two, are words of language.
 bool phrase_holds_word(const char *plain, size_t length);
 
 // The length of the words in front of what a sentence says: "The answer is 5", "\text{The area is } 5" and "It takes 5 minutes"
@@ -41,6 +41,12 @@ char phrase_choice_text(const char *text, size_t length, size_t *begin, size_t *
 
 // The letter that an answer chooses: C, (C), c, "C. text", "(C) text", "option C". 0: it chooses none.
 char phrase_choice_answer(const char *plain, size_t length);
+
+// Whether both are lists of the same names, in any order: "Alice, Bob" and "Bob and Alice". A name begins with a capital letter.
+bool phrase_same_names(const char *gold, const char *answer);
+
+// Whether the words deny what stands beside them: wrong, not the answer.
+bool phrase_denies(const char *words);
 
 // 1 for yes and true, -1 for no and false, 0 otherwise: the whole text of a gold, the leading word of an answer.
 int phrase_yes_gold(const char *words);

@@ -3,7 +3,9 @@
 #include <strings.h>
 
 #include "math/phrase.h"
+#include "math/words.h"
 
+static bool among(char c, const char *set) { return c && strchr(set, c); }
 static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 char phrase_choice_gold(const char *plain, size_t length) {
@@ -16,6 +18,17 @@ char phrase_choice_gold(const char *plain, size_t length) {
             return 0;
     }
     return letter >= 'A' && letter <= 'J' ? letter : 0;
+}
+
+// Whether what stands behind "A." is mathematics, or a sentence: behind an initial (E. coli, J. Smith) stands a name.
+static bool is_option(const char *text, size_t length) {
+    size_t words = 0, first = 0;
+    while (first < length && is_letter(text[first])) first++;
+    for (size_t i = 0, run; i < length; i += run + 1) {
+        for (run = 0; i + run < length && is_letter(text[i + run]);) run++;
+        words += run >= 2;
+    }
+    return words >= 3 || first == 0 || (first == 1 && (length == 1 || text[1] != '.'));
 }
 
 char phrase_choice_text(const char *text, size_t length, size_t *begin, size_t *end) {
@@ -46,26 +59,35 @@ char phrase_choice_text(const char *text, size_t length, size_t *begin, size_t *
     if (group && text[length - 1] == '}') --*end; // \text{(D) five}
     if (at == mark || at >= *end || memchr("+*/^=_(|!<>&.,;:)", text[at], 17)) return 0;
     if (text[at] == '-' && at + 1 < *end && text[at + 1] == ' ') return 0; // (A) - 1
+    if (text[mark - 1] == '.' && !round && !is_option(text + at, *end - at)) return 0;
     *begin = at;
     return letter;
 }
 
-// Whether the text behind a chosen letter names another one: "(A), (B)", "A. or B.", "C. 5 or D. 6".
+// The word that ends in front of `end`, spaces and opening brackets skipped; *length 0 where something else stands there.
+static const char *word_before(const char *text, size_t end, size_t *length) {
+    while (end > 0 && among(text[end - 1], " ([{")) end--;
+    size_t begin = end;
+    while (begin > 0 && is_letter(text[begin - 1])) begin--;
+    *length = end - begin;
+    return text + (*length || end == 0 ? begin : end - 1);
+}
+
+// Whether the text behind a chosen letter names another one: "(A), (B)", "a) or b)", "A. or B.", "C. 5 or D. 6".
 static bool names_choice(const char *text, size_t length) {
+    static const char *const joints[] = {"or", "and", NULL};
     for (size_t i = 0; i < length; i++) {
         char before = i ? text[i - 1] : ' ', behind = i + 1 < length ? text[i + 1] : ' ';
-        if (text[i] < 'A' || text[i] > 'J' || is_letter(before) || is_letter(behind)) continue;
-        bool closed = behind == ')' || behind == '.' || behind == ':';
+        bool capital = text[i] >= 'A' && text[i] <= 'J', small = text[i] >= 'a' && text[i] <= 'j';
+        if ((!capital && !small) || is_letter(before) || is_letter(behind)) continue;
+        bool called = i > 1 && among(before, "([{") && !among(text[i - 2], " ,;/&([{"); // f(a)
+        bool closed = among(behind, ")]}") || (capital && among(behind, ".:"));
         bool last = true; // nothing but punctuation behind it
-        for (size_t k = i + 1; k < length && last; k++) last = strchr(" .)*", text[k]) && text[k];
-        bool joined = i == 0; // ", B", "or B", "and B", "/B"
-        for (size_t k = i; k > 0 && !joined; k--) {
-            if (text[k - 1] == ' ' || text[k - 1] == '(') continue;
-            joined = strchr(",;/&", text[k - 1]) || (k >= 2 && strncasecmp(text + k - 2, "or", 2) == 0) ||
-                     (k >= 3 && strncasecmp(text + k - 3, "and", 3) == 0);
-            break;
-        }
-        if (closed || (joined && last)) return true;
+        for (size_t k = i + 1; k < length && last; k++) last = among(text[k], " .)]*");
+        size_t n;
+        const char *joint = word_before(text, i, &n); // ", B", "or B", "and B", "/B"
+        bool joined = i == 0 || (n ? word_among(joints, joint, n) : joint == text || among(*joint, ",;/&"));
+        if ((closed && !called) || (joined && last)) return true;
     }
     return false;
 }
@@ -73,14 +95,12 @@ static bool names_choice(const char *text, size_t length) {
 char phrase_choice_answer(const char *plain, size_t length) {
     size_t at = 0;
     while (at < length && strchr(" *", plain[at]) && plain[at]) at++;
-    static const char *const leads[] = {"option", "choice", "answer", NULL};
-    for (size_t i = 0; leads[i]; i++) {
-        size_t n = strlen(leads[i]);
-        if (length - at > n && strncasecmp(plain + at, leads[i], n) == 0 && (plain[at + n] == ' ' || plain[at + n] == ':')) {
-            at += n + 1;
-            while (at < length && plain[at] == ' ') at++;
-            break;
-        }
+    size_t lead = at;
+    while (lead < length && is_letter(plain[lead])) lead++;
+    if (word_among((const char *const[]){"option", "choice", "answer", NULL}, plain + at, lead - at) && lead < length &&
+        strchr(" :", plain[lead])) {
+        at = lead + 1;
+        while (at < length && plain[at] == ' ') at++;
     }
     bool open = at < length && (plain[at] == '(' || plain[at] == '[');
     char closing = open && plain[at] == '[' ? ']' : ')';
@@ -103,15 +123,16 @@ char phrase_choice_answer(const char *plain, size_t length) {
     return letter >= 'a' ? (char)(letter - 32) : letter;
 }
 
-int phrase_yes_gold(const char *words) {
-    if (strcmp(words, "yes") == 0 || strcmp(words, "true") == 0) return 1;
-    return strcmp(words, "no") == 0 || strcmp(words, "false") == 0 ? -1 : 0;
+static int verdict_of(const char *word, size_t length) {
+    if (word_among((const char *const[]){"yes", "true", NULL}, word, length)) return 1;
+    return word_among((const char *const[]){"no", "false", NULL}, word, length) ? -1 : 0;
 }
 
-// Whether a text is made of the words yes, no, true, false, or, and alone, of at least one of the first four.
-static bool only_verdicts(const char *text, size_t length) {
-    static const char *const words[] = {"yes", "no", "true", "false", "or", "and"};
-    bool verdict = false;
+int phrase_yes_gold(const char *words) { return verdict_of(words, strlen(words)); }
+
+// Whether a verdict is taken back, or made of several: "yes or no", "Yes, no wait, no". `said`: the verdict in front of the text.
+static bool takes_back(const char *text, size_t length, int said) {
+    bool negated = false; // by the word in front: "not true"
     for (size_t at = 0; at < length;) {
         size_t end = at;
         while (end < length && is_letter(text[end])) end++;
@@ -119,13 +140,15 @@ static bool only_verdicts(const char *text, size_t length) {
             at++;
             continue;
         }
-        size_t which = 0;
-        while (which < 6 && (strlen(words[which]) != end - at || strncasecmp(words[which], text + at, end - at) != 0)) which++;
-        if (which == 6) return false;
-        verdict = verdict || which < 4;
+        int verdict = verdict_of(text + at, end - at);
+        bool noun = end - at == 2 && end + 1 < length && text[end] == ' ' && is_letter(text[end + 1]); // no solution
+        if (negated) verdict = -verdict;
+        if ((verdict == -said && !noun) || word_among((const char *const[]){"wait", NULL}, text + at, end - at)) return true;
+        bool contracted = end == at + 1 && text[at] == 't' && at > 0 && text[at - 1] == '\''; // isn't true
+        negated = contracted || word_denies(text + at, end - at);
         at = end;
     }
-    return verdict;
+    return false;
 }
 
 int phrase_yes_answer(const char *plain, size_t length) {
@@ -134,7 +157,6 @@ int phrase_yes_answer(const char *plain, size_t length) {
     for (end = at; end < length && is_letter(plain[end]); end++) continue;
     if (end < length && (!strchr(" .,;:!*\"'-", plain[end]) || !plain[end])) return 0;
     size_t n = end - at;
-    if (only_verdicts(plain + end, length - end)) return 0; // "yes or no", "yes, no": no answer
-    if ((n == 3 && strncasecmp(plain + at, "yes", n) == 0) || (n == 4 && strncasecmp(plain + at, "true", n) == 0)) return 1;
-    return (n == 2 && strncasecmp(plain + at, "no", n) == 0) || (n == 5 && strncasecmp(plain + at, "false", n) == 0) ? -1 : 0;
+    int said = verdict_of(plain + at, n);
+    return said && takes_back(plain + end, length - end, said) ? 0 : said;
 }

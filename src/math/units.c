@@ -310,7 +310,7 @@ bool unit_is_hedge(const char *text) {
         if (of && length == 1 && *at != 'a') return true; // half of x
         bool exponent = at > text && (at[-1] == '^' || (at[-1] == '-' && at > text + 1 && at[-2] == '^'));
         if (length && *at >= '0' && *at <= '9' && !exponent) return true; // a second number
-        if (word_among(words_negation, at, length) || word_among(words_other, at, length) || calculates(at, length)) return true;
+        if (word_negates(at, length) || word_among(words_other, at, length) || calculates(at, length)) return true;
         if (numeral_cardinal(at, length) >= 0 && !numeral_scale(at, length)) return true;
         if (at == text && word_among(powers, at, length) && (at[length] == 0 || at[length - 1] == 'd')) return true;
         verb = verb || word_among(verbs, at, length);

@@ -16,8 +16,12 @@ const char *const words_spacing[] = {
     "small",        "bf",        "rm",          "it",         "centering",    "allowbreak", "nobreak",    "relax",     "cdotp",
     "therefore",    "because",   "checkmark",   NULL};
 
-const char *const words_negation[] = {"not",       "non",    "no",    "never",    "minus", "wrong",
-                                      "incorrect", "cannot", "false", "negative", NULL};
+static const char *const denials[] = {"not", "never", "cannot", "wrong", "incorrect", "false", NULL};
+static const char *const negations[] = {"non", "no", "minus", "without", "negative", NULL};
+
+bool word_denies(const char *text, size_t length) { return word_among(denials, text, length); }
+
+bool word_negates(const char *text, size_t length) { return word_denies(text, length) || word_among(negations, text, length); }
 
 const char *const words_other[] = {
     "or",        "nor",       "and",    "plus",      "over",      "under",         "above",      "below",

@@ -8,11 +8,12 @@
 #include "math/lexer.h"
 
 // Lists end with NULL.
-extern const char *const words_spacing[];  // commands that only move ink: left, right, quad, displaystyle, ...
-extern const char *const words_greek[];    // letters that, before brackets, are functions or factors
-extern const char *const words_negation[]; // not, wrong, ...: they turn round what a phrase says
-extern const char *const words_other[];    // or, plus, root, than, ...: beside a number they make it another one, or several
+extern const char *const words_spacing[]; // commands that only move ink: left, right, quad, displaystyle, ...
+extern const char *const words_greek[];   // letters that, before brackets, are functions or factors
+extern const char *const words_other[];   // or, plus, root, than, ...: beside a number they make it another one, or several
 bool word_in(const char *const *list, const char *text, size_t length);
+bool word_denies(const char *text, size_t length);  // not, wrong, ...: what is said is not so
+bool word_negates(const char *text, size_t length); // these, and no, minus, non, ...: they turn round what a phrase says
 bool word_among(const char *const *list, const char *text, size_t length); // any case; the list is in lower case
 
 // The token that a command (or, with command = false, a plain run of letters) stands for: kind, its canonical text and code.
