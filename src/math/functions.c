@@ -57,19 +57,12 @@ static void unify_call(judge *j, const scene *s, math_node *n) {
     }
 }
 
-// The name that runs in a sum or product, NULL where it is not written as k = first.
-static const char *running_index(const math_node *n) {
-    const math_node *from = n->children[0];
-    bool equation = from->kind == MATH_RELATION && from->count == 2 && from->operators[0] == MATH_EQ;
-    return equation && from->children[0]->kind == MATH_SYMBOL ? from->children[0]->name : NULL;
-}
-
 // \sum_{j=1}^n j and \sum_{k=1}^n k are one value: the index takes the name that it has in an earlier sum.
 static void unify_index(const scene *s, math_node *n) {
-    const char *index = running_index(n);
+    const char *index = node_index(n);
     for (size_t i = 0; index && i < s->given.count; i++) {
         const math_node *other = s->given.items[i].node;
-        const char *name = other && other->kind == MATH_BIG && strcmp(other->name, n->name) == 0 ? running_index(other) : NULL;
+        const char *name = other && other->kind == MATH_BIG && strcmp(other->name, n->name) == 0 ? node_index(other) : NULL;
         if (!name || strcmp(name, index) == 0 || node_mentions(n, name)) continue;
         node_rename(n, index, name);
         return;

@@ -379,115 +379,83 @@ static token command_token(lexer *lx, token t) {
     return named(t, kind, canonical);
 }
 
+// Signs that mean one thing wherever they stand, longer ones in front of their beginnings.
+static const struct {
+    const char *text;
+    token_kind kind;
+    int code;
+} signs[] = {
+    {"+/-", TOKEN_PLUS_MINUS, 0},
+    {"+-", TOKEN_PLUS_MINUS, 0},
+    {"+", TOKEN_PLUS, 0},
+    {"->", TOKEN_RELATION, MATH_TO},
+    {"-", TOKEN_MINUS, 0},
+    {"**", TOKEN_CARET, 0},
+    {"*", TOKEN_TIMES, 0},
+    {"/", TOKEN_DIVIDE, 0},
+    {"^", TOKEN_CARET, 0},
+    {"_", TOKEN_UNDERSCORE, 0},
+    {"!", TOKEN_BANG, 0},
+    {"%", TOKEN_PERCENT, 0},
+    {"'", TOKEN_PRIME, 0},
+    {"(", TOKEN_OPEN, '('},
+    {"[", TOKEN_OPEN, '['},
+    {"{", TOKEN_OPEN, '{'},
+    {")", TOKEN_CLOSE, '('},
+    {"]", TOKEN_CLOSE, '['},
+    {"}", TOKEN_CLOSE, '{'},
+    {"||", TOKEN_DOUBLE_BAR, 0},
+    {"|", TOKEN_BAR, 0},
+    {",", TOKEN_COMMA, 0},
+    {";", TOKEN_SEMICOLON, 0},
+    {":=", TOKEN_RELATION, MATH_EQ},
+    {":", TOKEN_COLON, 0},
+    {"&", TOKEN_AMPERSAND, 0},
+    {"~=", TOKEN_RELATION, MATH_APPROX},
+    {"=>", TOKEN_RELATION, MATH_IMPLIES},
+    {"=<", TOKEN_RELATION, MATH_LE},
+    {"==", TOKEN_RELATION, MATH_EQ},
+    {"=", TOKEN_RELATION, MATH_EQ},
+    {"<=", TOKEN_RELATION, MATH_LE},
+    {"<>", TOKEN_RELATION, MATH_NE},
+    {"<", TOKEN_RELATION, MATH_LT},
+    {">=", TOKEN_RELATION, MATH_GE},
+    {">", TOKEN_RELATION, MATH_GT},
+};
+
+static token sign_token(lexer *lx, token t) {
+    size_t at = lx->position, dots = 0, i = 0;
+    if (t.space && lexer_starts(lx, at, "!=") && lexer_peek(lx, at + 2) != '=') { // `5!=120` is a factorial, `x != 3` is not
+        lx->position += 2;
+        return coded(t, TOKEN_RELATION, MATH_NE);
+    }
+    while (lexer_peek(lx, at + dots) == '.') dots++;
+    while (i < sizeof signs / sizeof *signs && !lexer_starts(lx, at, signs[i].text)) i++;
+    if (i == sizeof signs / sizeof *signs) {
+        lx->position += dots > 1 ? dots : 1;
+        return coded(t, dots > 1 ? TOKEN_DOTS : TOKEN_BAD, 0);
+    }
+    t = coded(t, signs[i].kind, signs[i].code);
+    if (t.kind == TOKEN_BAR || t.kind == TOKEN_DOUBLE_BAR) t.code = bar_side(lx, at);
+    if (t.kind == TOKEN_OPEN && t.code != '{') lx->brackets++;
+    if (t.kind == TOKEN_CLOSE && t.code != '{') lx->brackets -= lx->brackets > 0;
+    lx->position += strlen(signs[i].text);
+    return t;
+}
+
 static token scan(lexer *lx, token t) {
-    int c = lexer_peek(lx, lx->position), d = lexer_peek(lx, lx->position + 1), e = lexer_peek(lx, lx->position + 2);
+    int c = lexer_peek(lx, lx->position), d = lexer_peek(lx, lx->position + 1);
     if (lexer_is_digit(c) || (c == '.' && (lexer_is_digit(d) || lexer_starts(lx, lx->position + 1, "\\overline"))))
         return lexer_number(lx, t);
     if (lexer_is_letter(c)) return letters_token(lx, t);
     if (c == '\\') return command_token(lx, t);
-    if (c >= 0x80) {
-        size_t end = lx->position;
-        while (lexer_peek(lx, end) >= 0x80 || lexer_is_letter(lexer_peek(lx, end))) end++;
-        bool broken = false; // U+FFFD: something was unreadable here
-        for (size_t i = lx->position; i < end && !broken; i++) broken = lexer_starts(lx, i, "\xEF\xBF\xBD");
-        t.kind = broken ? TOKEN_BAD : TOKEN_WORD, t.text = lx->text + lx->position, t.length = (uint32_t)(end - lx->position);
-        lx->position = end;
-        return t;
-    }
-    size_t width = 1;
-    switch (c) {
-    case '+':
-        t.kind = TOKEN_PLUS;
-        if (d == '-' || (d == '/' && e == '-')) t.kind = TOKEN_PLUS_MINUS, width = d == '-' ? 2 : 3;
-        break;
-    case '-':
-        t.kind = TOKEN_MINUS;
-        if (d == '>') t = coded(t, TOKEN_RELATION, MATH_TO), width = 2;
-        break;
-    case '*':
-        t.kind = TOKEN_TIMES;
-        if (d == '*') t.kind = TOKEN_CARET, width = 2;
-        break;
-    case '/':
-        t.kind = TOKEN_DIVIDE;
-        break;
-    case '^':
-        t.kind = TOKEN_CARET;
-        break;
-    case '_':
-        t.kind = TOKEN_UNDERSCORE;
-        break;
-    case '!':
-        t.kind = TOKEN_BANG; // `5!=120` is a factorial, `x != 3` is not
-        if (d == '=' && e != '=' && t.space) t = coded(t, TOKEN_RELATION, MATH_NE), width = 2;
-        break;
-    case '%':
-        t.kind = TOKEN_PERCENT;
-        break;
-    case '\'':
-        t.kind = TOKEN_PRIME;
-        break;
-    case '(':
-    case '[':
-        lx->brackets++;
-        t = coded(t, TOKEN_OPEN, c);
-        break;
-    case '{':
-        t = coded(t, TOKEN_OPEN, c);
-        break;
-    case ')':
-        lx->brackets -= lx->brackets > 0;
-        t = coded(t, TOKEN_CLOSE, '(');
-        break;
-    case ']':
-        lx->brackets -= lx->brackets > 0;
-        t = coded(t, TOKEN_CLOSE, '[');
-        break;
-    case '}':
-        t = coded(t, TOKEN_CLOSE, '{');
-        break;
-    case '|':
-        t = coded(t, TOKEN_BAR, bar_side(lx, lx->position));
-        if (d == '|') t.kind = TOKEN_DOUBLE_BAR, width = 2;
-        break;
-    case ',':
-        t.kind = TOKEN_COMMA;
-        break;
-    case ';':
-        t.kind = TOKEN_SEMICOLON;
-        break;
-    case ':':
-        t.kind = TOKEN_COLON;
-        if (d == '=') t = coded(t, TOKEN_RELATION, MATH_EQ), width = 2;
-        break;
-    case '&':
-        t.kind = TOKEN_AMPERSAND;
-        break;
-    case '.':
-        t.kind = TOKEN_DOTS;
-        while (lexer_peek(lx, lx->position + width) == '.') width++;
-        if (width == 1) t.kind = TOKEN_BAD;
-        break;
-    case '~': // only in front of =
-        t = coded(t, TOKEN_RELATION, MATH_APPROX), width = 2;
-        break;
-    case '=':
-        t = coded(t, TOKEN_RELATION, d == '>' ? MATH_IMPLIES : d == '<' ? MATH_LE : MATH_EQ);
-        width = d == '>' || d == '=' || d == '<' ? 2 : 1;
-        break;
-    case '<':
-        t = coded(t, TOKEN_RELATION, d == '=' ? MATH_LE : d == '>' ? MATH_NE : MATH_LT);
-        width = d == '=' || d == '>' ? 2 : 1;
-        break;
-    case '>':
-        t = coded(t, TOKEN_RELATION, d == '=' ? MATH_GE : MATH_GT);
-        width = d == '=' ? 2 : 1;
-        break;
-    default:
-        t.kind = TOKEN_BAD;
-        break;
-    }
-    lx->position += width;
+    if (c < 0x80) return sign_token(lx, t);
+    size_t end = lx->position;
+    while (lexer_peek(lx, end) >= 0x80 || lexer_is_letter(lexer_peek(lx, end))) end++;
+    bool broken = false; // U+FFFD: something was unreadable here
+    for (size_t i = lx->position; i < end && !broken; i++) broken = lexer_starts(lx, i, "\xEF\xBF\xBD");
+    t.kind = broken ? TOKEN_BAD : TOKEN_WORD, t.text = lx->text + lx->position, t.length = (uint32_t)(end - lx->position);
+    lx->position = end;
     return t;
 }
 

@@ -256,8 +256,7 @@ static value_state function(const math_node *n, const bindings *given, size_t *s
 static value_state series(const math_node *n, const bindings *given, size_t *steps, fmpq_t out) {
     const math_node *from = n->children[0];
     bool product = strcmp(n->name, "prod") == 0;
-    if ((!product && strcmp(n->name, "sum") != 0) || from->kind != MATH_RELATION || from->count != 2 ||
-        from->operators[0] != MATH_EQ || from->children[0]->kind != MATH_SYMBOL || n->children[1]->kind == MATH_NONE ||
+    if ((!product && strcmp(n->name, "sum") != 0) || !node_index(n) || n->children[1]->kind == MATH_NONE ||
         (given && given->count == BINDINGS_MAX))
         return VALUE_OTHER;
     fmpq_t first, last, term;
@@ -271,7 +270,7 @@ static value_state series(const math_node *n, const bindings *given, size_t *ste
     }
     if (state == VALUE_KNOWN) {
         bindings inner = {.count = 0};
-        inner.items[inner.count++].name = from->children[0]->name; // innermost first: it hides an outer one of the same name
+        inner.items[inner.count++].name = node_index(n); // innermost first: it hides an outer one of the same name
         fmpq_init(inner.items[0].value);
         for (size_t i = 0; given && i < given->count; i++) inner.items[inner.count++] = given->items[i];
         if (product)

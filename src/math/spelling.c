@@ -2,117 +2,74 @@
 #include <string.h>
 
 #include "math/lexer.h"
+#include "math/words.h"
 
-static const char *spelling(const token *t, char scratch[2]) {
+// Tokens that are always spelled the same.
+static const char *const signs[] = {
+    [TOKEN_PLUS] = "+",
+    [TOKEN_MINUS] = "-",
+    [TOKEN_TIMES] = "*",
+    [TOKEN_DIVIDE] = "/",
+    [TOKEN_CARET] = "^",
+    [TOKEN_UNDERSCORE] = "_",
+    [TOKEN_BANG] = "!",
+    [TOKEN_PERCENT] = "%",
+    [TOKEN_PRIME] = "'",
+    [TOKEN_DEGREE] = "\\degree",
+    [TOKEN_BAR] = "|",
+    [TOKEN_DOUBLE_BAR] = "\\|",
+    [TOKEN_MID] = "|",
+    [TOKEN_COMMA] = ",",
+    [TOKEN_SEMICOLON] = ";",
+    [TOKEN_COLON] = ":",
+    [TOKEN_AND] = "and",
+    [TOKEN_OR] = "or",
+    [TOKEN_CUP] = "\\cup",
+    [TOKEN_CAP] = "\\cap",
+    [TOKEN_SETMINUS] = "\\setminus",
+    [TOKEN_FRACTION] = "\\frac",
+    [TOKEN_BINOMIAL] = "\\binom",
+    [TOKEN_AMPERSAND] = "&",
+    [TOKEN_ROW] = "\\\\",
+    [TOKEN_DOTS] = "\\dots",
+    [TOKEN_STAR] = "\\star",
+};
+
+// The spelling of an opening bracket of this code, or of the closing one.
+static const char *bracket(int code, bool open) {
+    static const struct {
+        int code;
+        const char *open, *close;
+    } pairs[] = {{'(', "(", ")"},
+                 {'[', "[", "]"},
+                 {'{', "{", "}"},
+                 {'S', "\\{", "\\}"},
+                 {'<', "\\langle", "\\rangle"},
+                 {'F', "\\lfloor", "\\rfloor"},
+                 {'C', "\\lceil", "\\rceil"}};
+    size_t i = 0;
+    while (pairs[i].code != code) i++;
+    return open ? pairs[i].open : pairs[i].close;
+}
+
+// NULL: by the token's own text.
+static const char *spelling(const token *t) {
     switch (t->kind) {
-    case TOKEN_PLUS:
-        return "+";
-    case TOKEN_MINUS:
-        return "-";
     case TOKEN_PLUS_MINUS:
         return t->code ? "\\mp" : "\\pm";
-    case TOKEN_TIMES:
-        return "*";
-    case TOKEN_DIVIDE:
-        return "/";
     case TOKEN_OVER:
         return t->code == '/' ? "\\over" : "\\choose";
-    case TOKEN_CARET:
-        return "^";
-    case TOKEN_UNDERSCORE:
-        return "_";
-    case TOKEN_BANG:
-        return "!";
-    case TOKEN_PERCENT:
-        return "%";
-    case TOKEN_DEGREE:
-        return "\\degree";
-    case TOKEN_PRIME:
-        return "'";
     case TOKEN_OPEN:
-        return t->code == 'S'   ? "\\{"
-               : t->code == '<' ? "\\langle"
-               : t->code == 'F' ? "\\lfloor"
-               : t->code == 'C' ? "\\lceil"
-                                : (scratch[0] = (char)t->code, scratch);
     case TOKEN_CLOSE:
-        return t->code == 'S'   ? "\\}"
-               : t->code == '<' ? "\\rangle"
-               : t->code == 'F' ? "\\rfloor"
-               : t->code == 'C' ? "\\rceil"
-               : t->code == '(' ? ")"
-               : t->code == '[' ? "]"
-                                : "}";
-    case TOKEN_BAR:
-        return "|";
-    case TOKEN_DOUBLE_BAR:
-        return "\\|";
-    case TOKEN_MID:
-        return "|";
-    case TOKEN_COMMA:
-        return ",";
-    case TOKEN_SEMICOLON:
-        return ";";
-    case TOKEN_COLON:
-        return ":";
-    case TOKEN_AND:
-        return "and";
-    case TOKEN_OR:
-        return "or";
-    case TOKEN_CUP:
-        return "\\cup";
-    case TOKEN_CAP:
-        return "\\cap";
-    case TOKEN_SETMINUS:
-        return "\\setminus";
-    case TOKEN_FRACTION:
-        return "\\frac";
+        return bracket(t->code, t->kind == TOKEN_OPEN);
     case TOKEN_ROOT:
         return t->code == 3 ? "\\cbrt" : "\\sqrt";
-    case TOKEN_BINOMIAL:
-        return "\\binom";
-    case TOKEN_AMPERSAND:
-        return "&";
-    case TOKEN_ROW:
-        return "\\\\";
     case TOKEN_MODULUS:
         return t->code == 'p' ? "\\pmod" : "\\mod";
-    case TOKEN_DOTS:
-        return "\\dots";
-    case TOKEN_STAR:
-        return "\\star";
     case TOKEN_RELATION:
-        switch (t->code) {
-        case MATH_NE:
-            return "\\ne";
-        case MATH_LE:
-            return "\\le";
-        case MATH_GE:
-            return "\\ge";
-        case MATH_APPROX:
-            return "\\approx";
-        case MATH_IN:
-            return "\\in";
-        case MATH_NOT_IN:
-            return "\\notin";
-        case MATH_SUBSET:
-            return "\\subset";
-        case MATH_CONGRUENT:
-            return "\\equiv";
-        case MATH_TO:
-            return "\\to";
-        case MATH_IMPLIES:
-            return "\\implies";
-        case MATH_EQ:
-        case MATH_LT:
-        case MATH_GT:
-            scratch[0] = (char)t->code;
-            return scratch;
-        default:
-            return NULL; // a relation of another kind: its own name
-        }
+        return t->code == MATH_EQ ? "=" : t->code == MATH_LT ? "<" : t->code == MATH_GT ? ">" : NULL;
     default:
-        return NULL;
+        return t->kind < sizeof signs / sizeof *signs ? signs[t->kind] : NULL;
     }
 }
 
@@ -126,8 +83,7 @@ static status emit(buffer *out, size_t begin, const char *text, size_t length) {
 }
 
 status token_spell(const token *t, size_t begin, buffer *out) {
-    char scratch[2] = {0, 0};
-    const char *fixed = spelling(t, scratch);
+    const char *fixed = spelling(t);
     if (fixed) return emit(out, begin, fixed, strlen(fixed));
     switch (t->kind) {
     case TOKEN_WORD:
@@ -147,13 +103,16 @@ status token_spell(const token *t, size_t begin, buffer *out) {
         TRY(emit(out, begin, t->kind == TOKEN_BEGIN ? "\\begin{" : "\\end{", t->kind == TOKEN_BEGIN ? 7 : 5));
         TRY(buffer_append(out, t->text, t->length));
         return buffer_append_byte(out, '}');
+    case TOKEN_RELATION:
+        fixed = word_of_relation(t->code);
+        TRY(emit(out, begin, "\\", 1));
+        return buffer_append_text(out, fixed);
     case TOKEN_NAME:
     case TOKEN_FUNCTION:
     case TOKEN_BIG:
     case TOKEN_DECORATION:
     case TOKEN_BINARY:
     case TOKEN_CURRENCY:
-    case TOKEN_RELATION:
         if (t->length > 1) TRY(emit(out, begin, "\\", 1));
         return t->length > 1 ? buffer_append(out, t->text, t->length) : emit(out, begin, t->text, t->length);
     default:

@@ -25,13 +25,10 @@ static bool whole(judge *j, const math_node *n, long *out) {
 
 // The index, and the whole number at which it begins: of k = 1. NULL where the lower bound is of another kind.
 static const char *index_of(judge *j, const math_node *n, long *first) {
-    const math_node *from = n->children[0];
     bool computed = strcmp(n->name, "sum") == 0 || strcmp(n->name, "prod") == 0;
-    if (!computed || from->kind != MATH_RELATION || from->count != 2 || from->operators[0] != MATH_EQ ||
-        from->children[0]->kind != MATH_SYMBOL || !whole(j, from->children[1], first))
-        return NULL;
-    const char *name = from->children[0]->name; // here i is no imaginary unit
-    return strcmp(name, "i") == 0 || !name_is_constant(name) ? name : NULL;
+    const char *name = computed ? node_index(n) : NULL;
+    if (!name || !whole(j, n->children[0]->children[1], first)) return NULL;
+    return strcmp(name, "i") == 0 || !name_is_constant(name) ? name : NULL; // here i is no imaginary unit
 }
 
 static bool is_product(const math_node *n) { return n->kind == MATH_BIG && strcmp(n->name, "prod") == 0; }

@@ -56,6 +56,13 @@ static inline bool is_name(const math_node *n, const char *name) {
     return __builtin_strcmp(n->name, name) == 0;
 } // of a named node
 
+// The name that runs in a sum, product or integral; NULL where it is not written as k = first.
+static inline const char *node_index(const math_node *big) {
+    const math_node *from = big->children[0];
+    bool equation = from->kind == MATH_RELATION && from->count == 2 && from->operators[0] == MATH_EQ;
+    return equation && from->children[0]->kind == MATH_SYMBOL ? from->children[0]->name : NULL;
+}
+
 bool node_mentions(const math_node *n, const char *symbol);       // anywhere in the tree
 void node_rename(math_node *n, const char *from, const char *to); // every symbol of that name; `to` is kept, not copied
 
