@@ -196,6 +196,10 @@ static void the_lenient_profile_looks_on(void **state) {
         {"He pays $5. The ratio is \\(\\frac{1}{2}\\).", "\\frac{1}{2}"}, // what one sign leaves open another does not
         {"From \\(1 on, it is $2$ or \\[3\\]", "3"},
         {"He has $$5, then \\(x=2\\) and $3$", "3"},
+        {"The answer is $5$ or $6$.", "5$ or $6"},
+        {"The answer is \\(5\\), \\(6\\) and $7$ by symmetry.", "5\\), \\(6\\) and $7"},
+        {"The answer is $5$. $6$ is wrong.", "5"},
+        {"The answer is $5$ and not $6$.", "5"},
         {"Final Answer: The largest $n$ is 34.", "The largest $n$ is 34"},
         {"The answer is:\n\\[\n\\frac{1}{2}\n\\]", "\\frac{1}{2}"},
         {"<think>the answer is 5</think> The answer is 6", "6"},

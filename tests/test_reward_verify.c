@@ -155,6 +155,21 @@ static void what_stands_behind_four_hashes_is_a_whole_answer(void **state) {
     }
 }
 
+static void an_answer_of_several_spans_is_all_of_them(void **state) {
+    (void)state;
+    verify_options options = VERIFY_OPTIONS_DEFAULT;
+    options.profile = PROFILE_LENIENT;
+    const char *const said[] = {"The answer is $5$ or $6$.", "The final answer is \\(6\\) and \\(5\\).", "Answer: \\[5\\], $6$"};
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        verdict v = judged(&options, "5, 6", said[i]);
+        assert_int_equal(v.status, VERDICT_CORRECT);
+        verdict_clear(&v);
+        v = judged(&options, "5", said[i]);
+        assert_int_equal(v.status, VERDICT_WRONG);
+        verdict_clear(&v);
+    }
+}
+
 static void golds_are_checked(void **state) {
     (void)state;
     assert_int_equal(verify_gold("\\frac12", 7), STATUS_OK);
@@ -407,6 +422,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(an_answer_is_taken_whole_unless_it_holds_a_box),
         cmocka_unit_test(options_reach_the_comparison),
         cmocka_unit_test(what_stands_behind_four_hashes_is_a_whole_answer),
+        cmocka_unit_test(an_answer_of_several_spans_is_all_of_them),
         cmocka_unit_test(golds_are_checked),
         cmocka_unit_test(equal_answers_share_a_key),
         cmocka_unit_test(workers_judge_as_this_process_does),

@@ -330,6 +330,19 @@ static size_t close_of(span s, size_t at, size_t kind) {
     return at < s.length ? at : s.length;
 }
 
+// Where the mathematics ends that is closed at `end` and goes on behind commas, "and" or "or": 5$ or $6.
+static size_t joined_end(span s, size_t end, size_t kind) {
+    for (;;) {
+        size_t behind = end + strlen(delimiters[kind][1]), next = behind;
+        while (next < s.length && next - behind < 32 && delimiter_at(s, next) == DELIMITERS) next++;
+        size_t begun = delimiter_at(s, next);
+        if (begun == DELIMITERS || !adjacent(s, behind, next)) return end;
+        size_t close = close_of(s, next + strlen(delimiters[begun][0]), begun);
+        if (close == s.length) return end;
+        end = close, kind = begun;
+    }
+}
+
 // The mathematics that begins at `at` behind its delimiter, or else the rest of the sentence.
 static span phrase_at(span s, size_t at) {
     while (at < s.length && (is_space(s.text[at]) || strchr(":*", s.text[at]))) at++;
@@ -337,7 +350,7 @@ static span phrase_at(span s, size_t at) {
     if (kind < DELIMITERS) {
         size_t begin = at + strlen(delimiters[kind][0]), end = close_of(s, begin, kind);
         span inside = {s.text + begin, end - begin};
-        if (end < s.length && !is_price(inside)) return inside;
+        if (end < s.length && !is_price(inside)) return (span){s.text + begin, joined_end(s, end, kind) - begin};
     }
     size_t end = at;
     while (end < s.length && s.text[end] != '\n') {
