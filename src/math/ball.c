@@ -11,87 +11,71 @@ static bool moderate(const acb_t x, long bits) {
            arf_cmpabs_2exp_si(arb_midref(acb_imagref(x)), bits) < 0 && mag_cmp_2exp_si(arb_radref(acb_realref(x)), bits) < 0;
 }
 
+// 1/x under a function: arccot, arcsec, arccsc.
+static void arccot(acb_t out, const acb_t x, slong prec) {
+    acb_inv(out, x, prec);
+    acb_atan(out, out, prec);
+}
+
+static void arcsec(acb_t out, const acb_t x, slong prec) {
+    acb_inv(out, x, prec);
+    acb_acos(out, out, prec);
+}
+
+static void arccsc(acb_t out, const acb_t x, slong prec) {
+    acb_inv(out, x, prec);
+    acb_asin(out, out, prec);
+}
+
+static void common_log(acb_t out, const acb_t x, slong prec) {
+    arb_t ten;
+    arb_init(ten);
+    arb_log_ui(ten, 10, prec);
+    acb_log(out, x, prec);
+    acb_div_arb(out, out, ten, prec);
+    arb_clear(ten);
+}
+
+static void real_part(acb_t out, const acb_t x, slong prec) {
+    (void)prec;
+    acb_set_arb(out, acb_realref(x));
+}
+
+static void imaginary_part(acb_t out, const acb_t x, slong prec) {
+    (void)prec;
+    acb_set_arb(out, acb_imagref(x));
+}
+
+static void angle(acb_t out, const acb_t x, slong prec) {
+    arb_t a;
+    arb_init(a);
+    acb_arg(a, x, prec);
+    acb_set_arb(out, a);
+    arb_clear(a);
+}
+
 static value_state apply(const math_node *n, acb_srcptr x, long prec, acb_t out) {
-    const char *f = n->name;
-    acb_t t;
+    static const struct {
+        const char *name;
+        void (*function)(acb_t, const acb_t, slong);
+    } table[] = {{"sin", acb_sin},       {"cos", acb_cos},   {"tan", acb_tan},     {"cot", acb_cot},       {"sec", acb_sec},
+                 {"csc", acb_csc},       {"sinh", acb_sinh}, {"cosh", acb_cosh},   {"tanh", acb_tanh},     {"coth", acb_coth},
+                 {"sech", acb_sech},     {"csch", acb_csch}, {"arcsin", acb_asin}, {"arccos", acb_acos},   {"arctan", acb_atan},
+                 {"arccot", arccot},     {"arcsec", arcsec}, {"arccsc", arccsc},   {"arcsinh", acb_asinh}, {"arccosh", acb_acosh},
+                 {"arctanh", acb_atanh}, {"exp", acb_exp},   {"ln", acb_log},      {"log", acb_log},       {"lg", common_log},
+                 {"Gamma", acb_gamma},   {"zeta", acb_zeta}, {"re", real_part},    {"im", imaginary_part}, {"arg", angle}};
+    bool logarithm = is_name(n, "ln") || is_name(n, "log") || is_name(n, "lg");
+    bool inverse = is_name(n, "arccot") || is_name(n, "arcsec") || is_name(n, "arccsc");
     if (!moderate(x, 4096)) return VALUE_OVER;
-    if (is_name(n, "sin"))
-        acb_sin(out, x, prec);
-    else if (is_name(n, "cos"))
-        acb_cos(out, x, prec);
-    else if (is_name(n, "tan"))
-        acb_tan(out, x, prec);
-    else if (is_name(n, "cot"))
-        acb_cot(out, x, prec);
-    else if (is_name(n, "sec"))
-        acb_sec(out, x, prec);
-    else if (is_name(n, "csc"))
-        acb_csc(out, x, prec);
-    else if (is_name(n, "sinh"))
-        acb_sinh(out, x, prec);
-    else if (is_name(n, "cosh"))
-        acb_cosh(out, x, prec);
-    else if (is_name(n, "tanh"))
-        acb_tanh(out, x, prec);
-    else if (is_name(n, "coth"))
-        acb_coth(out, x, prec);
-    else if (is_name(n, "sech"))
-        acb_sech(out, x, prec);
-    else if (is_name(n, "csch"))
-        acb_csch(out, x, prec);
-    else if (is_name(n, "arcsin"))
-        acb_asin(out, x, prec);
-    else if (is_name(n, "arccos"))
-        acb_acos(out, x, prec);
-    else if (is_name(n, "arctan"))
-        acb_atan(out, x, prec);
-    else if (is_name(n, "arcsinh"))
-        acb_asinh(out, x, prec);
-    else if (is_name(n, "arccosh"))
-        acb_acosh(out, x, prec);
-    else if (is_name(n, "arctanh"))
-        acb_atanh(out, x, prec);
-    else if (is_name(n, "exp"))
-        acb_exp(out, x, prec);
-    else if (strcmp(f, "arccot") == 0 || strcmp(f, "arcsec") == 0 || strcmp(f, "arccsc") == 0) {
-        if (acb_contains_zero(x)) return VALUE_OTHER;
-        acb_init(t);
-        acb_inv(t, x, prec);
-        if (f[3] == 'c' && f[4] == 'o')
-            acb_atan(out, t, prec);
-        else if (f[3] == 's')
-            acb_acos(out, t, prec);
-        else
-            acb_asin(out, t, prec);
-        acb_clear(t);
-    } else if (is_name(n, "ln") || is_name(n, "log") || is_name(n, "lg")) {
-        if (acb_is_zero(x)) return VALUE_UNDEFINED;
-        acb_log(out, x, prec);
-        if (is_name(n, "lg")) {
-            acb_init(t);
-            acb_set_si(t, 10);
-            acb_log(t, t, prec);
-            acb_div(out, out, t, prec);
-            acb_clear(t);
-        }
-    } else if (is_name(n, "Gamma"))
-        acb_gamma(out, x, prec);
-    else if (is_name(n, "zeta")) {
-        if (!moderate(x, 6) || prec > 1024) return VALUE_OTHER;
-        acb_zeta(out, x, prec);
-    } else if (is_name(n, "re"))
-        acb_set_arb(out, acb_realref(x));
-    else if (is_name(n, "im"))
-        acb_set_arb(out, acb_imagref(x));
-    else if (is_name(n, "arg")) {
-        arb_t angle;
-        arb_init(angle);
-        acb_arg(angle, x, prec);
-        acb_set_arb(out, angle);
-        arb_clear(angle);
-    } else
-        return VALUE_OTHER;
-    return VALUE_KNOWN;
+    if (logarithm && acb_is_zero(x)) return VALUE_UNDEFINED;
+    if (inverse && acb_contains_zero(x)) return VALUE_OTHER;
+    if (is_name(n, "zeta") && (!moderate(x, 6) || prec > 1024)) return VALUE_OTHER;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (!is_name(n, table[i].name)) continue;
+        table[i].function(out, x, prec);
+        return VALUE_KNOWN;
+    }
+    return VALUE_OTHER;
 }
 
 static value_state root(acb_t out, const acb_t x, const acb_t index, long prec) {
@@ -158,7 +142,7 @@ static value_state integral_part(acb_t x, bool up, long prec) {
         arb_ceil(acb_realref(x), acb_realref(x), prec + 64);
     else
         arb_floor(acb_realref(x), acb_realref(x), prec + 64);
-    return arb_is_int(acb_realref(x)) ? VALUE_KNOWN : VALUE_OTHER;
+    return arb_is_int(acb_realref(x)) ? VALUE_KNOWN : VALUE_OPEN;
 }
 
 static value_state constant(const char *name, long prec, acb_t out) {
@@ -174,6 +158,135 @@ static value_state constant(const char *name, long prec, acb_t out) {
     return VALUE_KNOWN;
 }
 
+// \binom{x}{k} of any x: x (x - 1) ... (x - k + 1) / k!; without the divisor where arrangements are counted.
+static value_state binomial(const math_node *n, const bindings *given, long prec, size_t *steps, acb_t out) {
+    long k;
+    if (!node_small_integer(n->children[1], &k) || k < 0 || k > 64) return VALUE_OTHER;
+    value_state state = ball_evaluate(n->children[0], given, prec, steps, out);
+    if (state != VALUE_KNOWN) return state;
+    arb_t divisor;
+    arb_init(divisor);
+    arb_one(divisor);
+    acb_sub_si(out, out, k - 1, prec);
+    acb_rising_ui(out, out, (ulong)k, prec);
+    if (n->integer == 0) arb_fac_ui(divisor, (ulong)k, prec);
+    acb_div_arb(out, out, divisor, prec);
+    arb_clear(divisor);
+    return VALUE_KNOWN;
+}
+
+// What is computed with rational numbers alone.
+static value_state exact(const math_node *n, const bindings *given, long prec, size_t *steps, acb_t out) {
+    fmpq_t q;
+    fmpq_init(q);
+    value_state state = number_evaluate(n, given, steps, q);
+    if (state == VALUE_KNOWN) acb_set_fmpq(out, q, prec);
+    fmpq_clear(q);
+    return state == VALUE_OTHER && n->kind == MATH_BINOMIAL ? binomial(n, given, prec, steps, out) : state;
+}
+
+static bool is_exact(const math_node *n) {
+    switch (n->kind) {
+    case MATH_NUMBER:
+    case MATH_BASED:
+    case MATH_BINOMIAL:
+    case MATH_BIG:
+        return true;
+    case MATH_FACTORIAL:
+        return n->integer > 1;
+    case MATH_FUNCTION:
+        return is_name(n, "gcd") || is_name(n, "lcm") || is_name(n, "mod") || is_name(n, "det");
+    default:
+        return false;
+    }
+}
+
+static value_state apply_unary(const math_node *n, long prec, acb_t a) {
+    arb_t r;
+    switch (n->kind) {
+    case MATH_NEGATE:
+        acb_neg(a, a);
+        return VALUE_KNOWN;
+    case MATH_PERCENT:
+        acb_div_si(a, a, 100, prec);
+        return VALUE_KNOWN;
+    case MATH_DEGREE:
+        arb_init(r);
+        arb_const_pi(r, prec);
+        acb_mul_arb(a, a, r, prec);
+        acb_div_si(a, a, 180, prec);
+        arb_clear(r);
+        return VALUE_KNOWN;
+    case MATH_ABSOLUTE:
+        arb_init(r);
+        acb_abs(r, a, prec);
+        acb_set_arb(a, r);
+        arb_clear(r);
+        return VALUE_KNOWN;
+    case MATH_FLOOR:
+    case MATH_CEILING:
+        return integral_part(a, n->kind == MATH_CEILING, prec);
+    case MATH_FACTORIAL:
+        if (acb_is_int(a) && arf_sgn(arb_midref(acb_realref(a))) < 0) return VALUE_UNDEFINED;
+        if (!moderate(a, 40)) return VALUE_OVER;
+        acb_add_si(a, a, 1, prec);
+        acb_gamma(a, a, prec);
+        return VALUE_KNOWN;
+    case MATH_FUNCTION: {
+        acb_t x;
+        acb_init(x);
+        acb_swap(x, a);
+        value_state state = apply(n, x, prec, a);
+        acb_clear(x);
+        return state;
+    }
+    default:
+        return VALUE_KNOWN;
+    }
+}
+
+// Functions of two arguments.
+static value_state apply_two(const math_node *n, long prec, acb_t a, acb_t b) {
+    if (is_name(n, "log") && n->count == 2) {
+        if (acb_is_zero(a) || acb_is_zero(b) || acb_is_one(b)) return VALUE_UNDEFINED;
+        acb_log(a, a, prec);
+        acb_log(b, b, prec);
+        acb_div(a, a, b, prec);
+        return VALUE_KNOWN;
+    }
+    bool max = is_name(n, "max");
+    if ((!max && !is_name(n, "min")) || !acb_is_real(a) || !acb_is_real(b)) return VALUE_OTHER;
+    if (max)
+        arb_max(acb_realref(a), acb_realref(a), acb_realref(b), prec);
+    else
+        arb_min(acb_realref(a), acb_realref(a), acb_realref(b), prec);
+    return VALUE_KNOWN;
+}
+
+// a = a OP b.
+static value_state apply_binary(const math_node *n, long prec, acb_t a, acb_t b) {
+    switch (n->kind) {
+    case MATH_SUM:
+        acb_add(a, a, b, prec);
+        return VALUE_KNOWN;
+    case MATH_PRODUCT:
+        acb_mul(a, a, b, prec);
+        return VALUE_KNOWN;
+    case MATH_QUOTIENT:
+        if (acb_is_zero(b)) return VALUE_UNDEFINED;
+        acb_div(a, a, b, prec);
+        return VALUE_KNOWN;
+    case MATH_POWER:
+        return power(a, a, b, n->children[0], prec);
+    case MATH_ROOT:
+        return root(a, a, b, prec);
+    case MATH_FUNCTION:
+        return apply_two(n, prec, a, b);
+    default:
+        return VALUE_OTHER;
+    }
+}
+
 value_state ball_evaluate(const math_node *n, const bindings *given, long prec, size_t *steps, acb_t out) {
     size_t cost = 1 + (size_t)prec / 64;
     if (*steps < cost) return VALUE_OVER;
@@ -186,20 +299,9 @@ value_state ball_evaluate(const math_node *n, const bindings *given, long prec, 
         }
     }
     if (n->kind == MATH_SYMBOL) return constant(n->name, prec, out);
-    if (n->kind == MATH_NUMBER) {
-        acb_set_fmpq(out, n->value, prec);
-        return VALUE_KNOWN;
-    }
-    if (n->kind == MATH_BASED || n->kind == MATH_BINOMIAL || n->kind == MATH_BIG ||
-        (n->kind == MATH_FACTORIAL && n->integer > 1) ||
-        (n->kind == MATH_FUNCTION && (is_name(n, "gcd") || is_name(n, "lcm") || is_name(n, "mod") || is_name(n, "det")))) {
-        fmpq_t q;
-        fmpq_init(q);
-        value_state state = number_evaluate(n, given, steps, q);
-        if (state == VALUE_KNOWN) acb_set_fmpq(out, q, prec);
-        fmpq_clear(q);
-        return state;
-    }
+    if (is_exact(n)) return exact(n, given, prec, steps, out);
+    bool jumps = n->kind == MATH_FLOOR || n->kind == MATH_CEILING; // \lfloor\log_2 8\rfloor: no ball is small enough
+    if (jumps && exact(n, given, prec, steps, out) == VALUE_KNOWN) return VALUE_KNOWN;
     switch (n->kind) {
     case MATH_SUM:
     case MATH_PRODUCT:
@@ -221,92 +323,10 @@ value_state ball_evaluate(const math_node *n, const bindings *given, long prec, 
     acb_t a, b;
     acb_init(a), acb_init(b);
     value_state state = ball_evaluate(n->children[0], given, prec, steps, a);
-    if (state == VALUE_KNOWN && n->count == 1) {
-        switch (n->kind) {
-        case MATH_NEGATE:
-            acb_neg(a, a);
-            break;
-        case MATH_PERCENT:
-            acb_div_si(a, a, 100, prec);
-            break;
-        case MATH_DEGREE:
-            acb_const_pi(b, prec);
-            acb_mul(a, a, b, prec);
-            acb_div_si(a, a, 180, prec);
-            break;
-        case MATH_ABSOLUTE: {
-            arb_t r;
-            arb_init(r);
-            acb_abs(r, a, prec);
-            acb_set_arb(a, r);
-            arb_clear(r);
-            break;
-        }
-        case MATH_FLOOR:
-        case MATH_CEILING:
-            state = integral_part(a, n->kind == MATH_CEILING, prec);
-            break;
-        case MATH_FACTORIAL:
-            if (acb_is_int(a) && arf_sgn(arb_midref(acb_realref(a))) < 0)
-                state = VALUE_UNDEFINED;
-            else if (!moderate(a, 40))
-                state = VALUE_OVER;
-            else {
-                acb_add_si(a, a, 1, prec);
-                acb_gamma(a, a, prec);
-            }
-            break;
-        case MATH_FUNCTION:
-            state = apply(n, a, prec, b);
-            acb_set(a, b);
-            break;
-        default:
-            break;
-        }
-    }
+    if (state == VALUE_KNOWN && n->count == 1) state = apply_unary(n, prec, a);
     for (uint32_t i = 1; i < n->count && state == VALUE_KNOWN; i++) {
         state = ball_evaluate(n->children[i], given, prec, steps, b);
-        if (state != VALUE_KNOWN) break;
-        switch (n->kind) {
-        case MATH_SUM:
-            acb_add(a, a, b, prec);
-            break;
-        case MATH_PRODUCT:
-            acb_mul(a, a, b, prec);
-            break;
-        case MATH_QUOTIENT:
-            if (acb_is_zero(b))
-                state = VALUE_UNDEFINED;
-            else
-                acb_div(a, a, b, prec);
-            break;
-        case MATH_POWER:
-            state = power(a, a, b, n->children[0], prec);
-            break;
-        case MATH_ROOT:
-            state = root(a, a, b, prec);
-            break;
-        case MATH_FUNCTION:
-            if (is_name(n, "log") && n->count == 2) {
-                if (acb_is_zero(a) || acb_is_zero(b) || acb_is_one(b)) {
-                    state = VALUE_UNDEFINED;
-                    break;
-                }
-                acb_log(a, a, prec);
-                acb_log(b, b, prec);
-                acb_div(a, a, b, prec);
-            } else if ((is_name(n, "max") || is_name(n, "min")) && acb_is_real(a) && acb_is_real(b)) {
-                if (n->name[1] == 'a')
-                    arb_max(acb_realref(a), acb_realref(a), acb_realref(b), prec);
-                else
-                    arb_min(acb_realref(a), acb_realref(a), acb_realref(b), prec);
-            } else
-                state = VALUE_OTHER;
-            break;
-        default:
-            state = VALUE_OTHER;
-            break;
-        }
+        if (state == VALUE_KNOWN) state = apply_binary(n, prec, a, b);
     }
     if (state == VALUE_KNOWN) acb_set(out, a);
     acb_clear(a), acb_clear(b);

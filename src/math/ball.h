@@ -26,6 +26,10 @@ typedef struct zero_bound {
 } zero_bound;
 zero_bound zero_bound_of(const math_node *a, const math_node *b, size_t *steps);
 
+// Where the variables have these values: how far below the whole a part of the tree may be, in bits. Of x + e^{-1000 x} at 2 the
+// second term is 2900 bits below the first: values that agree to fewer bits say nothing of it.
+double hidden_bits(const math_node *n, const bindings *given, size_t *steps);
+
 // Whether the tree is a rational multiple of pi (degrees are): the multiple in *out.
 bool rational_angle(const math_node *n, size_t *steps, fmpq_t out);
 

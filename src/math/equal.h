@@ -43,8 +43,9 @@ typedef struct math_options {
 // X(name): every tier of a verdict. The last three say why there is none: the gold or the answer is not understood, no memory.
 #define MATH_TIER_TABLE(X)                                                                                                       \
     X("text")                                                                                                                    \
-    X("choice") X("words") X("normal") X("rational") X("structure") X("ball") X("polynomial") X("algebraic") X("field")          \
-        X("modular") X("sampled") X("induction") X("probabilistic") X("gold") X("parse") X("memory")
+    X("choice")                                                                                                                  \
+    X("words") X("normal") X("rational") X("structure") X("ball") X("polynomial") X("algebraic") X("field") X("modular")         \
+        X("sampled") X("induction") X("probabilistic") X("gold") X("parse") X("memory")
 
 typedef struct math_verdict {
     math_outcome outcome;

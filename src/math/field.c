@@ -1,6 +1,6 @@
 // Exact comparison of constants with Calcium (F. Johansson, "Calcium: computing in exact real and complex fields", 2021): e^{i
-// pi} and -1, \ln 8 / \ln 2 and 3. See field.h; called by value.c for pairs of constants that are not known to be algebraic and
-// that balls cannot tell apart.
+// pi} and -1, \ln 6 and \ln 2 + \ln 3. See field.h; called by value.c for pairs of constants that are not known to be algebraic
+// and that balls cannot tell apart.
 //
 // Calcium has no bound on its time where many extensions meet, so only small trees are given to it: at most EXTENSIONS_MAX roots,
 // functions and constants, none of them applied to large numbers. A fresh context for each pair keeps memory and verdicts
@@ -88,6 +88,37 @@ static bool algebraic_angle(field *f, const math_node *n, ca_t out) {
     return known;
 }
 
+// ln(x + sqrt(x^2 + 1))
+static bool read_arcsinh(field *f, ca_t x, ca_t out) {
+    ca_mul(out, x, x, f->context);
+    ca_add_si(out, out, 1, f->context);
+    ca_sqrt(out, out, f->context);
+    ca_add(out, out, x, f->context);
+    ca_log(out, out, f->context);
+    return true;
+}
+
+// With s = e^x - e^-x and c = e^x + e^-x: sinh is s/2, tanh s/c, sech 2/c.
+static bool apply_hyperbolic(field *f, const math_node *n, ca_t x, ca_t out) {
+    static const struct {
+        const char *name;
+        int above, below; // 0: 2, 1: s, 2: c
+    } table[] = {{"sinh", 1, 0}, {"cosh", 2, 0}, {"tanh", 1, 2}, {"coth", 2, 1}, {"sech", 0, 2}, {"csch", 0, 1}};
+    size_t i = 0;
+    while (i < sizeof table / sizeof *table && !is_name(n, table[i].name)) i++;
+    if (i == sizeof table / sizeof *table) return false;
+    ca_t parts[3];
+    for (size_t k = 0; k < 3; k++) ca_init(parts[k], f->context);
+    ca_exp(out, x, f->context);
+    ca_inv(parts[0], out, f->context);
+    ca_sub(parts[1], out, parts[0], f->context);
+    ca_add(parts[2], out, parts[0], f->context);
+    ca_set_si(parts[0], 2, f->context);
+    ca_div(out, parts[table[i].above], parts[table[i].below], f->context);
+    for (size_t k = 0; k < 3; k++) ca_clear(parts[k], f->context);
+    return true;
+}
+
 static bool apply(field *f, const math_node *n, ca_t x, ca_t out) {
     static const struct {
         const char *name;
@@ -100,27 +131,7 @@ static bool apply(field *f, const math_node *n, ca_t x, ca_t out) {
         table[i].function(out, x, f->context);
         return true;
     }
-    bool sine = is_name(n, "sinh"), cosine = is_name(n, "cosh"), inverse = is_name(n, "arcsinh");
-    if (!sine && !cosine && !inverse) return false;
-    ca_t y;
-    ca_init(y, f->context);
-    if (inverse) { // ln(x + sqrt(x^2 + 1))
-        ca_mul(y, x, x, f->context);
-        ca_add_si(y, y, 1, f->context);
-        ca_sqrt(y, y, f->context);
-        ca_add(y, y, x, f->context);
-        ca_log(out, y, f->context);
-    } else { // (e^x -+ e^-x) / 2
-        ca_exp(out, x, f->context);
-        ca_inv(y, out, f->context);
-        if (sine)
-            ca_sub(out, out, y, f->context);
-        else
-            ca_add(out, out, y, f->context);
-        ca_div_si(out, out, 2, f->context);
-    }
-    ca_clear(y, f->context);
-    return true;
+    return is_name(n, "arcsinh") ? read_arcsinh(f, x, out) : apply_hyperbolic(f, n, x, out);
 }
 
 // zeta(2k) = |B_2k| (2 pi)^2k / (2 (2k)!)

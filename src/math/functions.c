@@ -3,240 +3,58 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "math/ball.h"
 #include "math/judge.h"
 #include "math/modular.h"
 #include "math/number.h"
 #include "math/polynomial.h"
+#include "math/scene.h"
 
-#define VARIABLES_MAX 8
+// Two expressions f and h of one scene. With `ratio` they are the same where f is a constant multiple of h: f(p) h(p0) =
+// h(p) f(p0) for all points p and a first one, p0.
+typedef struct two {
+    judge *j;
+    scene *s;
+    math_node *f, *h;
+    bool ratio;
+    bindings first; // p0, once it is chosen
+    double size;    // bits of the constants of both
+} two;
 
-typedef struct scene { // the variables of a comparison
-    bindings given;
-    bool integer[BINDINGS_MAX]; // stands in a factorial, a binomial, a remainder or as the exponent of a negative number
-    bool whole;                 // there is such a variable
-    bool piecewise;             // absolute values, roots, floors, maxima: one formula here, another there
-    bool jumps;                 // floors, ceilings: another value at one point than around it
-    bool computed;              // some opaque part is a computation (a sum, an integral): its being different proves nothing
-    bool crowded;
-    bool has_pi, has_e;
-} scene;
-
-static void add_variable(scene *s, const char *name, math_node *node, bool integer) {
-    s->whole |= integer;
-    for (size_t i = 0; i < s->given.count; i++) {
-        const binding *b = &s->given.items[i];
-        if ((name && b->name && strcmp(name, b->name) == 0) || (node && b->node && tree_compare(node, b->node) == 0)) {
-            s->integer[i] |= integer;
-            return;
-        }
-    }
-    if (s->given.count >= VARIABLES_MAX) {
-        s->crowded = true;
-        return;
-    }
-    s->integer[s->given.count] = integer;
-    binding *b = &s->given.items[s->given.count++];
-    b->name = name, b->node = node;
-    fmpq_init(b->value);
+static math_outcome differ(const two *t, const char *tier) {
+    return judge_says(t->j, MATH_DIFFERENT, tier, "%s",
+                      t->ratio ? "the equations are no multiples of each other" : "the expressions differ at a point");
 }
 
-// f(\sqrt{n}) and f(n^{1/2}) are one value: a call whose arguments equal those of an earlier one becomes the same tree.
-static void unify_call(judge *j, const scene *s, math_node *n) {
-    for (size_t i = 0; i < s->given.count; i++) {
-        const math_node *other = s->given.items[i].node;
-        if (!other || other->kind != MATH_FUNCTION || other->count != n->count || strcmp(other->name, n->name) != 0) continue;
-        bool same = n->count > 0, saved = j->exact;
-        j->exact = true;
-        for (uint32_t k = 0; k < n->count && same; k++) same = value_compare(j, other->children[k], n->children[k]) == MATH_EQUAL;
-        j->exact = saved;
-        if (!same) continue;
-        memcpy(n->children, other->children, n->count * sizeof *n->children);
-        return;
-    }
-}
-
-// \sum_{j=1}^n j and \sum_{k=1}^n k are one value: the index takes the name that it has in an earlier sum.
-static void unify_index(const scene *s, math_node *n) {
-    const char *index = node_index(n);
-    for (size_t i = 0; index && i < s->given.count; i++) {
-        const math_node *other = s->given.items[i].node;
-        const char *name = other && other->kind == MATH_BIG && strcmp(other->name, n->name) == 0 ? node_index(other) : NULL;
-        if (!name || strcmp(name, index) == 0 || node_mentions(n, name)) continue;
-        node_rename(n, index, name);
-        return;
-    }
-}
-
-static bool is_one_of(const char *name, const char *a, const char *b, const char *c) {
-    return strcmp(name, a) == 0 || strcmp(name, b) == 0 || strcmp(name, c) == 0;
-}
-
-// `integer`: inside something that asks for whole numbers.
-static void find_variables(judge *j, scene *s, math_node *n, bool integer) {
-    if (j->steps == 0) return;
-    j->steps--;
-    switch (n->kind) {
-    case MATH_SYMBOL:
-        if (strcmp(n->name, "pi") == 0)
-            s->has_pi = true;
-        else if (strcmp(n->name, "e") == 0)
-            s->has_e = true;
-        else if (strcmp(n->name, "dots") == 0) // what they leave out is not known
-            s->computed = true, add_variable(s, n->name, NULL, integer);
-        else if (!name_is_constant(n->name))
-            add_variable(s, n->name, NULL, integer);
-        return;
-    case MATH_FUNCTION:
-        if (name_is_function(n->name) && n->count >= 1 && n->count <= 2) {
-            integer |= is_one_of(n->name, "gcd", "lcm", "mod");
-            s->piecewise |= is_one_of(n->name, "max", "min", "arg") || strncmp(n->name, "arc", 3) == 0;
-            break;
-        }
-        for (uint32_t i = 0; i < n->count; i++) {
-            math_node *argument = normal_form(j->memory, n->children[i]); // f(1+x) and f(x+1) are one value
-            if (argument) n->children[i] = argument;
-        }
-        unify_call(j, s, n);
-        add_variable(s, NULL, n, integer);
-        return;
-    case MATH_BIG:
-    case MATH_VECTOR:
-    case MATH_TEXT:
-    case MATH_MATRIX:
-    case MATH_TUPLE:
-    case MATH_SET:
-    case MATH_BRACKETS:
-    case MATH_LIST:
-    case MATH_RELATION:
-    case MATH_RATIO:
-    case MATH_WITH_UNIT:
-    case MATH_PLUS_MINUS:
-    case MATH_INTERVAL:
-    case MATH_UNION:
-    case MATH_INTERSECTION:
-    case MATH_DIFFERENCE:
-    case MATH_SUCH_THAT:
-    case MATH_WHERE:
-    case MATH_NONE: {
-        fmpq_t q;
-        fmpq_init(q);
-        bool value = n->kind == MATH_BIG && number_evaluate(n, NULL, &j->steps, q) == VALUE_KNOWN;
-        fmpq_clear(q);
-        if (value) return;
-        s->computed |= n->kind != MATH_TEXT && n->kind != MATH_VECTOR;
-        if (n->kind == MATH_BIG) unify_index(s, n);
-        add_variable(s, NULL, n, integer);
-        return;
-    }
-    case MATH_FACTORIAL:
-    case MATH_BINOMIAL:
-        integer = true;
-        break;
-    case MATH_POWER: {
-        long base, exponent;
-        s->piecewise |= !node_small_integer(n->children[1], &exponent) && node_has_variables(n->children[0]);
-        find_variables(j, s, n->children[0], integer);
-        integer |= node_small_integer(n->children[0], &base) && base < 0;
-        find_variables(j, s, n->children[1], integer);
-        return;
-    }
-    case MATH_FLOOR:
-    case MATH_CEILING: // \lceil n/2 \rceil: these letters are whole numbers there
-        for (const char *const *letter = (const char *const[]){"n", "m", "k", NULL}; *letter; letter++)
-            if (node_mentions(n, *letter)) add_variable(s, *letter, NULL, true);
-        s->jumps |= node_has_variables(n);
-        s->piecewise |= node_has_variables(n);
-        break;
-    case MATH_ROOT:
-    case MATH_ABSOLUTE:
-        s->piecewise |= node_has_variables(n);
-        break;
-    default:
-        break;
-    }
-    for (uint32_t i = 0; i < n->count; i++) find_variables(j, s, n->children[i], integer);
-}
-
-static void scene_clear(scene *s) {
-    for (size_t i = 0; i < s->given.count; i++) fmpq_clear(s->given.items[i].value);
-}
-
-// Whole numbers: 12 in a row, so that every remainder modulo 12 occurs, two farther out, and 9 at which one variable after the
-// other is even and the rest odd, as in the row of 12 n and k could be even together.
-#define WHOLE_POINTS 23
-#define NEAR_POINTS 3       // about 1
-#define POSITIVE_POINTS 6   // the others much smaller or larger
-#define REAL_POINTS 10      // the others negative
-#define PIECEWISE_POINTS 28 // the others of any size and sign
-#define JUMP_POINTS 24      // behind all others where there are jumps: whole numbers and twelfths in turn, 0 among them
-
-static uint32_t points_before_jumps(const scene *s) {
-    return s->whole ? WHOLE_POINTS : s->piecewise ? PIECEWISE_POINTS : REAL_POINTS;
-}
-
-static uint32_t points_of(const scene *s) { return points_before_jumps(s) + (s->jumps ? JUMP_POINTS : 0); }
-
-// Sets the variables to those of point number k: whole numbers where they are asked for; else dyadic numbers, 2^-2 to 2^2 for the
-// near points, otherwise up to 2^14 and down to 2^-14: what one size of numbers hides, another shows.
-static void scene_place(const judge *j, scene *s, uint32_t k) {
-    static const long units[4] = {1, 5, 7, 11};
-    uint32_t before = points_before_jumps(s);
-    for (size_t i = 0; i < s->given.count; i++) {
-        if (k >= before && !s->integer[i]) {
-            random_words w = random_draw(j->options->seed, RANDOM_VERIFY, j->pair, 900, (uint32_t)i);
-            long step = units[w.word[0] % 4], number = (step * (k - before) + w.word[1] % 24) % 24 - 8;
-            fmpq_set_si(s->given.items[i].value, number, (k - before) % 2 ? 12 : 1);
-            fmpq_canonicalise(s->given.items[i].value);
-            continue;
-        }
-        uint32_t draw = s->integer[i] && k < 14 ? 0 : k; // whole numbers of one series
-        random_words w = random_draw(j->options->seed, RANDOM_VERIFY, j->pair, 1000 + draw, (uint32_t)i);
-        fmpq *value = s->given.items[i].value;
-        if (s->integer[i]) {
-            long step = i ? units[w.word[0] % 4] : 1, start = (long)(w.word[1] % 12);
-            long number = k < 12    ? 1 + (step * (long)k + start) % 12
-                          : k == 12 ? 20 + start
-                          : k == 13 ? 1000 + start
-                                    : 1 + 2 * (long)(w.word[0] % 12) + (k - 14 == i);
-            fmpq_set_si(value, number, 1);
-            continue;
-        }
-        fmpq_set_si(value, 4096 + (long)(w.word[0] % 65536), 16384);
-        fmpq_canonicalise(value);
-        bool near = k < NEAR_POINTS || k == POSITIVE_POINTS || (k >= REAL_POINTS && k % 2);
-        bool small = k == 3 || (k != 4 && w.word[1] % 2);
-        mp_bitcnt_t shift = near ? 0 : k >= REAL_POINTS ? w.word[2] % 13 : 6 + w.word[2] % 7;
-        if (small)
-            fmpq_div_2exp(value, value, shift);
-        else
-            fmpq_mul_2exp(value, value, shift);
-        bool mixed = k == POSITIVE_POINTS + 1 || k == POSITIVE_POINTS + 2 || (k >= REAL_POINTS && k % 4 != 1);
-        if (k == POSITIVE_POINTS || k == POSITIVE_POINTS + 3 || (mixed && w.word[3] % 2)) fmpq_neg(value, value);
-    }
-}
+static math_outcome not_computed(judge *j) { return judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed"); }
 
 // Rational functions at three points modulo a prime; MATH_UNDECIDED when they are none.
-static math_outcome compare_modular(judge *j, const scene *s, const math_node *gold, const math_node *answer) {
+static math_outcome compare_modular(two *t) {
+    judge *j = t->j;
+    ulong f0 = 1, h0 = 1, f, h;
+    bool chosen = !t->ratio;
     size_t agreed = 0;
     for (uint32_t attempt = 0; attempt < 8 && agreed < 3; attempt++) {
         modular_point point;
-        modular_prime(&point, j->options->seed, j->pair, attempt);
-        modular_draw(&point, &s->given, j->options->seed, j->pair, attempt);
-        ulong g, a;
-        value_state sg = modular_evaluate(gold, &point, &j->steps, &g), sa = modular_evaluate(answer, &point, &j->steps, &a);
-        if (sg == VALUE_OTHER || sa == VALUE_OTHER || sg == VALUE_OVER || sa == VALUE_OVER) return MATH_UNDECIDED;
-        if (sg != VALUE_KNOWN || sa != VALUE_KNOWN) continue;
-        if (g != a) {
-            if (s->computed || (s->has_pi && s->has_e)) return MATH_UNDECIDED;
-            return judge_says(j, MATH_DIFFERENT, "modular", "the expressions differ at a point");
+        modular_prime(&point, j->options->seed, j->pair, t->ratio ? 0 : attempt); // a ratio is one modulo one prime
+        modular_draw(&point, &t->s->given, j->options->seed, j->pair, attempt);
+        value_state sf = modular_evaluate(t->f, &point, &j->steps, &f), sh = modular_evaluate(t->h, &point, &j->steps, &h);
+        if (sf == VALUE_OTHER || sh == VALUE_OTHER || sf == VALUE_OVER || sh == VALUE_OVER) return MATH_UNDECIDED;
+        if (sf != VALUE_KNOWN || sh != VALUE_KNOWN) continue;
+        if (!chosen && (f == 0 || h == 0))
+            return f == h ? MATH_UNDECIDED : judge_says(j, MATH_DIFFERENT, "modular", "one equation is trivial");
+        if (!chosen) {
+            f0 = f, h0 = h, chosen = true;
+            continue;
         }
+        if (n_mulmod2_preinv(f, h0, point.prime, point.inverse) != n_mulmod2_preinv(h, f0, point.prime, point.inverse))
+            return t->s->computed || (t->s->has_pi && t->s->has_e) ? MATH_UNDECIDED : differ(t, "modular");
         agreed++;
     }
     if (agreed < 3) return MATH_UNDECIDED;
     j->probabilistic = true;
-    return judge_says(j, MATH_EQUAL, "probabilistic", "rational functions that agree at 3 points modulo a 62-bit prime");
+    return judge_says(j, MATH_EQUAL, "probabilistic", "%s at 3 points modulo a 62-bit prime",
+                      t->ratio ? "equations proportional" : "rational functions that agree");
 }
 
 // Whether no root, power or function inside leaves the real numbers: elsewhere \sqrt{a}\sqrt{b} is not \sqrt{ab}.
@@ -261,59 +79,88 @@ static double size_of(const acb_t x) {
     acb_get_mag(m, x);
     double size = mag_get_d_log2_approx(m);
     mag_clear(m);
-    return fabs(size) < 1e6 ? size : 0;
+    return fabs(size) < 1e15 ? size : copysign(1e15, size);
 }
 
 typedef enum agreement {
-    NOTHING_LEARNED,
-    AGREE,          // to the bits that are needed
-    DIFFER,         // proven
-    BRANCHES_DIFFER // proven, but both leave the real numbers: \log\frac{1}{x} and -\log x at -1
+    NOTHING_LEARNED, // there is no value
+    UNSETTLED,       // a difference is neither seen nor excluded
+    AGREE,           // to the bits that are needed
+    DIFFER,          // proven
+    BRANCHES_DIFFER  // proven, but both leave the real numbers: \log\frac{1}{x} and -\log x at -1
 } agreement;
 
-// Rational values at whole points are compared exactly. False: they are none.
-static bool compare_exactly(judge *j, const scene *s, const math_node *gold, const math_node *answer, agreement *out) {
-    fmpq_t g, a;
-    fmpq_init(g), fmpq_init(a);
-    bool known = false;
-    if (number_evaluate(gold, &s->given, &j->steps, g) == VALUE_KNOWN &&
-        number_evaluate(answer, &s->given, &j->steps, a) == VALUE_KNOWN)
-        known = true, *out = fmpq_equal(g, a) ? AGREE : DIFFER;
-    fmpq_clear(g), fmpq_clear(a);
+// Rational values are compared exactly. False: they are none.
+static bool compare_exactly(const two *t, agreement *out) {
+    fmpq_t f, h, other;
+    fmpq_init(f), fmpq_init(h), fmpq_init(other);
+    size_t *steps = &t->j->steps;
+    bool known = number_evaluate(t->f, &t->s->given, steps, f) == VALUE_KNOWN &&
+                 number_evaluate(t->h, &t->s->given, steps, h) == VALUE_KNOWN;
+    if (known && t->ratio) {
+        known = number_evaluate(t->h, &t->first, steps, other) == VALUE_KNOWN;
+        fmpq_mul(f, f, other);
+        known = known && number_evaluate(t->f, &t->first, steps, other) == VALUE_KNOWN;
+        fmpq_mul(h, h, other);
+    }
+    if (known) *out = fmpq_equal(f, h) ? AGREE : DIFFER;
+    fmpq_clear(f), fmpq_clear(h), fmpq_clear(other);
     return known;
 }
 
-// One point. `real_only`: where something leaves the real numbers nothing is learned.
-static agreement compare_at(judge *j, const scene *s, const math_node *gold, const math_node *answer, double needed,
-                            bool real_only) {
-    acb_t g, a, d;
-    acb_init(g), acb_init(a), acb_init(d);
+// The two values that are to be equal at the current point.
+static value_state evaluate(const two *t, long precision, acb_t f, acb_t h) {
+    size_t *steps = &t->j->steps;
+    value_state state = ball_evaluate(t->f, &t->s->given, precision, steps, f);
+    if (state == VALUE_KNOWN) state = ball_evaluate(t->h, &t->s->given, precision, steps, h);
+    if (state != VALUE_KNOWN || !t->ratio) return state;
+    acb_t other;
+    acb_init(other);
+    state = ball_evaluate(t->h, &t->first, precision, steps, other);
+    acb_mul(f, f, other, precision);
+    if (state == VALUE_KNOWN) state = ball_evaluate(t->f, &t->first, precision, steps, other);
+    acb_mul(h, h, other, precision);
+    acb_clear(other);
+    return state;
+}
+
+// To how many bits the values have to agree at the current point, so that no part can hide a difference.
+static double bits_needed(const two *t) {
+    double f = hidden_bits(t->f, &t->s->given, &t->j->steps), h = hidden_bits(t->h, &t->s->given, &t->j->steps);
+    return BALL_AGREEMENT_BITS + t->size + (f > h ? f : h);
+}
+
+// One point in balls. `real_only`: where something leaves the real numbers nothing is learned.
+static agreement compare_balls(const two *t, bool real_only) {
+    acb_t f, h, d;
+    acb_init(f), acb_init(h), acb_init(d);
+    double needed = bits_needed(t);
+    bool reachable = needed < BALL_PRECISION_MAX - 256;
     agreement result = NOTHING_LEARNED;
-    for (long precision = 64; precision <= 1024;) {
-        value_state sg = ball_evaluate(gold, &s->given, precision, &j->steps, g);
-        value_state sa = sg == VALUE_KNOWN ? ball_evaluate(answer, &s->given, precision, &j->steps, a) : sg;
-        if (sg != VALUE_KNOWN || sa != VALUE_KNOWN) break;
-        if (!acb_is_finite(g) || !acb_is_finite(a)) {
+    for (long precision = 64; precision <= (reachable ? BALL_PRECISION_MAX : 1024);) {
+        value_state state = evaluate(t, precision, f, h);
+        if (state == VALUE_OVER || state == VALUE_OPEN) result = UNSETTLED;
+        if (state != VALUE_KNOWN && !(state == VALUE_OPEN && precision < 1024)) break;
+        if (state == VALUE_OPEN || !acb_is_finite(f) || !acb_is_finite(h)) {
             if (precision >= 512) break;
             precision *= 2;
             continue;
         }
-        acb_sub(d, g, a, precision);
+        result = UNSETTLED;
+        acb_sub(d, f, h, precision);
         if (!acb_contains_zero(d)) {
-            bool gold_real = real_throughout(j, s, gold), answer_real = real_throughout(j, s, answer);
-            if (gold_real && answer_real)
-                result = DIFFER;
-            else if (!real_only)
-                result = gold_real || answer_real ? DIFFER : BRANCHES_DIFFER;
+            bool f_real = real_throughout(t->j, t->s, t->f), h_real = real_throughout(t->j, t->s, t->h);
+            result = f_real && h_real ? DIFFER : real_only ? NOTHING_LEARNED : f_real || h_real ? DIFFER : BRANCHES_DIFFER;
             break;
         }
-        if (acb_is_exact(d) || ball_below(d, needed - size_of(g))) {
+        double a = size_of(f), b = size_of(h);
+        if (acb_is_exact(d) || (reachable && ball_below(d, needed - (a < b ? a : b)))) {
             result = AGREE;
             break;
         }
-        precision = precision == 64 && needed < 900 ? ((long)needed + 127) / 64 * 64 : 2 * precision;
+        precision = precision == 64 && reachable ? ((long)needed + 127) / 64 * 64 : 2 * precision;
     }
-    acb_clear(g), acb_clear(a), acb_clear(d);
+    acb_clear(f), acb_clear(h), acb_clear(d);
     return result;
 }
 
@@ -327,32 +174,71 @@ static double constant_bits(judge *j, const math_node *n) {
     return bits;
 }
 
-static math_outcome sampled_difference(judge *j, const scene *s) {
-    if (s->computed) return judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
-    return judge_says(j, MATH_DIFFERENT, "sampled", "the expressions differ at a point");
+// Makes the current point the first one of a ratio. False where one of the two has no value there, or 0.
+static bool choose_first(two *t) {
+    acb_t f, h;
+    acb_init(f), acb_init(h);
+    bool good = ball_evaluate(t->f, &t->s->given, 512, &t->j->steps, f) == VALUE_KNOWN &&
+                ball_evaluate(t->h, &t->s->given, 512, &t->j->steps, h) == VALUE_KNOWN && acb_is_finite(f) && acb_is_finite(h) &&
+                !acb_contains_zero(f) && !acb_contains_zero(h);
+    acb_clear(f), acb_clear(h);
+    if (!good) return false;
+    t->first = t->s->given;
+    for (size_t i = 0; i < t->first.count; i++) {
+        fmpq_init(t->first.items[i].value);
+        fmpq_set(t->first.items[i].value, t->s->given.items[i].value);
+    }
+    return true;
 }
 
-static math_outcome compare_sampled(judge *j, scene *s, const math_node *gold, const math_node *answer) {
-    uint32_t points = points_of(s), agreed = 0, real = 0, branches = 0;
-    double needed = BALL_AGREEMENT_BITS + constant_bits(j, gold) + constant_bits(j, answer);
-    if (needed > 900) needed = 1e9; // differences can still be proven
-    for (uint32_t k = 0; k < points; k++) {
-        if (k == POSITIVE_POINTS && agreed == 0) break;
-        scene_place(j, s, k);
-        bool all_whole = s->whole && memchr(s->integer, false, s->given.count) == NULL,
-             real_only = !all_whole && k >= POSITIVE_POINTS;
-        agreement at;
-        if (!s->whole || !compare_exactly(j, s, gold, answer, &at)) at = compare_at(j, s, gold, answer, needed, real_only);
-        if (at == DIFFER) return sampled_difference(j, s);
-        branches += at == BRANCHES_DIFFER;
-        agreed += at == AGREE && !real_only;
-        real += at == AGREE && real_throughout(j, s, gold) && real_throughout(j, s, answer);
+typedef struct tally {
+    uint32_t positive; // points at which they agree, whatever they are there
+    uint32_t real;     // points at which they agree and stay real throughout
+    uint32_t branches; // BRANCHES_DIFFER
+    uint32_t values;   // points at which there are values
+    bool open;         // a jump or a landmark is not settled: \lfloor x \rfloor where x may be 3
+} tally;
+
+// All points in turn, until a difference is proven (true).
+static bool visit_points(two *t, tally *found) {
+    judge *j = t->j;
+    bool all_whole = scene_all_whole(t->s), chosen = !t->ratio;
+    for (uint32_t k = 0, points = scene_points(t->s); k < points; k++) {
+        point_kind kind = scene_kind(t->s, k);
+        if (kind != POINT_POSITIVE && (!chosen || found->values == 0)) return false;
+        if (kind == POINT_RESCUE && found->positive >= 3) return false;
+        scene_place(j, t->s, k);
+        if (!chosen) {
+            chosen = choose_first(t);
+            continue;
+        }
+        bool real_only = !all_whole && (kind == POINT_ANY || kind == POINT_SINGLE);
+        agreement at = NOTHING_LEARNED;
+        if ((!t->s->whole && !t->s->piecewise) || !compare_exactly(t, &at)) at = compare_balls(t, real_only);
+        if (at == DIFFER) return true;
+        found->values += at != NOTHING_LEARNED;
+        found->branches += at == BRANCHES_DIFFER;
+        found->open |= at == UNSETTLED && ((t->s->pieces && kind == POINT_SINGLE) || (t->s->jumps && t->s->whole));
+        found->positive += at == AGREE && !real_only;
+        found->real += at == AGREE && real_throughout(j, t->s, t->f) && real_throughout(j, t->s, t->h);
     }
-    if (branches && real < 3) return sampled_difference(j, s);
-    if (agreed < 3 && (!branches || !agreed)) return judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
+    return false;
+}
+
+static math_outcome compare_sampled(two *t) {
+    judge *j = t->j;
+    tally found = {0};
+    t->size = constant_bits(j, t->f) + constant_bits(j, t->h);
+    bool different = visit_points(t, &found) || (found.branches && found.real < 3);
+    for (size_t i = 0; i < t->first.count; i++) fmpq_clear(t->first.items[i].value);
+    if (different) return t->s->computed ? not_computed(j) : differ(t, "sampled");
+    if (found.positive < 3 && (!found.branches || !found.positive)) return not_computed(j);
+    if (found.open || t->s->unseen)
+        return judge_says(j, MATH_UNDECIDED, "sampled", "equal as far as was seen, which are not all of its pieces");
     j->probabilistic = true;
-    return judge_says(j, MATH_EQUAL, "probabilistic", "the expressions agree to %.0f bits at %u points", needed,
-                      branches ? real : agreed);
+    return judge_says(j, MATH_EQUAL, "probabilistic", "%s to %.0f bits at %u points",
+                      t->ratio ? "equations proportional" : "the expressions agree", BALL_AGREEMENT_BITS + t->size,
+                      found.branches ? found.real : found.positive);
 }
 
 // Whether both have a value at some point: 0/0 is equal to nothing.
@@ -370,24 +256,23 @@ static math_outcome products_differ(judge *j) {
     return judge_says(j, MATH_UNDECIDED, "modular", "equal for numbers, not for matrices");
 }
 
+static math_outcome too_many_variables(judge *j) {
+    return judge_says(j, MATH_OVER_LIMIT, "modular", "more than %d variables", VARIABLES_MAX);
+}
+
 math_outcome functions_compare(judge *j, math_node *gold, math_node *answer) {
     scene s = {0};
-    find_variables(j, &s, gold, false);
-    find_variables(j, &s, answer, false);
-    math_outcome outcome;
-    if (s.crowded)
-        outcome = judge_says(j, MATH_OVER_LIMIT, "modular", "more than %d variables", VARIABLES_MAX);
-    else {
-        bool before = j->probabilistic, plain;
-        outcome = compare_modular(j, &s, gold, answer);
-        if (outcome != MATH_DIFFERENT && polynomial_compare(j, gold, answer, &plain) == 1 &&
-            (plain || have_values(j, &s, gold, answer))) { // the certificate
-            j->probabilistic = before;
-            outcome = judge_says(j, MATH_EQUAL, "polynomial", "%s", "");
-        }
-        if (outcome == MATH_UNDECIDED) outcome = compare_sampled(j, &s, gold, answer);
-        if (outcome == MATH_EQUAL && order_forbids(j, gold, answer)) outcome = products_differ(j);
+    scene_read(j, &s, gold, answer);
+    two t = {.j = j, .s = &s, .f = gold, .h = answer};
+    bool before = j->probabilistic, plain;
+    math_outcome outcome = s.crowded ? too_many_variables(j) : compare_modular(&t);
+    if (!s.crowded && outcome != MATH_DIFFERENT && polynomial_compare(j, gold, answer, &plain) == 1 &&
+        (plain || have_values(j, &s, gold, answer))) { // the certificate
+        j->probabilistic = before;
+        outcome = judge_says(j, MATH_EQUAL, "polynomial", "%s", "");
     }
+    if (outcome == MATH_UNDECIDED) outcome = compare_sampled(&t);
+    if (outcome == MATH_EQUAL && order_forbids(j, gold, answer)) outcome = products_differ(j);
     scene_clear(&s);
     return outcome;
 }
@@ -408,65 +293,6 @@ static int sign_at(judge *j, const scene *s, const math_node *f, const math_node
     return sign;
 }
 
-// F(p) H(p0) = F(p0) H(p) modulo a prime at three points p. MATH_UNDECIDED when not rational.
-static math_outcome proportional_modular(judge *j, const scene *s, const math_node *f, const math_node *h) {
-    modular_point point;
-    modular_prime(&point, j->options->seed, j->pair, 0);
-    modular_draw(&point, &s->given, j->options->seed, j->pair, 0);
-    ulong f0, h0, f1, h1;
-    if (modular_evaluate(f, &point, &j->steps, &f0) != VALUE_KNOWN || modular_evaluate(h, &point, &j->steps, &h0) != VALUE_KNOWN)
-        return MATH_UNDECIDED;
-    if (f0 == 0 || h0 == 0)
-        return f0 == h0 ? MATH_UNDECIDED : judge_says(j, MATH_DIFFERENT, "modular", "one equation is trivial");
-    for (uint32_t k = 1; k <= 3; k++) {
-        modular_draw(&point, &s->given, j->options->seed, j->pair, k); // other values, the same prime
-        if (modular_evaluate(f, &point, &j->steps, &f1) != VALUE_KNOWN ||
-            modular_evaluate(h, &point, &j->steps, &h1) != VALUE_KNOWN)
-            return MATH_UNDECIDED;
-        ulong left = n_mulmod2_preinv(f1, h0, point.prime, point.inverse),
-              right = n_mulmod2_preinv(f0, h1, point.prime, point.inverse);
-        if (left != right) return judge_says(j, MATH_DIFFERENT, "modular", "the equations are no multiples of each other");
-    }
-    j->probabilistic = true;
-    return judge_says(j, MATH_EQUAL, "probabilistic", "equations proportional at 3 points modulo a 62-bit prime");
-}
-
-static math_outcome proportional_sampled(judge *j, scene *s, math_node *f, math_node *h) {
-    acb_t f0, h0, f1, h1;
-    acb_init(f0), acb_init(h0), acb_init(f1), acb_init(h1);
-    const long precision = 512;
-    double needed = BALL_AGREEMENT_BITS + constant_bits(j, f) + constant_bits(j, h);
-    uint32_t points = points_of(s), agreed = 0;
-    scene_place(j, s, 0);
-    math_outcome outcome = judge_says(j, MATH_UNDECIDED, "sampled", "a part of it cannot be computed");
-    bool known = ball_evaluate(f, &s->given, precision, &j->steps, f0) == VALUE_KNOWN &&
-                 ball_evaluate(h, &s->given, precision, &j->steps, h0) == VALUE_KNOWN && !acb_contains_zero(f0) &&
-                 !acb_contains_zero(h0);
-    for (uint32_t k = 1; known && k < points; k++) {
-        scene_place(j, s, k);
-        if (ball_evaluate(f, &s->given, precision, &j->steps, f1) != VALUE_KNOWN ||
-            ball_evaluate(h, &s->given, precision, &j->steps, h1) != VALUE_KNOWN)
-            continue;
-        acb_mul(f1, f1, h0, precision);
-        acb_mul(h1, h1, f0, precision);
-        acb_sub(f1, f1, h1, precision);
-        if (!acb_is_finite(f1)) continue;
-        bool real_only = !s->whole && k >= POSITIVE_POINTS;
-        if (acb_contains_zero(f1))
-            agreed += !real_only && ball_below(f1, needed - size_of(h1));
-        else if (!real_only || (real_throughout(j, s, f) && real_throughout(j, s, h))) {
-            known = false;
-            outcome = judge_says(j, MATH_DIFFERENT, "sampled", "the equations are no multiples of each other");
-        }
-    }
-    if (known && agreed >= 3) {
-        j->probabilistic = true;
-        outcome = judge_says(j, MATH_EQUAL, "probabilistic", "equations proportional at %u points", agreed);
-    }
-    acb_clear(f0), acb_clear(h0), acb_clear(f1), acb_clear(h1);
-    return outcome;
-}
-
 // Two equations with parts that cannot be computed: equal as they are written, or not decided.
 static math_outcome same_equation(judge *j, math_node *gold_left, math_node *gold_right, math_node *answer_left,
                                   math_node *answer_right) {
@@ -485,37 +311,40 @@ static math_outcome same_matrices(judge *j, math_node *f, math_node *h, bool pos
     return outcome == MATH_EQUAL || positive || !turned ? outcome : matrices_compare(j, f, turned, true);
 }
 
+// An inequality that is a multiple of the other: equal where the factor is positive.
+static math_outcome same_direction(judge *j, scene *s, const math_node *f, const math_node *h) {
+    char reason[sizeof j->reason];
+    memcpy(reason, j->reason, sizeof reason);
+    const char *tier = j->tier;
+    scene_place(j, s, 0);
+    int sign = sign_at(j, s, f, h);
+    if (sign > 0) return judge_says(j, MATH_EQUAL, tier, "%s", reason);
+    return sign < 0 ? judge_says(j, MATH_DIFFERENT, "structure", "the inequality points the other way")
+                    : judge_says(j, MATH_UNDECIDED, "structure", "the direction of the inequality is not known");
+}
+
 math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *gold_right, math_node *answer_left,
                                     math_node *answer_right, bool positive) {
     math_node *f = tree_binary(j->memory, MATH_SUM, gold_left, tree_unary(j->memory, MATH_NEGATE, gold_right));
     math_node *h = tree_binary(j->memory, MATH_SUM, answer_left, tree_unary(j->memory, MATH_NEGATE, answer_right));
-    if (!f || !h) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
+    math_node *turned = tree_unary(j->memory, MATH_NEGATE, h);
+    if (!f || !turned) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
     if (speaks_of_matrices(f) || speaks_of_matrices(h)) return same_matrices(j, f, h, positive);
     scene s = {0};
-    find_variables(j, &s, f, false);
-    find_variables(j, &s, h, false);
+    scene_read(j, &s, f, h);
+    two t = {.j = j, .s = &s, .f = f, .h = h, .ratio = true};
     math_outcome outcome;
     if (s.crowded)
-        outcome = judge_says(j, MATH_OVER_LIMIT, "modular", "more than %d variables", VARIABLES_MAX);
-    else {
-        outcome = s.computed ? MATH_UNDECIDED : proportional_modular(j, &s, f, h);
-        if (outcome == MATH_UNDECIDED)
-            outcome = s.computed ? same_equation(j, gold_left, gold_right, answer_left, answer_right)
-                                 : proportional_sampled(j, &s, f, h);
-        if (outcome == MATH_UNDECIDED && same_matrices(j, f, h, positive) == MATH_EQUAL) outcome = MATH_EQUAL; // AB = BA
-        if (outcome == MATH_DIFFERENT && !positive && polynomial_same_zeros(j, f, h))
-            outcome = judge_says(j, MATH_EQUAL, "polynomial", "%s", "");
-        if (outcome == MATH_EQUAL && order_forbids(j, f, h) && order_forbids(j, f, tree_unary(j->memory, MATH_NEGATE, h)))
-            outcome = products_differ(j);
-        if (outcome == MATH_EQUAL && positive) {
-            scene_place(j, &s, 0);
-            int sign = sign_at(j, &s, f, h);
-            if (sign < 0)
-                outcome = judge_says(j, MATH_DIFFERENT, "structure", "the inequality points the other way");
-            else if (sign == 0)
-                outcome = judge_says(j, MATH_UNDECIDED, "structure", "the direction of the inequality is not known");
-        }
-    }
+        outcome = too_many_variables(j);
+    else if (s.computed)
+        outcome = same_equation(j, gold_left, gold_right, answer_left, answer_right);
+    else if ((outcome = compare_modular(&t)) == MATH_UNDECIDED)
+        outcome = compare_sampled(&t);
+    if (outcome == MATH_UNDECIDED && same_matrices(j, f, h, positive) == MATH_EQUAL) outcome = MATH_EQUAL; // AB = BA
+    if (outcome == MATH_DIFFERENT && !positive && polynomial_same_zeros(j, f, h))
+        outcome = judge_says(j, MATH_EQUAL, "polynomial", "%s", "");
+    if (outcome == MATH_EQUAL && order_forbids(j, f, h) && order_forbids(j, f, turned)) outcome = products_differ(j);
+    if (outcome == MATH_EQUAL && positive) outcome = same_direction(j, &s, f, h);
     scene_clear(&s);
     return outcome;
 }

@@ -293,6 +293,74 @@ static value_state series(const math_node *n, const bindings *given, size_t *ste
     return state;
 }
 
+// \ln 8 / \ln 2, as \log_2 8 is: each of the two alone is not rational. VALUE_OTHER where it is nothing of the kind.
+static value_state ratio_of_logarithms(const math_node *n, const bindings *given, size_t *steps, fmpq_t out) {
+    const math_node *top = n->children[0], *bottom = n->children[1];
+    if (top->kind != MATH_FUNCTION || bottom->kind != MATH_FUNCTION || top->count != 1 || bottom->count != 1) return VALUE_OTHER;
+    bool logarithms = strcmp(top->name, "ln") == 0 || strcmp(top->name, "log") == 0 || strcmp(top->name, "lg") == 0;
+    if (!logarithms || strcmp(top->name, bottom->name) != 0) return VALUE_OTHER;
+    fmpq_t a, b;
+    fmpq_init(a), fmpq_init(b);
+    value_state state = number_evaluate(top->children[0], given, steps, a);
+    if (state == VALUE_KNOWN) state = number_evaluate(bottom->children[0], given, steps, b);
+    if (state == VALUE_KNOWN) state = logarithm(a, b, out);
+    fmpq_clear(a), fmpq_clear(b);
+    return state;
+}
+
+static value_state apply_unary(const math_node *n, fmpq_t a) {
+    switch (n->kind) {
+    case MATH_NEGATE:
+        fmpq_neg(a, a);
+        return VALUE_KNOWN;
+    case MATH_PERCENT:
+        fmpq_div_fmpz(a, a, (fmpz[]){100});
+        return VALUE_KNOWN;
+    case MATH_ABSOLUTE:
+        fmpq_abs(a, a);
+        return VALUE_KNOWN;
+    case MATH_FLOOR:
+    case MATH_CEILING:
+        if (n->kind == MATH_FLOOR)
+            fmpz_fdiv_q(fmpq_numref(a), fmpq_numref(a), fmpq_denref(a));
+        else
+            fmpz_cdiv_q(fmpq_numref(a), fmpq_numref(a), fmpq_denref(a));
+        fmpz_one(fmpq_denref(a));
+        return VALUE_KNOWN;
+    case MATH_FACTORIAL:
+        return factorial(a, n->integer, a);
+    default:
+        return VALUE_KNOWN;
+    }
+}
+
+// a = a OP b.
+static value_state apply_binary(const math_node *n, fmpq_t a, const fmpq_t b) {
+    math_kind kind = n->kind;
+    bool small = bits_of(a) + bits_of(b) <= 4 * VALUE_BITS_MAX, sum = kind == MATH_SUM || kind == MATH_PRODUCT;
+    if (kind == MATH_QUOTIENT && fmpq_is_zero(b)) return VALUE_UNDEFINED;
+    if (!small && (sum || kind == MATH_QUOTIENT)) return VALUE_OVER;
+    switch (kind) {
+    case MATH_SUM:
+        fmpq_add(a, a, b);
+        return VALUE_KNOWN;
+    case MATH_PRODUCT:
+        fmpq_mul(a, a, b);
+        return VALUE_KNOWN;
+    case MATH_QUOTIENT:
+        fmpq_div(a, a, b);
+        return VALUE_KNOWN;
+    case MATH_POWER:
+        return power(a, b, a);
+    case MATH_ROOT:
+        return root(a, b, a);
+    case MATH_BINOMIAL:
+        return binomial(a, b, n->integer != 0, a);
+    default:
+        return VALUE_OTHER;
+    }
+}
+
 value_state number_evaluate(const math_node *n, const bindings *given, size_t *steps, fmpq_t out) {
     if (*steps == 0) return VALUE_OVER;
     --*steps;
@@ -309,9 +377,13 @@ value_state number_evaluate(const math_node *n, const bindings *given, size_t *s
         return VALUE_KNOWN;
     case MATH_BASED:
         return number_based(n, out) ? VALUE_KNOWN : VALUE_UNDEFINED;
+    case MATH_QUOTIENT: {
+        value_state logarithms = ratio_of_logarithms(n, given, steps, out);
+        if (logarithms == VALUE_KNOWN) return logarithms;
+        break;
+    }
     case MATH_SUM:
     case MATH_PRODUCT:
-    case MATH_QUOTIENT:
     case MATH_POWER:
     case MATH_ROOT:
     case MATH_BINOMIAL:
@@ -332,78 +404,15 @@ value_state number_evaluate(const math_node *n, const bindings *given, size_t *s
     fmpq_t a, b;
     fmpq_init(a), fmpq_init(b);
     value_state state = number_evaluate(n->children[0], given, steps, a);
-    if (state == VALUE_KNOWN && n->count == 1) {
-        switch (n->kind) {
-        case MATH_NEGATE:
-            fmpq_neg(out, a);
-            break;
-        case MATH_PERCENT:
-            fmpq_set_si(b, 100, 1);
-            fmpq_div(out, a, b);
-            break;
-        case MATH_ABSOLUTE:
-            fmpq_abs(out, a);
-            break;
-        case MATH_FLOOR:
-        case MATH_CEILING:
-            if (n->kind == MATH_FLOOR)
-                fmpz_fdiv_q(fmpq_numref(b), fmpq_numref(a), fmpq_denref(a));
-            else
-                fmpz_cdiv_q(fmpq_numref(b), fmpq_numref(a), fmpq_denref(a));
-            fmpz_one(fmpq_denref(b));
-            fmpq_set(out, b);
-            break;
-        case MATH_FACTORIAL:
-            state = factorial(a, n->integer, out);
-            break;
-        default:
-            fmpq_set(out, a);
-            break;
-        }
-    }
+    if (state == VALUE_KNOWN && n->count == 1) state = apply_unary(n, a);
     for (uint32_t i = 1; i < n->count && state == VALUE_KNOWN; i++) {
         state = number_evaluate(n->children[i], given, steps, b);
-        if (state != VALUE_KNOWN) break;
-        bool small = bits_of(a) + bits_of(b) <= 4 * VALUE_BITS_MAX;
-        switch (n->kind) {
-        case MATH_SUM:
-            if (small)
-                fmpq_add(a, a, b);
-            else
-                state = VALUE_OVER;
-            break;
-        case MATH_PRODUCT:
-            if (small)
-                fmpq_mul(a, a, b);
-            else
-                state = VALUE_OVER;
-            break;
-        case MATH_QUOTIENT:
-            if (fmpq_is_zero(b))
-                state = VALUE_UNDEFINED;
-            else if (small)
-                fmpq_div(a, a, b);
-            else
-                state = VALUE_OVER;
-            break;
-        case MATH_POWER:
-            state = power(a, b, a);
-            break;
-        case MATH_ROOT:
-            state = root(a, b, a);
-            break;
-        case MATH_BINOMIAL:
-            state = binomial(a, b, n->integer != 0, a);
-            break;
-        default:
-            state = VALUE_OTHER;
-            break;
-        }
-        if (state == VALUE_KNOWN) fmpq_set(out, a);
+        if (state == VALUE_KNOWN) state = apply_binary(n, a, b);
     }
-    if (state == VALUE_KNOWN && *steps > 0) { // large numbers cost more than one step
-        size_t cost = bits_of(out) / 1024;
+    if (state == VALUE_KNOWN) {
+        size_t cost = bits_of(a) / 1024; // large numbers cost more than one step
         *steps -= cost < *steps ? cost : *steps;
+        fmpq_set(out, a);
     }
     fmpq_clear(a), fmpq_clear(b);
     return state;

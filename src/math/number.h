@@ -16,6 +16,7 @@ typedef enum value_state {
     VALUE_OTHER,     // not a rational number, or not known to be one
     VALUE_UNDEFINED, // 1/0, 0^{-1}, log of 0
     VALUE_OVER,      // beyond a budget
+    VALUE_OPEN,      // of a ball: on which side of a jump it lies is not seen at this precision
 } value_state;
 
 typedef struct binding {

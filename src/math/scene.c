@@ -1,0 +1,395 @@
+// The variables of two expressions that are compared at points, and the points: sizes that hide nothing from each other, whole
+// numbers, places where one formula takes over from another. See scene.h; called by functions.c.
+#include "math/scene.h"
+
+#include <string.h>
+
+#include "base/random.h"
+#include "math/ball.h"
+
+#define PERIOD_MAX 1000         // remainders that are tried one after the other
+#define CONSTANT_BITS_MAX 20000 // of a constant near which points are laid
+
+// Letters that stand for whole numbers by custom.
+static bool is_whole_letter(const char *name) {
+    return strchr("jklmnpqKMN", name[0]) && (name[1] == 0 || name[1] == '_' || name[1] == '\'');
+}
+
+// An answer does not decide that the x of the gold is a whole number: \lfloor x\rfloor + 0x! is not x.
+static void add_variable(scene *s, const char *name, math_node *node, bool integer) {
+    integer = integer && (!s->answer || (name && is_whole_letter(name)));
+    s->whole |= integer;
+    for (size_t i = 0; i < s->given.count; i++) {
+        const binding *b = &s->given.items[i];
+        if ((name && b->name && strcmp(name, b->name) == 0) || (node && b->node && tree_compare(node, b->node) == 0)) {
+            s->integer[i] |= integer;
+            return;
+        }
+    }
+    if (s->given.count >= VARIABLES_MAX) {
+        s->crowded = true;
+        return;
+    }
+    s->integer[s->given.count] = integer;
+    binding *b = &s->given.items[s->given.count++];
+    b->name = name, b->node = node;
+    fmpq_init(b->value);
+}
+
+// The size of a constant, from a rational or a ball. False where it is not real, 0, or too large to be a point.
+static bool size_of_constant(judge *j, const math_node *n, fmpq_t out) {
+    bool known = number_evaluate(n, NULL, &j->steps, out) == VALUE_KNOWN;
+    if (!known) {
+        acb_t x;
+        acb_init(x);
+        known = ball_evaluate(n, NULL, 64, &j->steps, x) == VALUE_KNOWN && acb_is_finite(x) && acb_is_real(x) &&
+                arf_cmpabs_2exp_si(arb_midref(acb_realref(x)), CONSTANT_BITS_MAX) < 0 &&
+                arf_cmpabs_2exp_si(arb_midref(acb_realref(x)), -CONSTANT_BITS_MAX) > 0;
+        arf_set_round(arb_midref(acb_realref(x)), arb_midref(acb_realref(x)), 16, ARF_RND_NEAR);
+        if (known) arf_get_fmpq(out, arb_midref(acb_realref(x)));
+        acb_clear(x);
+    }
+    fmpq_abs(out, out);
+    return known && fmpz_bits(fmpq_numref(out)) + fmpz_bits(fmpq_denref(out)) <= CONSTANT_BITS_MAX;
+}
+
+static void add_landmark(judge *j, scene *s, const math_node *constant) {
+    fmpq_t size;
+    fmpq_init(size);
+    bool known = size_of_constant(j, constant, size), seen = fmpq_is_zero(size);
+    for (uint32_t i = 0; i < s->landmark_count && !seen; i++) seen = fmpq_equal(&s->landmarks[i], size);
+    if (!known || (!seen && s->landmark_count == LANDMARKS_MAX))
+        s->unseen = true;
+    else if (!seen) {
+        fmpq_init(&s->landmarks[s->landmark_count]);
+        fmpq_set(&s->landmarks[s->landmark_count++], size);
+    }
+    fmpq_clear(size);
+}
+
+// The constants of a part that is one formula here and another there, largest subtrees first; of powers and roots the e of e^x
+// and the 2 of x^2 tell no places.
+static void add_landmarks(judge *j, scene *s, const math_node *n) {
+    if (j->steps == 0) return;
+    j->steps--;
+    if (!node_has_variables(n)) {
+        add_landmark(j, s, n);
+        return;
+    }
+    bool power = n->kind == MATH_POWER || n->kind == MATH_ROOT;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (!power || node_has_variables(n->children[i])) add_landmarks(j, s, n->children[i]);
+}
+
+// n \bmod c, \gcd(n, c): the remainders by c are tried one after the other.
+static void add_modulus(judge *j, scene *s, const math_node *modulus) {
+    fmpq_t c;
+    fmpq_init(c);
+    if (number_evaluate(modulus, NULL, &j->steps, c) == VALUE_KNOWN && fmpz_is_one(fmpq_denref(c)) && !fmpq_is_zero(c)) {
+        fmpz_lcm(fmpq_numref(c), fmpq_numref(c), (fmpz[]){s->modulus});
+        if (fmpz_cmp_si(fmpq_numref(c), PERIOD_MAX) <= 0)
+            s->modulus = (uint32_t)fmpz_get_ui(fmpq_numref(c));
+        else
+            s->unseen = true;
+    }
+    fmpq_clear(c);
+}
+
+// f(\sqrt{n}) and f(n^{1/2}) are one value: a call whose arguments equal those of an earlier one becomes the same tree.
+static void unify_call(judge *j, const scene *s, math_node *n) {
+    for (size_t i = 0; i < s->given.count; i++) {
+        const math_node *other = s->given.items[i].node;
+        if (!other || other->kind != MATH_FUNCTION || other->count != n->count || strcmp(other->name, n->name) != 0) continue;
+        bool same = n->count > 0, saved = j->exact;
+        j->exact = true;
+        for (uint32_t k = 0; k < n->count && same; k++) same = value_compare(j, other->children[k], n->children[k]) == MATH_EQUAL;
+        j->exact = saved;
+        if (!same) continue;
+        memcpy(n->children, other->children, n->count * sizeof *n->children);
+        return;
+    }
+}
+
+// \sum_{j=1}^n j and \sum_{k=1}^n k are one value: the index takes the name that it has in an earlier sum.
+static void unify_index(const scene *s, math_node *n) {
+    const char *index = node_index(n);
+    for (size_t i = 0; index && i < s->given.count; i++) {
+        const math_node *other = s->given.items[i].node;
+        const char *name = other && other->kind == MATH_BIG && strcmp(other->name, n->name) == 0 ? node_index(other) : NULL;
+        if (!name || strcmp(name, index) == 0 || node_mentions(n, name)) continue;
+        node_rename(n, index, name);
+        return;
+    }
+}
+
+static bool is_one_of(const char *name, const char *a, const char *b, const char *c) {
+    return strcmp(name, a) == 0 || strcmp(name, b) == 0 || strcmp(name, c) == 0;
+}
+
+// A call of a function that can be computed: what it says of its variables. True where it asks for whole numbers.
+static bool note_function(judge *j, scene *s, const math_node *n) {
+    bool remainder = is_one_of(n->name, "gcd", "lcm", "mod"), choice = is_one_of(n->name, "max", "min", "arg");
+    s->piecewise |= choice || strncmp(n->name, "arc", 3) == 0;
+    if ((remainder || choice) && node_has_variables(n)) s->pieces = true, add_landmarks(j, s, n);
+    for (uint32_t i = 0; i < n->count && remainder; i++) add_modulus(j, s, n->children[i]);
+    return remainder;
+}
+
+// Something that is not computed: a variable of its own, unless it is a number.
+static void note_opaque(judge *j, scene *s, math_node *n, bool integer) {
+    fmpq_t q;
+    fmpq_init(q);
+    bool value = n->kind == MATH_BIG && number_evaluate(n, NULL, &j->steps, q) == VALUE_KNOWN;
+    fmpq_clear(q);
+    if (value) return;
+    s->computed |= n->kind != MATH_TEXT && n->kind != MATH_VECTOR;
+    if (n->kind == MATH_BIG) unify_index(s, n);
+    add_variable(s, NULL, n, integer);
+}
+
+static void note_symbol(scene *s, const char *name, bool integer) {
+    if (strcmp(name, "pi") == 0)
+        s->has_pi = true;
+    else if (strcmp(name, "e") == 0)
+        s->has_e = true;
+    else if (strcmp(name, "dots") == 0) // what they leave out is not known
+        s->computed = true, add_variable(s, name, NULL, integer);
+    else if (!name_is_constant(name))
+        add_variable(s, name, NULL, integer);
+}
+
+// `integer`: inside something that asks for whole numbers.
+static void find_variables(judge *j, scene *s, math_node *n, bool integer) {
+    if (j->steps == 0) return;
+    j->steps--;
+    long base, exponent;
+    switch (n->kind) {
+    case MATH_SYMBOL:
+        note_symbol(s, n->name, integer);
+        return;
+    case MATH_FUNCTION:
+        if (name_is_function(n->name) && n->count >= 1 && n->count <= 2) {
+            integer |= note_function(j, s, n);
+            break;
+        }
+        for (uint32_t i = 0; i < n->count; i++) {
+            math_node *argument = normal_form(j->memory, n->children[i]); // f(1+x) and f(x+1) are one value
+            if (argument) n->children[i] = argument;
+        }
+        unify_call(j, s, n);
+        add_variable(s, NULL, n, integer);
+        return;
+    case MATH_NUMBER:
+    case MATH_BASED:
+        return;
+    case MATH_FACTORIAL:
+    case MATH_BINOMIAL:
+        integer = true;
+        break;
+    case MATH_POWER:
+        if (!node_small_integer(n->children[1], &exponent) && node_has_variables(n->children[0])) {
+            s->piecewise = true;
+            add_landmarks(j, s, n->children[0]);
+        }
+        find_variables(j, s, n->children[0], integer);
+        integer |= node_small_integer(n->children[0], &base) && base < 0;
+        find_variables(j, s, n->children[1], integer);
+        return;
+    case MATH_FLOOR:
+    case MATH_CEILING: // \lceil n/2 \rceil: these letters are whole numbers there
+        for (const char *const *letter = (const char *const[]){"n", "m", "k", NULL}; *letter; letter++)
+            if (node_mentions(n, *letter)) add_variable(s, *letter, NULL, true);
+        s->jumps |= node_has_variables(n);
+        __attribute__((fallthrough));
+    case MATH_ABSOLUTE:
+        s->pieces |= node_has_variables(n);
+        __attribute__((fallthrough));
+    case MATH_ROOT:
+        s->piecewise |= node_has_variables(n);
+        if (node_has_variables(n)) add_landmarks(j, s, n);
+        break;
+    case MATH_SUM:
+    case MATH_PRODUCT:
+    case MATH_QUOTIENT:
+    case MATH_NEGATE:
+    case MATH_PERCENT:
+    case MATH_DEGREE:
+        break;
+    default:
+        note_opaque(j, s, n, integer);
+        return;
+    }
+    for (uint32_t i = 0; i < n->count; i++) find_variables(j, s, n->children[i], integer);
+}
+
+void scene_read(judge *j, scene *s, math_node *gold, math_node *answer) {
+    s->modulus = 1;
+    find_variables(j, s, gold, false);
+    s->answer = true;
+    find_variables(j, s, answer, false);
+    s->row = s->modulus > 12 ? s->modulus : 12;
+}
+
+void scene_clear(scene *s) {
+    for (size_t i = 0; i < s->given.count; i++) fmpq_clear(s->given.items[i].value);
+    for (uint32_t i = 0; i < s->landmark_count; i++) fmpq_clear(&s->landmarks[i]);
+}
+
+bool scene_all_whole(const scene *s) { return s->whole && memchr(s->integer, false, s->given.count) == NULL; }
+
+// ---- points -------------------------------------------------------------------------------------------------------------------
+
+// Whole numbers: `row` in a row, so that every remainder occurs, two farther out, and 9 at which one variable after the other
+// is even and the rest odd, as in the row of 12 n and k could be even together.
+#define WHOLE_MORE 11
+#define NEAR_POINTS 3       // about 1
+#define POSITIVE_POINTS 6   // the others much smaller or larger
+#define REAL_POINTS 10      // the others negative
+#define PIECEWISE_POINTS 28 // the others of any size and sign
+#define JUMP_POINTS 24      // where there are jumps: whole numbers and twelfths in turn, 0 among them
+#define LANDMARK_POINTS 120 // at most
+#define RESCUE_POINTS 16    // near ones times 2^-4, 2^4, 2^-8, .., 2^32
+
+// For a constant c the points c, c + 1, c - 1, 2c, 1/c with both signs; for all of them a size beyond them all.
+#define PLACES 10
+#define FAR_PLACES 4
+
+static uint32_t basic_points(const scene *s) {
+    return s->whole ? s->row + WHOLE_MORE : s->piecewise ? PIECEWISE_POINTS : REAL_POINTS;
+}
+
+static uint32_t landmark_places(const scene *s) {
+    return s->landmark_count ? (uint32_t)s->given.count * (PLACES * s->landmark_count + FAR_PLACES) : 0;
+}
+
+static uint32_t landmark_points(const scene *s) {
+    uint32_t places = landmark_places(s);
+    return places < LANDMARK_POINTS ? places : LANDMARK_POINTS;
+}
+
+static uint32_t jump_points(const scene *s) { return s->jumps ? JUMP_POINTS : 0; }
+
+static uint32_t points_before_rescue(const scene *s) { return basic_points(s) + jump_points(s) + landmark_points(s); }
+
+uint32_t scene_points(const scene *s) { return points_before_rescue(s) + (scene_all_whole(s) ? 0 : RESCUE_POINTS); }
+
+point_kind scene_kind(const scene *s, uint32_t k) {
+    if (k < POSITIVE_POINTS) return POINT_POSITIVE;
+    return k < basic_points(s) ? POINT_ANY : k < points_before_rescue(s) ? POINT_SINGLE : POINT_RESCUE;
+}
+
+static random_words draw(const judge *j, uint32_t key, uint32_t variable) {
+    return random_draw(j->options->seed, RANDOM_VERIFY, j->pair, key, variable);
+}
+
+// Step of the rows of whole numbers and twelfths: no divisor in common with their lengths; 1, 5, 7 and 11 in rows of 12.
+static long step_of(random_words w) { return (const long[]){1009, 1013, 1039, 1019}[w.word[0] % 4]; }
+
+static void place_whole(const judge *j, const scene *s, uint32_t k, uint32_t i, fmpq_t value) {
+    uint32_t row = s->row;
+    random_words w = draw(j, 1000 + (k < row + 2 ? 0 : k), i); // of one row
+    long step = i ? step_of(w) : 1, start = (long)(w.word[1] % row), number;
+    if (k < row)
+        number = 1 + (step * (long)k + start) % row;
+    else if (k < row + 2)
+        number = (k == row ? 20 : 1000) + start;
+    else
+        number = 1 + 2 * (long)(w.word[0] % 12) + (k - row - 2 == i);
+    fmpq_set_si(value, number, 1);
+}
+
+// Dyadic numbers, 2^-2 to 2^2 for the near points, otherwise up to 2^14 and down to 2^-14: what one size of numbers hides,
+// another shows.
+static void place_real(const judge *j, uint32_t k, uint32_t i, fmpq_t value) {
+    random_words w = draw(j, 1000 + k, i);
+    fmpq_set_si(value, 4096 + (long)(w.word[0] % 65536), 16384);
+    fmpq_canonicalise(value);
+    bool near = k < NEAR_POINTS || k == POSITIVE_POINTS || (k >= REAL_POINTS && k % 2);
+    bool small = k == 3 || (k != 4 && w.word[1] % 2);
+    mp_bitcnt_t shift = near ? 0 : k >= REAL_POINTS ? w.word[2] % 13 : 6 + w.word[2] % 7;
+    if (small)
+        fmpq_div_2exp(value, value, shift);
+    else
+        fmpq_mul_2exp(value, value, shift);
+    bool mixed = k == POSITIVE_POINTS + 1 || k == POSITIVE_POINTS + 2 || (k >= REAL_POINTS && k % 4 != 1);
+    if (k == POSITIVE_POINTS || k == POSITIVE_POINTS + 3 || (mixed && w.word[3] % 2)) fmpq_neg(value, value);
+}
+
+static void place_basic(const judge *j, const scene *s, uint32_t k, uint32_t i, fmpq_t value) {
+    if (s->integer[i])
+        place_whole(j, s, k, i, value);
+    else
+        place_real(j, k, i, value);
+}
+
+static void place_at_jump(const judge *j, const scene *s, uint32_t k, uint32_t i, fmpq_t value) {
+    if (s->integer[i]) {
+        place_whole(j, s, basic_points(s) + k, i, value);
+        return;
+    }
+    random_words w = draw(j, 900, i);
+    fmpq_set_si(value, (step_of(w) * (long)k + w.word[1] % 24) % 24 - 8, k % 2 ? 12 : 1);
+    fmpq_canonicalise(value);
+}
+
+// Place number `place` of the landmarks.
+static void place_at_constant(const scene *s, uint32_t place, bool whole, fmpq_t value) {
+    bool negative = place % 2;
+    if (place < FAR_PLACES) {
+        mp_bitcnt_t bits = 2;
+        for (uint32_t i = 0; i < s->landmark_count; i++)
+            bits += fmpz_bits(fmpq_numref(&s->landmarks[i])) + fmpz_bits(fmpq_denref(&s->landmarks[i])) - 1;
+        fmpq_one(value);
+        if (place < 2)
+            fmpq_mul_2exp(value, value, bits);
+        else
+            fmpq_div_2exp(value, value, bits);
+    } else {
+        const fmpq *c = &s->landmarks[(place - FAR_PLACES) / PLACES];
+        uint32_t which = (place - FAR_PLACES) % PLACES / 2;
+        fmpq_set(value, c);
+        if (which == 1 || which == 2) fmpq_add_si(value, value, which == 1 ? 1 : -1);
+        if (which == 3) fmpq_mul_2exp(value, value, 1);
+        if (which == 4) fmpq_inv(value, value);
+    }
+    if (negative) fmpq_neg(value, value);
+    if (!whole) return;
+    fmpq_abs(value, value); // a whole number from 1 on
+    fmpz_cdiv_q(fmpq_numref(value), fmpq_numref(value), fmpq_denref(value));
+    fmpz_one(fmpq_denref(value));
+    if (fmpq_is_zero(value)) fmpq_one(value);
+}
+
+// One variable at a landmark, the others near 1, whole ones small.
+static void place_at_landmark(const judge *j, const scene *s, uint32_t k, uint32_t i, fmpq_t value) {
+    uint32_t count = (uint32_t)s->given.count, at = (uint32_t)((uint64_t)k * landmark_places(s) / landmark_points(s));
+    if (at % count == i)
+        place_at_constant(s, at / count, s->integer[i], value);
+    else
+        place_basic(j, s, k % NEAR_POINTS, i, value);
+}
+
+static void place_rescue(const judge *j, const scene *s, uint32_t k, uint32_t i, fmpq_t value) {
+    place_basic(j, s, k % NEAR_POINTS, i, value);
+    if (s->integer[i]) return;
+    mp_bitcnt_t shift = 4 * (k / 2 + 1);
+    if (k % 2)
+        fmpq_mul_2exp(value, value, shift);
+    else
+        fmpq_div_2exp(value, value, shift);
+}
+
+void scene_place(const judge *j, scene *s, uint32_t k) {
+    uint32_t basic = basic_points(s), jumps = jump_points(s), landmarks = landmark_points(s);
+    for (uint32_t i = 0; i < s->given.count; i++) {
+        fmpq *value = s->given.items[i].value;
+        if (k < basic)
+            place_basic(j, s, k, i, value);
+        else if (k < basic + jumps)
+            place_at_jump(j, s, k - basic, i, value);
+        else if (k < basic + jumps + landmarks)
+            place_at_landmark(j, s, k - basic - jumps, i, value);
+        else
+            place_rescue(j, s, k - basic - jumps - landmarks, i, value);
+    }
+}
