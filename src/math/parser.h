@@ -75,17 +75,19 @@ math_node *parser_ratio(parser *p, math_node *left);    // a:b:c; stands on the 
 math_node *parser_environment(parser *p);               // \begin to \end
 bool parser_is_aligned(const token *t);                 // an environment whose column marks mean nothing
 
-// operands.c
-math_node *parser_argument(parser *p, bool one_digit); // a group or one token, of a number its first digit
-bool parser_integer_literal(const math_node *n);
-math_node *parser_mixed_number(parser *p, math_node *whole); // 3 1/2, 3\frac12; `whole` itself when none follows
-const char *parser_subscript(parser *p, const char *base);   // the name base_sub; stands on the underscore
+// names.c
+const char *parser_subscript(parser *p, const char *base); // the name base_sub; stands on the underscore
 const char *parser_indexed(parser *p, const char *base,
                            const math_node *index);          // the name with a subscript; NULL after a failure
 math_node *parser_call(parser *p, const char *name);         // name(arguments); stands on the bracket
 math_node *parser_called_words(parser *p, const char *text); // the same for words, the last token; of a known name the name
 math_node *parser_name(parser *p);
 math_node *parser_primed(parser *p, math_node *n); // x', f'; of a symbol one of that name
+
+// operands.c
+math_node *parser_argument(parser *p, bool one_digit); // a group or one token, of a number its first digit
+bool parser_integer_literal(const math_node *n);
+math_node *parser_mixed_number(parser *p, math_node *whole); // 3 1/2, 3\frac12; `whole` itself when none follows
 math_node *parser_selections(parser *p); // _8C_3; NULL without having failed or read anything where it is something else
 math_node *parser_function(parser *p);
 math_node *parser_big(parser *p);               // \sum, \int, \lim
