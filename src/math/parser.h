@@ -53,6 +53,10 @@ const char *parser_keep(parser *p, const token *t);          // the token's text
 math_node *parser_expression(parser *p, int power);          // everything that binds more tightly than `power`
 math_node *parser_prefix(parser *p);                         // one operand, without anything to its right
 
+// infix.c
+math_node *parser_infix(parser *p, math_node *left, int power,
+                        bool *done); // one step to the right of `left`; *done when nothing there binds more tightly than `power`
+
 // marks.c
 math_node *parser_based_number(parser *p, const char *digits);  // stands on the base: 2 to 36, or its name
 const char *parser_whole_digits(parser *p, const math_node *n); // of a whole literal; NULL after a failure
