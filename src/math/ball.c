@@ -54,25 +54,33 @@ static void angle(acb_t out, const acb_t x, slong prec) {
     arb_clear(a);
 }
 
-static value_state apply(const math_node *n, acb_srcptr x, long prec, acb_t out) {
-    static const struct {
-        const char *name;
-        void (*function)(acb_t, const acb_t, slong);
-    } table[] = {{"sin", acb_sin},       {"cos", acb_cos},   {"tan", acb_tan},     {"cot", acb_cot},       {"sec", acb_sec},
+// Functions of one argument.
+static const struct {
+    const char *name;
+    void (*function)(acb_t, const acb_t, slong);
+} functions[] = {{"sin", acb_sin},       {"cos", acb_cos},   {"tan", acb_tan},     {"cot", acb_cot},       {"sec", acb_sec},
                  {"csc", acb_csc},       {"sinh", acb_sinh}, {"cosh", acb_cosh},   {"tanh", acb_tanh},     {"coth", acb_coth},
                  {"sech", acb_sech},     {"csch", acb_csch}, {"arcsin", acb_asin}, {"arccos", acb_acos},   {"arctan", acb_atan},
                  {"arccot", arccot},     {"arcsec", arcsec}, {"arccsc", arccsc},   {"arcsinh", acb_asinh}, {"arccosh", acb_acosh},
                  {"arctanh", acb_atanh}, {"exp", acb_exp},   {"ln", acb_log},      {"log", acb_log},       {"lg", common_log},
                  {"Gamma", acb_gamma},   {"zeta", acb_zeta}, {"re", real_part},    {"im", imaginary_part}, {"arg", angle}};
+
+bool ball_function(const char *name) {
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+        if (strcmp(functions[i].name, name) == 0) return true;
+    return false;
+}
+
+static value_state apply(const math_node *n, acb_srcptr x, long prec, acb_t out) {
     bool logarithm = is_name(n, "ln") || is_name(n, "log") || is_name(n, "lg");
     bool inverse = is_name(n, "arccot") || is_name(n, "arcsec") || is_name(n, "arccsc");
     if (!moderate(x, 4096)) return VALUE_OVER;
     if (logarithm && acb_is_zero(x)) return VALUE_UNDEFINED;
     if (inverse && acb_contains_zero(x)) return VALUE_OTHER;
     if (is_name(n, "zeta") && (!moderate(x, 6) || prec > 1024)) return VALUE_OTHER;
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        if (!is_name(n, table[i].name)) continue;
-        table[i].function(out, x, prec);
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        if (!is_name(n, functions[i].name)) continue;
+        functions[i].function(out, x, prec);
         return VALUE_KNOWN;
     }
     return VALUE_OTHER;

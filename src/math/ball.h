@@ -14,6 +14,9 @@
 // unknown function). *steps counts down with the precision.
 value_state ball_evaluate(const math_node *n, const bindings *given, long precision, size_t *steps, acb_t out);
 
+// Whether a function of one argument can be enclosed: sin, ln, Gamma, ...
+bool ball_function(const char *name);
+
 // Whether |x| < 2^-bits for every x of the ball.
 bool ball_below(const acb_t x, double bits);
 

@@ -1,4 +1,4 @@
-// Members that dots leave out: \{1, 2, \ldots, 10\}. See spread_dots in judge.h; called by accept.c.
+// Members that dots leave out: \{1, 2, \ldots, 10\}, 1 + 2 + \cdots + 10. See judge.h; called by accept.c and equal.c.
 #include <stdlib.h>
 
 #include "math/judge.h"
@@ -51,4 +51,55 @@ math_node *spread_dots(judge *j, math_node *n) {
     if (!ends) copy->children[written++] = n->children[dots];
     for (uint32_t i = 0; i < behind; i++) copy->children[written + i] = n->children[dots + 1 + i];
     return copy;
+}
+
+// The terms of nested sums in the order in which they are written. False: more than MEMBERS_MAX.
+static bool list_terms(math_node *n, math_node **terms, uint32_t *count) {
+    if (n->kind != MATH_SUM) {
+        if (*count == MEMBERS_MAX) return false;
+        terms[(*count)++] = n;
+        return true;
+    }
+    for (uint32_t i = 0; i < n->count; i++)
+        if (!list_terms(n->children[i], terms, count)) return false;
+    return true;
+}
+
+// 1 + 2 + ... + 64 may go on as 1 + 2 + 4 too.
+static bool may_be_geometric(long first, long second, long end) {
+    if (first == 0 || second % first != 0) return false;
+    long ratio = second / first, member = second;
+    while (labs(ratio) > 1 && labs(member) < labs(end)) member *= ratio;
+    return member == end;
+}
+
+// The sum of the terms first, first + step, ... of which `terms` shows the first ones, then dots, then the last ones.
+static bool sum_of_terms(math_node **terms, uint32_t count, long *sum) {
+    const long small = 1 << 20;
+    long first, step, end, member;
+    uint32_t dots = 0;
+    while (dots < count && !is_dots(terms[dots])) dots++;
+    const math_node shown = {.children = terms};
+    if (dots < 2 || dots + 1 >= count || !read_progression(&shown, dots, &first, &step)) return false;
+    if (!node_small_integer(terms[count - 1], &end) || labs(first) > small || labs(step) > small || labs(end) > small)
+        return false;
+    long shown_behind = (long)(count - dots) - 1, steps = (end - first) / step;
+    if ((end - first) % step != 0 || steps < (long)dots - 1 + shown_behind) return false;
+    for (uint32_t i = dots + 1; i < count; i++)
+        if (!node_small_integer(terms[i], &member) || member != end - (long)(count - 1 - i) * step) return false;
+    if (dots == 2 && shown_behind == 1 && may_be_geometric(first, first + step, end)) return false;
+    *sum = (first + end) * (steps + 1) / 2;
+    return true;
+}
+
+void sum_dots(math_expression *e, math_node *n) {
+    math_node *terms[MEMBERS_MAX];
+    uint32_t count = 0;
+    long sum;
+    if (n->kind == MATH_SUM && list_terms(n, terms, &count) && sum_of_terms(terms, count, &sum)) {
+        const math_node *value = tree_integer(e, sum);
+        if (value) *n = *value;
+        return;
+    }
+    for (uint32_t i = 0; i < n->count; i++) sum_dots(e, n->children[i]);
 }

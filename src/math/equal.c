@@ -112,6 +112,7 @@ static math_outcome judge_trees(const math_options *options, uint64_t pair, math
     // The limit on what was written is behind us; this one bounds the nodes made while comparing.
     answer->limits.nodes = 200000;
     mark_derivatives(gold->root), mark_derivatives(answer->root);
+    sum_dots(gold, gold->root), sum_dots(answer, answer->root);
     math_outcome outcome = accept_answer(&j, gold->root, answer->root);
     if (outcome == MATH_UNPARSED) outcome = MATH_UNDECIDED;
     say(out, outcome, outcome == MATH_EQUAL && j.probabilistic ? "probabilistic" : j.tier, j.reason);

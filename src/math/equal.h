@@ -44,8 +44,10 @@ typedef struct math_options {
 #define MATH_TIER_TABLE(X)                                                                                                       \
     X("text")                                                                                                                    \
     X("choice")                                                                                                                  \
-    X("words") X("normal") X("rational") X("structure") X("ball") X("polynomial") X("algebraic") X("field") X("modular")         \
-        X("sampled") X("induction") X("probabilistic") X("gold") X("parse") X("memory")
+    X("words")                                                                                                                   \
+    X("normal")                                                                                                                  \
+    X("rational") X("structure") X("ball") X("polynomial") X("algebraic") X("field") X("modular") X("sampled") X("induction")    \
+        X("probabilistic") X("gold") X("parse") X("memory")
 
 typedef struct math_verdict {
     math_outcome outcome;

@@ -82,6 +82,8 @@ bool node_contains(const math_node *n, math_kind kind);
 // its first two members, the dots and what follows. `n` itself where nothing is to be done; NULL beyond the limits.
 math_node *spread_dots(judge *j, math_node *n);
 bool has_dots(const math_node *n); // among its members
+void sum_dots(math_expression *e,
+              math_node *n); // 1 + 2 + ... + 10 becomes 55, wherever it stands; two terms at least before the dots
 
 // region.c: sets of real numbers. VALUE-like result of comparing two trees as unions of intervals; MATH_UNPARSED when one of them
 // is no such set.

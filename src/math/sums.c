@@ -1,6 +1,6 @@
-// Sums and products with a running index. Those with whole bounds are written out; a sum up to n is compared with a closed form
-// by induction: both sides grow by the same amount from n to n + 1, and they are equal where the sum has its first term. See
-// judge.h; called by value.c.
+// Sums and products with a running index. Those with whole bounds are written out, geometric series and those of k^{-s} are
+// summed; a sum up to n is compared with a closed form by induction: both sides grow by the same amount from n to n + 1, and they
+// are equal where the sum has its first term. See judge.h; called by value.c.
 #include <string.h>
 
 #include "math/judge.h"
@@ -12,6 +12,7 @@
 #define STARTS 3         // values of n at which both sides are compared; one is needed, the others find differences
 #define COPY_STEPS 8     // that a copied node costs
 #define INDUCTIONS_MAX 4 // inside one another: double sums
+#define ZETA_MAX 60      // the s of k^{-s}
 
 static bool whole(judge *j, const math_node *n, long *out) {
     fmpq_t q;
@@ -80,12 +81,82 @@ static math_node *replaced(judge *j, math_node *n, const char *symbol, math_node
     return copy;
 }
 
-// A tree with every sum and product of whole bounds written out. NULL where one of them cannot be.
+typedef struct series { // the sum of term(k) for all k from first on
+    judge *j;
+    math_node *term; // in the variable index
+    const char *index;
+    long first;
+} series;
+
+static math_node *term_at(series *s, long k) { return replaced(s->j, s->term, s->index, tree_integer(s->j->memory, k)); }
+
+// Whether term(k) = factor base^(k - first), or with base NULL factor k^-exponent, for all k.
+static bool term_is(series *s, math_node *factor, math_node *base, long first, long exponent) {
+    math_expression *e = s->j->memory;
+    math_node *k = tree_named(e, MATH_SYMBOL, s->index);
+    math_node *power = base ? tree_binary(e, MATH_POWER, base, tree_binary(e, MATH_SUM, k, tree_integer(e, -first)))
+                            : tree_binary(e, MATH_POWER, k, tree_integer(e, -exponent));
+    math_node *product = tree_binary(e, MATH_PRODUCT, factor, power);
+    return product && value_compare(s->j, s->term, product) == MATH_EQUAL;
+}
+
+// a / (1 - r) for a + a r + a r^2 + ... with |r| < 1. NULL where it is no such series.
+static math_node *geometric_limit(series *s) {
+    math_expression *e = s->j->memory;
+    math_node *a = term_at(s, s->first), *r = tree_binary(e, MATH_QUOTIENT, term_at(s, s->first + 1), a),
+              *one = tree_integer(e, 1);
+    math_node *size = tree_unary(e, MATH_ABSOLUTE, r);
+    if (!size || !one || node_has_variables(r) || value_order(s->j, size, one) != -1) return NULL;
+    if (!term_is(s, a, r, s->first, 0)) return NULL;
+    return tree_binary(e, MATH_QUOTIENT, a, tree_binary(e, MATH_SUM, one, tree_unary(e, MATH_NEGATE, r)));
+}
+
+// c (zeta(s) - 1 - ... - (first - 1)^-s) for the sum of c k^-s. NULL where it is no such series.
+static math_node *zeta_limit(series *s) {
+    math_expression *e = s->j->memory;
+    math_node *c = term_at(s, 1), *ratio = tree_binary(e, MATH_QUOTIENT, c, term_at(s, 2));
+    fmpq_t q;
+    fmpq_init(q);
+    bool known = s->first >= 1 && s->first <= TERMS_MAX && ratio &&
+                 number_evaluate(ratio, NULL, &s->j->steps, q) == VALUE_KNOWN && fmpq_sgn(q) > 0 && fmpz_is_one(fmpq_denref(q));
+    long exponent = known ? (long)fmpz_bits(fmpq_numref(q)) - 1 : 0; // of 2^s
+    fmpq_clear(q);
+    if (exponent < 2 || exponent > ZETA_MAX || !term_is(s, c, NULL, 0, exponent)) return NULL;
+    math_node *value = tree_unary(e, MATH_FUNCTION, tree_integer(e, exponent));
+    if (value) value->name = "zeta";
+    for (long k = 1; k < s->first && value; k++) {
+        math_node *left_out = tree_binary(e, MATH_POWER, tree_integer(e, k), tree_integer(e, -exponent));
+        value = tree_binary(e, MATH_SUM, value, tree_unary(e, MATH_NEGATE, left_out));
+    }
+    return tree_binary(e, MATH_PRODUCT, c, value);
+}
+
+// What a sum to infinity is; NULL where that is not found.
+static math_node *limit_of(judge *j, math_node *n, const char *index, long first) {
+    series s = {.j = j, .term = n->children[2], .index = index, .first = first};
+    if (is_product(n) || j->inductions >= INDUCTIONS_MAX) return NULL;
+    if (name_is_constant(index)) { // i: elsewhere the imaginary unit
+        if (node_mentions(s.term, "n")) return NULL;
+        s.term = replaced(j, s.term, index, tree_named(j->memory, MATH_SYMBOL, s.index = "n"));
+        if (!s.term) return NULL;
+    }
+    bool exact = j->exact;
+    j->inductions++, j->exact = true;
+    math_node *limit = geometric_limit(&s);
+    if (!limit) limit = zeta_limit(&s);
+    j->inductions--, j->exact = exact;
+    return limit;
+}
+
+// A tree with every sum and product of whole bounds written out, sums to infinity by their limits. NULL where one of them cannot
+// be.
 static math_node *written_out(judge *j, math_node *n) {
     if (!node_contains(n, MATH_BIG)) return n;
     if (n->kind == MATH_BIG) {
         long first, last;
+        int sign;
         const char *index = index_of(j, n, &first);
+        if (index && node_is_infinity(n->children[1], &sign) && sign > 0) return limit_of(j, n, index, first);
         if (!index || !whole(j, n->children[1], &last) || last - first >= TERMS_MAX || last < first - 1) return NULL;
         bool product = is_product(n);
         if (last < first) return tree_integer(j->memory, product);
