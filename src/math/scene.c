@@ -7,7 +7,7 @@
 #include "base/random.h"
 #include "math/ball.h"
 
-#define PERIOD_MAX 1000         // remainders that are tried one after the other
+#define MODULUS_MAX 1000        // remainders that are tried one after the other
 #define CONSTANT_BITS_MAX 20000 // of a constant near which points are laid
 
 // Letters that stand for whole numbers by custom.
@@ -53,9 +53,28 @@ static bool size_of_constant(judge *j, const math_node *n, fmpq_t out) {
     return known && fmpz_bits(fmpq_numref(out)) + fmpz_bits(fmpq_denref(out)) <= CONSTANT_BITS_MAX;
 }
 
-static void add_landmark(judge *j, scene *s, const math_node *constant) {
+// The remainders by c are tried one after the other; those by several numbers together.
+static void add_modulus(scene *s, const fmpz_t c) {
+    fmpz_t all;
+    fmpz_init(all);
+    fmpz_lcm(all, c, (fmpz[]){s->modulus});
+    if (fmpz_cmp_si(all, MODULUS_MAX) > 0)
+        s->many_remainders = true;
+    else if (!fmpz_is_zero(all))
+        s->modulus = (uint32_t)fmpz_get_ui(all);
+    fmpz_clear(all);
+}
+
+// Of a whole number a part may ask for its remainder by a constant: \gcd(n, n + 6) by each in it, \lfloor n/6\rfloor by what it
+// divides by.
+typedef enum remainders { NO_REMAINDERS, BY_DIVISORS, BY_ALL } remainders;
+
+static void add_landmark(judge *j, scene *s, const math_node *constant, remainders by) {
     fmpq_t size;
     fmpq_init(size);
+    bool rational = number_evaluate(constant, NULL, &j->steps, size) == VALUE_KNOWN;
+    if (rational && by == BY_ALL) add_modulus(s, fmpq_numref(size));
+    if (rational && by != NO_REMAINDERS) add_modulus(s, fmpq_denref(size));
     bool known = size_of_constant(j, constant, size), seen = fmpq_is_zero(size);
     for (uint32_t i = 0; i < s->landmark_count && !seen; i++) seen = fmpq_equal(&s->landmarks[i], size);
     if (!known || (!seen && s->landmark_count == LANDMARKS_MAX))
@@ -69,30 +88,18 @@ static void add_landmark(judge *j, scene *s, const math_node *constant) {
 
 // The constants of a part that is one formula here and another there, largest subtrees first; of powers and roots the e of e^x
 // and the 2 of x^2 tell no places.
-static void add_landmarks(judge *j, scene *s, const math_node *n) {
+static void add_landmarks(judge *j, scene *s, const math_node *n, remainders by) {
     if (j->steps == 0) return;
     j->steps--;
     if (!node_has_variables(n)) {
-        add_landmark(j, s, n);
+        add_landmark(j, s, n, by);
         return;
     }
     bool power = n->kind == MATH_POWER || n->kind == MATH_ROOT;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (!power || node_has_variables(n->children[i])) add_landmarks(j, s, n->children[i]);
-}
-
-// n \bmod c, \gcd(n, c): the remainders by c are tried one after the other.
-static void add_modulus(judge *j, scene *s, const math_node *modulus) {
-    fmpq_t c;
-    fmpq_init(c);
-    if (number_evaluate(modulus, NULL, &j->steps, c) == VALUE_KNOWN && fmpz_is_one(fmpq_denref(c)) && !fmpq_is_zero(c)) {
-        fmpz_lcm(fmpq_numref(c), fmpq_numref(c), (fmpz[]){s->modulus});
-        if (fmpz_cmp_si(fmpq_numref(c), PERIOD_MAX) <= 0)
-            s->modulus = (uint32_t)fmpz_get_ui(fmpq_numref(c));
-        else
-            s->unseen = true;
+    for (uint32_t i = 0; i < n->count; i++) {
+        bool divisor = n->kind == MATH_QUOTIENT && i == 1 && by == BY_DIVISORS;
+        if (!power || node_has_variables(n->children[i])) add_landmarks(j, s, n->children[i], divisor ? BY_ALL : by);
     }
-    fmpq_clear(c);
 }
 
 // f(\sqrt{n}) and f(n^{1/2}) are one value: a call whose arguments equal those of an earlier one becomes the same tree.
@@ -130,8 +137,8 @@ static bool is_one_of(const char *name, const char *a, const char *b, const char
 static bool note_function(judge *j, scene *s, const math_node *n) {
     bool remainder = is_one_of(n->name, "gcd", "lcm", "mod"), choice = is_one_of(n->name, "max", "min", "arg");
     s->piecewise |= choice || strncmp(n->name, "arc", 3) == 0;
-    if ((remainder || choice) && node_has_variables(n)) s->pieces = true, add_landmarks(j, s, n);
-    for (uint32_t i = 0; i < n->count && remainder; i++) add_modulus(j, s, n->children[i]);
+    if ((remainder || choice) && node_has_variables(n))
+        s->pieces = true, add_landmarks(j, s, n, remainder ? BY_ALL : NO_REMAINDERS);
     return remainder;
 }
 
@@ -163,6 +170,7 @@ static void find_variables(judge *j, scene *s, math_node *n, bool integer) {
     if (j->steps == 0) return;
     j->steps--;
     long base, exponent;
+    bool jumps = (n->kind == MATH_FLOOR || n->kind == MATH_CEILING) && node_has_variables(n);
     switch (n->kind) {
     case MATH_SYMBOL:
         note_symbol(s, n->name, integer);
@@ -189,7 +197,7 @@ static void find_variables(judge *j, scene *s, math_node *n, bool integer) {
     case MATH_POWER:
         if (!node_small_integer(n->children[1], &exponent) && node_has_variables(n->children[0])) {
             s->piecewise = true;
-            add_landmarks(j, s, n->children[0]);
+            add_landmarks(j, s, n->children[0], NO_REMAINDERS);
         }
         find_variables(j, s, n->children[0], integer);
         integer |= node_small_integer(n->children[0], &base) && base < 0;
@@ -199,14 +207,14 @@ static void find_variables(judge *j, scene *s, math_node *n, bool integer) {
     case MATH_CEILING: // \lceil n/2 \rceil: these letters are whole numbers there
         for (const char *const *letter = (const char *const[]){"n", "m", "k", NULL}; *letter; letter++)
             if (node_mentions(n, *letter)) add_variable(s, *letter, NULL, true);
-        s->jumps |= node_has_variables(n);
+        s->jumps |= jumps;
         __attribute__((fallthrough));
     case MATH_ABSOLUTE:
         s->pieces |= node_has_variables(n);
         __attribute__((fallthrough));
     case MATH_ROOT:
         s->piecewise |= node_has_variables(n);
-        if (node_has_variables(n)) add_landmarks(j, s, n);
+        if (node_has_variables(n)) add_landmarks(j, s, n, jumps ? BY_DIVISORS : NO_REMAINDERS);
         break;
     case MATH_SUM:
     case MATH_PRODUCT:
@@ -228,6 +236,7 @@ void scene_read(judge *j, scene *s, math_node *gold, math_node *answer) {
     s->answer = true;
     find_variables(j, s, answer, false);
     s->row = s->modulus > 12 ? s->modulus : 12;
+    s->unseen |= s->whole && s->many_remainders;
 }
 
 void scene_clear(scene *s) {
