@@ -159,7 +159,7 @@ static token letters_token(lexer *lx, token t) {
         return named(t, kind, canonical);
     }
     static const char *const units[] = {"KM",  "Km",  "KG",  "Kg",  "CM",  "kHz", "MHz", "GHz", // behind a number
-                                        "khz", "Mhz", "ghz", "kPa", "MPa", "kpa", "GPa", NULL};
+                                        "khz", "Mhz", "ghz", "kPa", "MPa", "kpa", "GPa", "usd", "eur", NULL};
     bool behind_number = begin > 1 && lexer_is_space(lx->text[begin - 1]) && lexer_is_digit(lx->text[begin - 2]);
     if (behind_number && word_in(units, text, length)) {
         lx->position = end;

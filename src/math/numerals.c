@@ -156,6 +156,9 @@ status numeral_read(const char *words, buffer *out, size_t *length) {
     }
     if (*length == 0) return STATUS_OK;
     const char *more = words + *length + (words[*length] == ' ');
+    long place = numeral_ordinal(more, strcspn(more, " "));
+    if (whole > 10 && whole % 10 == 0 && place > 0 && place < 10) *length = 0; // twenty first
+    if (*length == 0) return STATUS_OK;
     size_t places = read_places(more, digits, sizeof digits);
     if (places) {
         *length = (size_t)(more - words) + places;

@@ -22,17 +22,20 @@ static void turn_outward_brackets(parser *p) {
     }
 }
 
-// 5 \mu m, 5\ \mu\text{m/s}: behind a number the sign is a prefix where a unit of one letter ends the operand, or words follow.
-static status join_micro(parser *p) {
+// 5 \mu m, 5\ \mu\text{m/s}, 5\text{ k}\Omega: behind a number a prefix and the unit behind it are one word, where the unit ends
+// the operand or stands in a font of its own.
+static status join_prefixes(parser *p) {
     for (size_t i = 1; i + 1 < p->count; i++) {
         token *t = &p->tokens[i], *unit = t + 1;
-        bool number = t[-1].kind == TOKEN_NUMBER || is_close(t - 1, '{');
-        bool word = unit->kind == TOKEN_WORD || unit->code == TOKEN_UPRIGHT;
-        if (!number || !token_is(t, "mu") || t->kind != TOKEN_NAME) continue;
-        if (!word && !(unit->kind == TOKEN_NAME && unit->length == 1 && parser_ends_operand(unit + 1))) continue;
+        bool micro = t->kind == TOKEN_NAME && token_is(t, "mu"), ohm = unit->kind == TOKEN_NAME && token_is(unit, "Omega");
+        bool letter = t->length == 1 && (t->kind == TOKEN_NAME || t->kind == TOKEN_WORD);
+        if (t[-1].kind != TOKEN_NUMBER && !is_close(t - 1, '{')) continue;
+        if (!(micro || (letter && ohm))) continue;
+        bool upright = unit->kind == TOKEN_WORD || unit->code == TOKEN_UPRIGHT;
+        if (!upright && !(unit->kind == TOKEN_NAME && (ohm || unit->length == 1) && parser_ends_operand(unit + 1))) continue;
         char *name = tree_take(p->e, unit->length + 2u);
         if (!name) return STATUS_NO_MEMORY;
-        name[0] = 'u', memcpy(name + 1, unit->text, unit->length);
+        name[0] = micro ? 'u' : t->text[0], memcpy(name + 1, unit->text, unit->length);
         if (!unit_is_symbol(name, strcspn(name, " /^.-"))) continue;
         t->kind = TOKEN_WORD, t->code = 0, t->text = name, t->length = unit->length + 1, t->end = unit->end;
         memmove(unit, unit + 1, (--p->count - i - 1) * sizeof *unit);
@@ -66,7 +69,7 @@ static status read_tokens(parser *p, lexer *lx) {
         last[0] = last[1];
         p->count--;
     }
-    return join_micro(p);
+    return join_prefixes(p);
 }
 
 status math_parse(const char *text, size_t length, const math_limits *limits, math_expression **out) {

@@ -56,8 +56,9 @@ bool parser_ends_operand(const token *t) {
 
 bool parser_is_inch(parser *p, size_t at) {
     token_kind next = ahead(p, at + 1)->kind;
+    bool total = next == TOKEN_WORD && (token_is(ahead(p, at + 1), "total") || token_is(ahead(p, at + 1), "all")); // 5 in all
     return ahead(p, at)->kind == TOKEN_RELATION && ahead(p, at)->code == MATH_IN &&
-           (next == TOKEN_END || next == TOKEN_COMMA || next == TOKEN_CLOSE || next == TOKEN_CARET);
+           (total || next == TOKEN_END || next == TOKEN_COMMA || next == TOKEN_CLOSE || next == TOKEN_CARET);
 }
 
 bool parser_odd_bars(parser *p) {

@@ -348,7 +348,10 @@ status phrase_mathematics(const char *words, buffer *out) {
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i][0], words) == 0) return buffer_append_text(out, table[i][1]);
-    size_t said;
+    size_t said, before = out->length, sign = strncmp(words, "minus ", 6) == 0 ? 6 : strncmp(words, "negative ", 9) == 0 ? 9 : 0;
+    words += sign;
+    if (sign) TRY(buffer_append_byte(out, '-'));
     TRY(numeral_read(words, out, &said));
+    if (!said && sign) out->data[out->length = before] = 0;
     return said && words[said] ? buffer_printf(out, " \\text{%s}", words + said + 1) : STATUS_OK;
 }
