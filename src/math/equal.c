@@ -213,14 +213,14 @@ static status judge_choice(const math_options *options, char letter, const char 
     char chosen = code == STATUS_OK ? phrase_choice_answer(buffer_text(&plain), plain.length) : 0;
     buffer_free(&plain);
     TRY(code);
-    if (!chosen) return math_accepts(gold, gold_length, answer, length, options, out);
-    if (chosen != letter) {
+    bool both = phrase_choice_text(answer, length, &begin, &end) == letter;
+    if (both) TRY(math_accepts(gold, gold_length, answer + begin, end - begin, options, out));
+    bool same = both && out->outcome == MATH_EQUAL; // also where the text names others: (D) both (A) and (B)
+    if (!chosen && !same) return math_accepts(gold, gold_length, answer, length, options, out);
+    if (!same && chosen != letter)
         say(out, MATH_DIFFERENT, "choice", "another choice");
-    } else {
-        bool both = phrase_choice_text(answer, length, &begin, &end) == letter;
-        if (both) TRY(math_accepts(gold, gold_length, answer + begin, end - begin, options, out));
-        if (!both || out->outcome != MATH_DIFFERENT) say(out, MATH_EQUAL, "choice", "");
-    }
+    else if (!both || out->outcome != MATH_DIFFERENT)
+        say(out, MATH_EQUAL, "choice", "");
     return STATUS_OK;
 }
 
