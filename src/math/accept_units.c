@@ -43,13 +43,14 @@ static math_node *without_letter(judge *j, math_node *product, const char *lette
 
 math_node *node_with_unit(judge *j, math_node *answer, bool spaced) {
     math_node *product = answer->kind == MATH_QUOTIENT ? answer->children[0] : answer;
-    const char *letters = spaced ? "mhsgLJNWV" : "mhsglLJNWVAKk"; // without a unit in the gold A, K and l are likelier variables
+    const char *letters =
+        spaced ? "mhsgLJNWV" : "mhsglLJNWVAKkFCHT"; // without a unit in the gold A, K and l are likelier variables
     char name[96] = "", part[24], before[64];
     do { // m s^{-2}
         product = strlen(name) < 32 ? without_letter(j, product, letters, spaced, part, sizeof part) : NULL;
         if (!product) return answer;
         snprintf(before, sizeof before, "%s", name);
-        bool prefix = (part[0] == 'k' || part[0] == 'u') && !part[1] && before[0] && before[0] != 'g'; // kN, not k g
+        bool prefix = before[0] && !part[1] && (part[0] == 'u' || (part[0] == 'k' && strchr("NJWVO", before[0]))); // kN
         snprintf(name, sizeof name, before[0] && !prefix ? "%s %s" : "%s%s", part, before);
     } while (node_has_variables(product));
     if (answer->kind == MATH_QUOTIENT) {
@@ -100,7 +101,8 @@ static bool is_said_again(const math_node *n) {
 math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
     if (answer->kind == MATH_WITH_UNIT && is_said_again(answer)) return accept_answer(j, gold, answer->children[0]);
     if (gold->kind == MATH_WITH_UNIT) answer = node_with_unit(j, answer, false);
-    if (gold->kind != MATH_WITH_UNIT && node_mentions(gold, "Omega")) gold = node_with_unit(j, gold, false);
+    if (gold->kind != MATH_WITH_UNIT && (node_mentions(gold, "Omega") || node_mentions(gold, "mu")))
+        gold = node_with_unit(j, gold, false);
     bool gold_unit = gold->kind == MATH_WITH_UNIT, answer_unit = answer->kind == MATH_WITH_UNIT;
     math_outcome outcome;
     unit g, a;

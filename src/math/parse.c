@@ -22,8 +22,8 @@ static void turn_outward_brackets(parser *p) {
     }
 }
 
-// 5 \mu m, 5\ \mu\text{m/s}, 5\text{ k}\Omega: behind a number a prefix and the unit behind it are one word, where the unit ends
-// the operand or stands in a font of its own.
+// 5\ \mu\text{m/s}, 5\text{ k}\Omega, 5 \mu m: behind a number a prefix and the unit behind it are one word, where the unit
+// stands in a font of its own or ends the operand. Plain letters are likelier factors (2\mu g), but for some behind a space.
 static status join_prefixes(parser *p) {
     for (size_t i = 1; i + 1 < p->count; i++) {
         token *t = &p->tokens[i], *unit = t + 1;
@@ -32,7 +32,8 @@ static status join_prefixes(parser *p) {
         if (t[-1].kind != TOKEN_NUMBER && !is_close(t - 1, '{')) continue;
         if (!(micro || (letter && ohm))) continue;
         bool upright = unit->kind == TOKEN_WORD || unit->code == TOKEN_UPRIGHT;
-        if (!upright && !(unit->kind == TOKEN_NAME && (ohm || unit->length == 1) && parser_ends_operand(unit + 1))) continue;
+        bool plain = unit->kind == TOKEN_NAME && unit->length == 1 && memchr("msLA", unit->text[0], 4) && t->space;
+        if (!upright && !((ohm || plain) && parser_ends_operand(unit + 1))) continue;
         char *name = tree_take(p->e, unit->length + 2u);
         if (!name) return STATUS_NO_MEMORY;
         name[0] = micro ? 'u' : t->text[0], memcpy(name + 1, unit->text, unit->length);
