@@ -26,7 +26,8 @@ static bool letter_unit(const math_node *n, const char *letters, char *out, size
         return true;
     }
     if (letter->kind != MATH_SYMBOL) return false;
-    bool ohm = strcmp(letter->name, "Omega") == 0 && strchr(letters, 'A'), micro = strcmp(letter->name, "mu") == 0;
+    bool greek = strchr(letters, 'A') != NULL, ohm = greek && strcmp(letter->name, "Omega") == 0;
+    bool micro = greek && strcmp(letter->name, "mu") == 0;
     if (!ohm && !micro && (!strchr(letters, letter->name[0]) || letter->name[1])) return false;
     snprintf(out, size, power != 1 ? "%s^%ld" : "%s", micro ? "u" : letter->name, power);
     return true;
@@ -51,6 +52,7 @@ math_node *node_with_unit(judge *j, math_node *answer, bool spaced) {
         if (!product) return answer;
         snprintf(before, sizeof before, "%s", name);
         bool prefix = before[0] && !part[1] && (part[0] == 'u' || (part[0] == 'k' && strchr("NJWVO", before[0]))); // kN
+        if (part[0] == 'u' && !prefix) return answer;                                                              // a factor
         snprintf(name, sizeof name, before[0] && !prefix ? "%s %s" : "%s%s", part, before);
     } while (node_has_variables(product));
     if (answer->kind == MATH_QUOTIENT) {
