@@ -196,15 +196,10 @@ static bool is_letter_list(const char *text, size_t length) {
 }
 
 // \text{...}, \mathrm{...}, \operatorname{...}: words, a symbol, or a mere change of font.
-static token font_token(lexer *lx, token t, size_t end, bool words) {
-    bool is_operator = end - lx->position > strlen("\\operatorname") - 1 &&
-                       memcmp(lx->text + lx->position, "\\operatorname", strlen("\\operatorname")) == 0;
-    size_t open = lexer_skip_space(lx, end);
+static token font_token(lexer *lx, token t, bool words, bool is_operator) {
+    size_t open = lexer_skip_space(lx, lx->position);
     if (lexer_peek(lx, open) == '*') open = lexer_skip_space(lx, open + 1);
-    if (lexer_peek(lx, open) != '{') { // \rm x: the font changes, nothing else
-        lx->position = end;
-        return coded(t, TOKEN_SKIPPED, 0);
-    }
+    if (lexer_peek(lx, open) != '{') return coded(t, TOKEN_SKIPPED, 0); // \rm x: the font changes, nothing else
     size_t close = group_end(lx, open);
     if (!close) {
         lx->position = lx->length;
@@ -286,88 +281,88 @@ static int bar_side(const lexer *lx, size_t at) {
     return at >= 6 && memcmp(lx->text + at - 6, "\\right", 6) == 0 ? 'r' : 0;
 }
 
+// A backslash, at `begin`, and one sign that is no letter.
+static token escaped_token(lexer *lx, token t, char sign, size_t begin) {
+    switch (sign) {
+    case '{':
+        lx->brackets++;
+        return coded(t, TOKEN_OPEN, 'S');
+    case '}':
+        lx->brackets -= lx->brackets > 0;
+        return coded(t, TOKEN_CLOSE, 'S');
+    case '%':
+        t.kind = TOKEN_PERCENT;
+        return t;
+    case '$':
+        return named(t, TOKEN_CURRENCY, "dollar");
+    case '|':
+        return coded(t, TOKEN_DOUBLE_BAR, bar_side(lx, begin));
+    case '\\':
+        t.kind = TOKEN_ROW;
+        if (lexer_peek(lx, lx->position) == '[' &&
+            (lexer_is_digit(lexer_peek(lx, lx->position + 1)) || lexer_peek(lx, lx->position + 1) == '-')) // \\[2pt]
+            while (lx->position < lx->length && lx->text[lx->position++] != ']') continue;
+        return t;
+    case '&':
+        t.kind = TOKEN_AMPERSAND;
+        return t;
+    default:
+        return coded(t, TOKEN_BAD, 0);
+    }
+}
+
+// \mathbb{R}: a letter of its own.
+static bool alphabet_token(lexer *lx, token *t, const char *name, size_t length) {
+    size_t open = lexer_skip_space(lx, lx->position), letter = open, behind;
+    if (lexer_peek(lx, open) == '{') letter = lexer_skip_space(lx, open + 1);
+    behind = letter > open ? lexer_skip_space(lx, letter + 1) : letter;
+    if (!lexer_is_letter(lexer_peek(lx, letter)) || (letter > open && lexer_peek(lx, behind) != '}')) return false;
+    char *out = lx->spare.data + lx->spare.length;
+    if (lx->spare.length + length + 2 > lx->spare.capacity) return false;
+    memcpy(out, name, length), out[length] = ' ', out[length + 1] = lx->text[letter];
+    lx->spare.length += length + 2;
+    lx->position = behind + 1;
+    t->kind = TOKEN_NAME, t->text = out, t->length = (uint32_t)length + 2;
+    return true;
+}
+
+// The name in braces behind \begin or \end.
+static token environment_token(lexer *lx, token t) {
+    size_t open = lexer_skip_space(lx, lx->position), close = open + 1;
+    while (lexer_is_letter(lexer_peek(lx, close)) || lexer_peek(lx, close) == '*') close++;
+    if (lexer_peek(lx, open) != '{' || lexer_peek(lx, close) != '}') return coded(t, TOKEN_BAD, 0);
+    t.text = lx->text + open + 1, t.length = (uint32_t)(close - open - 1);
+    lx->position = close + 1;
+    static const char *const described[] = {"array", "tabular", "alignat", "alignat*", "alignedat", NULL};
+    if (t.kind == TOKEN_BEGIN && word_in(described, t.text, t.length) && lexer_peek(lx, close + 1) == '{') {
+        size_t columns = group_end(lx, close + 1); // the column description
+        if (columns) lx->position = columns;
+    }
+    return t;
+}
+
 static token command_token(lexer *lx, token t) {
     size_t begin = lx->position, end = command_end(lx, begin);
     const char *name = lx->text + begin + 1;
     size_t length = end - begin - 1;
-    if (length == 0) {
-        lx->position = end;
-        t.kind = TOKEN_BAD;
-        return t;
-    }
-    if (!lexer_is_letter(name[0])) {
-        lx->position = end;
-        switch (name[0]) {
-        case '{':
-            lx->brackets++;
-            return coded(t, TOKEN_OPEN, 'S');
-        case '}':
-            lx->brackets -= lx->brackets > 0;
-            return coded(t, TOKEN_CLOSE, 'S');
-        case '%':
-            t.kind = TOKEN_PERCENT;
-            return t;
-        case '$':
-            return named(t, TOKEN_CURRENCY, "dollar");
-        case '|':
-            return coded(t, TOKEN_DOUBLE_BAR, bar_side(lx, begin));
-        case '\\':
-            t.kind = TOKEN_ROW;
-            if (lexer_peek(lx, end) == '[' &&
-                (lexer_is_digit(lexer_peek(lx, end + 1)) || lexer_peek(lx, end + 1) == '-')) // \\[2pt]
-                while (lx->position < lx->length && lx->text[lx->position++] != ']') continue;
-            return t;
-        case '&':
-            t.kind = TOKEN_AMPERSAND;
-            return t;
-        default:
-            t.kind = TOKEN_BAD;
-            return t;
-        }
-    }
+    lx->position = end;
+    if (length == 0) return coded(t, TOKEN_BAD, 0);
+    if (!lexer_is_letter(name[0])) return escaped_token(lx, t, name[0], begin);
     switch (word_font(name, length)) {
     case FONT_WORDS:
-        return font_token(lx, t, end, true);
+        return font_token(lx, t, true, false);
     case FONT_LETTERS:
-        return font_token(lx, t, end, false);
-    case FONT_ALPHABET: { // \mathbb{R}: a letter of its own
-        size_t open = lexer_skip_space(lx, end), letter = open, behind;
-        if (lexer_peek(lx, open) == '{') letter = lexer_skip_space(lx, open + 1);
-        behind = letter > open ? lexer_skip_space(lx, letter + 1) : letter;
-        if (!lexer_is_letter(lexer_peek(lx, letter)) || (letter > open && lexer_peek(lx, behind) != '}')) break;
-        char *out = lx->spare.data + lx->spare.length;
-        if (lx->spare.length + length + 2 > lx->spare.capacity) break;
-        memcpy(out, name, length), out[length] = ' ', out[length + 1] = lx->text[letter];
-        lx->spare.length += length + 2;
-        lx->position = behind + 1;
-        t.kind = TOKEN_NAME, t.text = out, t.length = (uint32_t)length + 2;
-        return t;
-    }
+        return font_token(lx, t, false, length >= 12 && memcmp(name, "operatorname", 12) == 0);
+    case FONT_ALPHABET:
+        if (alphabet_token(lx, &t, name, length)) return t;
+        break;
     case FONT_TRANSPARENT:
-        lx->position = end;
         return coded(t, TOKEN_SKIPPED, 0);
     case FONT_NONE:
         break;
     }
-    lx->position = end;
-    if (length == 5 && memcmp(name, "begin", 5) == 0) t.kind = TOKEN_BEGIN;
-    if (length == 3 && memcmp(name, "end", 3) == 0) t.kind = TOKEN_FINISH;
-    if (t.kind == TOKEN_BEGIN || t.kind == TOKEN_FINISH) {
-        size_t open = lexer_skip_space(lx, end), close = open + 1;
-        while (lexer_is_letter(lexer_peek(lx, close)) || lexer_peek(lx, close) == '*') close++;
-        if (lexer_peek(lx, open) != '{' || lexer_peek(lx, close) != '}') {
-            t.kind = TOKEN_BAD;
-            return t;
-        }
-        t.text = lx->text + open + 1, t.length = (uint32_t)(close - open - 1);
-        lx->position = close + 1;
-        static const char *const described[] = {"array", "tabular", "alignat", "alignat*", "alignedat", NULL};
-        if (t.kind == TOKEN_BEGIN && word_in(described, t.text, t.length) && lexer_peek(lx, close + 1) == '{') {
-            size_t columns = group_end(lx, close + 1); // the column description
-            if (columns) lx->position = columns;
-        }
-        return t;
-    }
+    if (length == 5 && memcmp(name, "begin", 5) == 0) return environment_token(lx, coded(t, TOKEN_BEGIN, 0));
+    if (length == 3 && memcmp(name, "end", 3) == 0) return environment_token(lx, coded(t, TOKEN_FINISH, 0));
     const char *canonical = NULL;
     token_kind kind = word_lookup(name, length, true, &canonical, &t.code);
     if (kind == TOKEN_OPEN) lx->brackets += t.code == 'S' || t.code == '<';

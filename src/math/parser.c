@@ -8,8 +8,6 @@
 // reason. What follows an operand is read in infix.c, names in names.c, other operands in operands.c, groups.c and marks.c.
 #include "math/parser.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "math/literal.h"
@@ -84,21 +82,64 @@ static bool enter(parser *p) {
     return false;
 }
 
+// A number, 52_8, 3 1/2.
+static math_node *operand_number(parser *p) {
+    const token *t = here(p);
+    p->at++;
+    if (at_kind(p, TOKEN_UNDERSCORE) && !t->plain) { // digits in a base
+        for (size_t i = 0; i < t->length; i++)
+            if (t->text[i] < '0' || t->text[i] > '9') return parser_refuse(p, "a base under a number that is not whole");
+        p->at++;
+        return parser_based_number(p, parser_keep(p, t));
+    }
+    math_node *a = literal_node(p->e, t->text, t->length);
+    return a ? parser_mixed_number(p, a) : NULL;
+}
+
+static math_node *operand_root(parser *p) {
+    const token *t = here(p);
+    math_node *index = NULL;
+    p->at++;
+    if (t->code == 3)
+        index = tree_integer(p->e, 3);
+    else if (at_open(p, '[')) {
+        p->at++;
+        index = parser_expression(p, 0);
+        if (!index) return NULL;
+        if (!is_close(here(p), '[')) return parser_refuse(p, "a root's index does not end");
+        p->at++;
+    } else
+        index = tree_integer(p->e, 2);
+    if (!index) return NULL;
+    math_node *a = at_open(p, '(') || at_open(p, 'S') ? parser_group(p) : parser_argument(p, false);
+    return tree_binary(p->e, MATH_ROOT, a, index);
+}
+
+static math_node *operand_words(parser *p) {
+    const token *t = here(p);
+    size_t fillers = parser_quantifier(p);
+    if (fillers) { // all n >= 3
+        p->at += fillers;
+        return parser_prefix(p);
+    }
+    if (t->length == 1 && lexer_is_letter(t->text[0]) && ahead(p, 1)->kind != TOKEN_WORD)
+        return parser_name(p); // \text{P}(A), \text{x}^2
+    if (ahead(p, 1)->kind == TOKEN_NUMBER && (token_is(t, "USD") || token_is(t, "EUR"))) return parser_price(p);
+    const char *text = parser_words(p, false);
+    if (!text) return NULL;
+    if (strcmp(text, "all real numbers except") == 0 || strcmp(text, "all reals except") == 0 ||
+        strcmp(text, "all real numbers except for") == 0)
+        return parser_exceptions(p);
+    if (at_open(p, '(')) return parser_called_words(p, text);
+    return tree_named(p->e, MATH_TEXT, text);
+}
+
 static math_node *operand(parser *p) {
     token *t = here(p);
     math_node *a, *b;
     switch (t->kind) {
-    case TOKEN_NUMBER: {
-        p->at++;
-        if (at_kind(p, TOKEN_UNDERSCORE) && !t->plain) { // digits in a base
-            for (size_t i = 0; i < t->length; i++)
-                if (t->text[i] < '0' || t->text[i] > '9') return parser_refuse(p, "a base under a number that is not whole");
-            p->at++;
-            return parser_based_number(p, parser_keep(p, t));
-        }
-        a = literal_node(p->e, t->text, t->length);
-        return a ? parser_mixed_number(p, a) : NULL;
-    }
+    case TOKEN_NUMBER:
+        return operand_number(p);
     case TOKEN_NAME:
         return parser_name(p);
     case TOKEN_FUNCTION:
@@ -145,23 +186,8 @@ static math_node *operand(parser *p) {
         a = parser_argument(p, true);
         b = a ? parser_argument(p, true) : NULL;
         return tree_binary(p->e, MATH_BINOMIAL, a, b);
-    case TOKEN_ROOT: {
-        math_node *index = NULL;
-        p->at++;
-        if (t->code == 3)
-            index = tree_integer(p->e, 3);
-        else if (at_open(p, '[')) {
-            p->at++;
-            index = parser_expression(p, 0);
-            if (!index) return NULL;
-            if (!is_close(here(p), '[')) return parser_refuse(p, "a root's index does not end");
-            p->at++;
-        } else
-            index = tree_integer(p->e, 2);
-        if (!index) return NULL;
-        a = at_open(p, '(') || at_open(p, 'S') ? parser_group(p) : parser_argument(p, false);
-        return tree_binary(p->e, MATH_ROOT, a, index);
-    }
+    case TOKEN_ROOT:
+        return operand_root(p);
     case TOKEN_BIG:
         return parser_big(p);
     case TOKEN_DECORATION: {
@@ -182,23 +208,8 @@ static math_node *operand(parser *p) {
         return tree_named(p->e, MATH_SYMBOL, "dots");
     case TOKEN_CURRENCY:
         return parser_price(p);
-    case TOKEN_WORD: {
-        size_t fillers = parser_quantifier(p);
-        if (fillers) { // all n >= 3
-            p->at += fillers;
-            return parser_prefix(p);
-        }
-        if (t->length == 1 && lexer_is_letter(t->text[0]) && ahead(p, 1)->kind != TOKEN_WORD)
-            return parser_name(p); // \text{P}(A), \text{x}^2
-        if (ahead(p, 1)->kind == TOKEN_NUMBER && (token_is(t, "USD") || token_is(t, "EUR"))) return parser_price(p);
-        const char *text = parser_words(p, false);
-        if (!text) return NULL;
-        if (strcmp(text, "all real numbers except") == 0 || strcmp(text, "all reals except") == 0 ||
-            strcmp(text, "all real numbers except for") == 0)
-            return parser_exceptions(p);
-        if (at_open(p, '(')) return parser_called_words(p, text);
-        return tree_named(p->e, MATH_TEXT, text);
-    }
+    case TOKEN_WORD:
+        return operand_words(p);
     case TOKEN_BINARY:
         return parser_refuse(p, "an operator without left side");
     case TOKEN_BAD:
