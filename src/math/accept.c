@@ -477,6 +477,8 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
         math_node *x = normal_form(j->memory, gold), *y = normal_form(j->memory, answer);
         if (x && y && tree_compare(x, y) == 0) return judge_says(j, MATH_EQUAL, "normal", "%s", "");
         if (!is_region(gold) || !is_region(answer)) return refuse(j, "a set and something else");
+        if (gold->kind == MATH_LIST && answer->kind == MATH_LIST && gold->integer == answer->integer) // x > 0 and y > 0
+            return any_order(j, gold, answer);
         return judge_says(j, MATH_UNDECIDED, "structure", "sets that cannot be computed");
     }
     for (size_t i = 0; i < 2; i++) {

@@ -52,6 +52,23 @@ static bool is_domain(math_node *const *items, size_t count) {
     return false;
 }
 
+// n \equiv 1, 5 \pmod 6: the first says what is congruent, the last to which modulus.
+static bool is_congruence_list(math_node *const *items, size_t count) {
+    const math_node *first = items[0], *last = items[count - 1];
+    return first->kind == MATH_RELATION && first->count == 2 && first->operators[0] == MATH_CONGRUENT &&
+           last->kind == MATH_FUNCTION && last->count == 2 && strcmp(last->name, NAME_RESIDUE) == 0 &&
+           last->children[0]->kind != MATH_RELATION;
+}
+
+static math_node *congruence_list(parser *p, math_node **items, size_t count) {
+    math_node *relation = items[0], *residue = items[count - 1], *list = tree_node(p->e, MATH_LIST, count);
+    if (!list) return NULL;
+    items[0] = relation->children[1], items[count - 1] = residue->children[0];
+    memcpy(list->children, items, count * sizeof *items);
+    list->integer = ',', relation->children[1] = list, residue->children[0] = relation;
+    return residue;
+}
+
 // The items up to something that is no separator. One item without separator is returned as it is.
 math_node *parser_list(parser *p) {
     math_node *items[ITEMS_MAX];
@@ -81,6 +98,7 @@ math_node *parser_list(parser *p) {
             break;
     }
     if (count == 1) return items[0];
+    if (is_congruence_list(items, count)) return congruence_list(p, items, count);
     bool domain = is_domain(items, count);
     if (domain) count--;
     math_node *n = count > 1 ? tree_node(p->e, MATH_LIST, count) : items[0];

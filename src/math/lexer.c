@@ -122,10 +122,14 @@ static size_t group_end(const lexer *lx, size_t at) {
 // e^{it}, u + at, \frac{by}{2}: two letters that could be a word, but signs and brackets say that they are a product.
 static bool is_product_of_two(const lexer *lx, size_t begin) {
     static const char *const words[] = {"at", "as", "by", "it", "is", "so", "to", "on", "we", NULL};
-    if (!word_in(words, lx->text + begin, 2)) return false;
+    static const char *const units[] = {"mg", "kg", "km", "cm", "mm", "ml", NULL};
+    bool unit = word_in(units, lx->text + begin, 2);
+    if (!unit && !word_in(words, lx->text + begin, 2)) return false;
     size_t before = begin, after = lexer_skip_space(lx, begin + 2);
     while (before > 0 && lexer_is_space(lx->text[before - 1])) before--;
     int left = before > 0 ? (unsigned char)lx->text[before - 1] : '$', right = after < lx->length ? lexer_peek(lx, after) : '$';
+    if (unit && begin == 0) return memchr("}+-*=/^", right, 7) != NULL;
+    if (unit) return memchr("{+-*=", left, 5) && (memchr("}+-*=", right, 5) || right == '$'); // \frac{mg}{k}, no 5 mg/ml
     bool touches_left = before == begin, touches_right = after == begin + 2;
     bool sign_left = memchr("{([^_+-*/=<>|&", left, 14) || (touches_left && (lexer_is_digit(left) || memchr("})]", left, 3)));
     bool sign_right = memchr("})]^_+*/=<>|&", right, 13) || (touches_right && memchr("-\\(", right, 3));
@@ -425,6 +429,11 @@ static token sign_token(lexer *lx, token t) {
         return coded(t, TOKEN_RELATION, MATH_NE);
     }
     while (lexer_peek(lx, at + dots) == '.') dots++;
+    size_t behind = lexer_skip_space(lx, at + dots);
+    if (dots == 1 && (lexer_starts(lx, behind, "\\\\") || lexer_starts(lx, behind, "\\end"))) { // a full stop that ends a row
+        lx->position++;
+        return coded(t, TOKEN_SKIPPED, 0);
+    }
     while (i < sizeof signs / sizeof *signs && !lexer_starts(lx, at, signs[i].text)) i++;
     if (i == sizeof signs / sizeof *signs) {
         lx->position += dots > 1 ? dots : 1;

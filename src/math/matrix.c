@@ -168,3 +168,40 @@ math_node *matrix_fold(judge *j, math_node *n) {
     if (f.over || j->memory->failure != STATUS_OK) return NULL;
     return state == FOLD_MATRIX ? out : n;
 }
+
+// ---- determinants ------------------------------------------------------------
+
+#define DETERMINANT_SIDE_MAX 4
+
+// Of the rows from `row` on and the columns that are not in `used`, by the first of these rows. NULL: too many nodes.
+static math_node *expansion(math_expression *e, const math_node *m, uint32_t row, unsigned used) {
+    uint32_t side = (uint32_t)m->integer;
+    math_node *total = row == side ? tree_integer(e, 1) : NULL;
+    bool minus = false;
+    for (uint32_t c = 0; row < side && c < side; c++) {
+        if (used >> c & 1) continue;
+        math_node *minor = expansion(e, m, row + 1, used | 1u << c);
+        math_node *term = tree_binary(e, MATH_PRODUCT, m->children[row * side + c], minor);
+        if (minus) term = tree_unary(e, MATH_NEGATE, term);
+        total = total ? tree_binary(e, MATH_SUM, total, term) : term;
+        if (!total) return NULL;
+        minus = !minus;
+    }
+    return total;
+}
+
+bool expand_determinants(math_expression *memory, math_node **n) {
+    const math_node *m = *n;
+    bool determinant = m->kind == MATH_FUNCTION && m->count == 1 && strcmp(m->name, "det") == 0;
+    if (determinant && m->children[0]->kind == MATH_MATRIX && !m->children[0]->name) {
+        m = m->children[0];
+        bool square = (uint32_t)m->integer * (uint32_t)m->integer == m->count;
+        if (!square || m->integer > DETERMINANT_SIDE_MAX || !node_has_variables(m)) return true;
+        math_node *expanded = expansion(memory, m, 0, 0);
+        if (expanded) *n = expanded;
+        return expanded != NULL;
+    }
+    for (uint32_t i = 0; i < m->count; i++)
+        if (!expand_determinants(memory, &m->children[i])) return false;
+    return true;
+}

@@ -221,5 +221,9 @@ math_node *parser_name(parser *p) {
     }
     if (is_call(p, name, is_operator)) return parser_call(p, name);
     if (strcmp(name, "emptyset") == 0) return tree_node(p->e, MATH_SET, 0);
-    return tree_named(p->e, MATH_SYMBOL, name);
+    math_node *symbol = tree_named(p->e, MATH_SYMBOL, name);
+    if (strcmp(name, "mathbb Q") != 0 || !at_open(p, '(')) return symbol;
+    math_node *generators = parser_group(p); // \mathbb{Q}(\sqrt2, \sqrt3): in any order
+    if (generators && generators->kind == MATH_TUPLE) generators->kind = MATH_SET;
+    return tree_binary(p->e, MATH_PRODUCT, symbol, generators);
 }

@@ -8,7 +8,7 @@
 
 #define VALUE_BITS_MAX 65536 // of a numerator or denominator
 #define FACTORIAL_MAX 5000   // n of n!
-#define SUM_TERMS_MAX 1000   // of \sum and \prod
+#define SUM_TERMS_MAX 4096   // of \sum and \prod
 #define BINDINGS_MAX 16      // variables of one comparison
 
 typedef enum value_state {
