@@ -451,6 +451,8 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer) {
         math_node *g = matrix_fold(j, gold), *a = matrix_fold(j, answer);
         if (!g || !a) return judge_says(j, MATH_OVER_LIMIT, "structure", "the entries of a matrix are beyond the limits");
         if (g != gold || a != answer) return accept_answer(j, g, a);
+        if (gold->kind == MATH_MATRIX || answer->kind == MATH_MATRIX)
+            return judge_says(j, MATH_UNDECIDED, "structure", "a matrix that cannot be worked out");
     }
     if (gold->kind == MATH_LIST || answer->kind == MATH_LIST) {
         math_node *g = spread_chain(j, gold), *a = spread_chain(j, answer);

@@ -111,9 +111,7 @@ static math_outcome judge_trees(const math_options *options, uint64_t pair, math
     judge j = {.options = options, .memory = answer, .tier = "structure", .steps = JUDGE_STEPS, .pair = pair};
     // The limit on what was written is behind us; this one bounds the nodes made while comparing.
     answer->limits.nodes = 200000;
-    mark_derivatives(gold->root), mark_derivatives(answer->root);
-    sum_dots(gold, gold->root), sum_dots(answer, answer->root);
-    if (!expand_determinants(answer, &gold->root) || !expand_determinants(answer, &answer->root))
+    if (!prepare_tree(answer, &gold->root) || !prepare_tree(answer, &answer->root))
         return say(out, MATH_OVER_LIMIT, "structure", "too many parts");
     math_outcome outcome = accept_answer(&j, gold->root, answer->root);
     if (outcome == MATH_UNPARSED) outcome = MATH_UNDECIDED;

@@ -102,8 +102,8 @@ math_outcome matrices_compare(judge *j, math_node *gold, math_node *answer, bool
 // P^{-1}AP, (AB)^2, AB - BA. A lone product may be one of numbers: V = LWH.
 bool order_forbids(judge *j, const math_node *gold, const math_node *answer);
 
-// matrix.c: replaces the determinants of small matrices with letters in them by what they are. False: too many parts.
-bool expand_determinants(math_expression *memory, math_node **n);
+// prepare.c: rewrites a tree, in place, before it is compared. False: too many parts.
+bool prepare_tree(math_expression *memory, math_node **root);
 
 bool name_is_constant(const char *name); // pi, e, i, infinity
 bool name_is_function(const char *name); // one that can be computed: sin, log, gcd, ...

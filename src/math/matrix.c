@@ -6,6 +6,7 @@
 #include "math/number.h"
 
 #define SIDE_MAX 8
+#define POWER_MAX 64
 #define SIZE_MAX_OF_ENTRIES 20000 // nodes of a product with letters in it, all of its entries together
 
 typedef struct folding {
@@ -104,9 +105,13 @@ static fold_state fold_power(folding *f, math_node *n, math_node **out) {
     if (state != FOLD_MATRIX) return state;
     if (node_is_symbol(exponent, "T"))
         *out = transposed(f, base);
-    else if (node_small_integer(exponent, &power) && power >= 1 && power <= 8) {
-        *out = base;
-        for (long i = 1; *out && i < power; i++) *out = product_of(f, *out, base);
+    else if (node_small_integer(exponent, &power) && power >= 1 && power <= POWER_MAX) {
+        *out = NULL;
+        for (; base && power > 0; power /= 2) { // by squaring
+            if (power % 2 && !(*out = *out ? product_of(f, *out, base) : base)) return FOLD_REFUSED;
+            if (power > 1) base = product_of(f, base, base);
+        }
+        if (!base) *out = NULL;
     } else
         return FOLD_REFUSED;
     return *out ? FOLD_MATRIX : FOLD_REFUSED;
@@ -167,41 +172,4 @@ math_node *matrix_fold(judge *j, math_node *n) {
     fold_state state = fold(&f, n, &out);
     if (f.over || j->memory->failure != STATUS_OK) return NULL;
     return state == FOLD_MATRIX ? out : n;
-}
-
-// ---- determinants ------------------------------------------------------------
-
-#define DETERMINANT_SIDE_MAX 4
-
-// Of the rows from `row` on and the columns that are not in `used`, by the first of these rows. NULL: too many nodes.
-static math_node *expansion(math_expression *e, const math_node *m, uint32_t row, unsigned used) {
-    uint32_t side = (uint32_t)m->integer;
-    math_node *total = row == side ? tree_integer(e, 1) : NULL;
-    bool minus = false;
-    for (uint32_t c = 0; row < side && c < side; c++) {
-        if (used >> c & 1) continue;
-        math_node *minor = expansion(e, m, row + 1, used | 1u << c);
-        math_node *term = tree_binary(e, MATH_PRODUCT, m->children[row * side + c], minor);
-        if (minus) term = tree_unary(e, MATH_NEGATE, term);
-        total = total ? tree_binary(e, MATH_SUM, total, term) : term;
-        if (!total) return NULL;
-        minus = !minus;
-    }
-    return total;
-}
-
-bool expand_determinants(math_expression *memory, math_node **n) {
-    const math_node *m = *n;
-    bool determinant = m->kind == MATH_FUNCTION && m->count == 1 && strcmp(m->name, "det") == 0;
-    if (determinant && m->children[0]->kind == MATH_MATRIX && !m->children[0]->name) {
-        m = m->children[0];
-        bool square = (uint32_t)m->integer * (uint32_t)m->integer == m->count;
-        if (!square || m->integer > DETERMINANT_SIDE_MAX || !node_has_variables(m)) return true;
-        math_node *expanded = expansion(memory, m, 0, 0);
-        if (expanded) *n = expanded;
-        return expanded != NULL;
-    }
-    for (uint32_t i = 0; i < m->count; i++)
-        if (!expand_determinants(memory, &m->children[i])) return false;
-    return true;
 }

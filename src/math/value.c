@@ -312,6 +312,33 @@ static math_node *common_logarithms(judge *j, math_node *n) {
     return copy;
 }
 
+static bool is_odd_fraction(const math_node *n) { // 1/3, 2/5
+    long top, bottom;
+    return n->kind == MATH_QUOTIENT && node_small_integer(n->children[0], &top) && node_small_integer(n->children[1], &bottom) &&
+           bottom > 1 && bottom % 2;
+}
+
+static bool has_odd_power(const math_node *n) {
+    bool has = n->kind == MATH_POWER && is_odd_fraction(n->children[1]);
+    for (uint32_t i = 0; i < n->count && !has; i++) has = has_odd_power(n->children[i]);
+    return has;
+}
+
+// x^{p/q} for odd q as \sqrt[q]{x}^p, the real root also of a negative x: a copy, or `n` itself where there is none. NULL: no
+// memory.
+static math_node *real_roots(judge *j, math_node *n) {
+    if (!has_odd_power(n)) return n;
+    math_node *copy = tree_node(j->memory, n->kind, n->count);
+    if (!copy) return NULL;
+    math_node **children = copy->children;
+    *copy = *n, copy->children = children;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (!(children[i] = real_roots(j, n->children[i]))) return NULL;
+    if (n->kind != MATH_POWER || !is_odd_fraction(n->children[1])) return copy;
+    math_node *exponent = n->children[1], *root = tree_binary(j->memory, MATH_ROOT, children[0], exponent->children[1]);
+    return tree_binary(j->memory, MATH_POWER, root, exponent->children[0]);
+}
+
 math_outcome value_compare(judge *j, math_node *gold, math_node *answer) {
     if (tree_compare(gold, answer) == 0) return judge_says(j, MATH_EQUAL, "normal", "%s", "");
     if (speaks_of_matrices(gold) || speaks_of_matrices(answer)) return matrices_compare(j, gold, answer, false);
@@ -325,7 +352,11 @@ math_outcome value_compare(judge *j, math_node *gold, math_node *answer) {
     math_node *g = common_logarithms(j, gold), *a = common_logarithms(j, answer);
     bool common = g && a && (g != gold || a != answer);
     if (common && compare_once(j, g, a) == MATH_EQUAL) return judge_says(j, MATH_EQUAL, j->tier, "with \\log to base ten");
-    if (other_answer || other_gold || common) outcome = compare_once(j, gold, answer); // its reason is the one to report
+    math_node *real_gold = real_roots(j, gold), *real_answer = real_roots(j, answer);
+    bool roots = real_gold && real_answer && (real_gold != gold || real_answer != answer);
+    if (roots && compare_once(j, real_gold, real_answer) == MATH_EQUAL)
+        return judge_says(j, MATH_EQUAL, j->tier, "with real roots");
+    if (other_answer || other_gold || common || roots) outcome = compare_once(j, gold, answer); // its reason is the one to report
     return outcome;
 }
 
