@@ -207,6 +207,46 @@ static void limits_are_kept(void **state) {
     free(ones);
 }
 
+static buffer repeated(const char *piece, size_t count, const char *last) {
+    buffer b = {0};
+    for (size_t i = 0; i < count; i++) assert_int_equal(buffer_append_text(&b, piece), STATUS_OK);
+    assert_int_equal(buffer_append_text(&b, last), STATUS_OK);
+    return b;
+}
+
+// Whatever way leads into the depth is counted.
+static void nesting_is_limited_however_it_is_written(void **state) {
+    (void)state;
+    const char *const pieces[] = {"\\sqrt", "\\frac1", "\\hat", "2^",  "-",  "\\sin ", "(",   "\\binom1",
+                                  "\\log_", "1/(",     "x_{",   "|1-", "_{", "\\sum_", "1+(", "\\sqrt["};
+    math_expression *e = NULL;
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        buffer deep = repeated(pieces[i], 65, "2");
+        status code = math_parse(deep.data, deep.length, NULL, &e);
+        if (code != STATUS_LIMIT) print_error("%s: %s\n", deep.data, status_message());
+        assert_int_equal(code, STATUS_LIMIT);
+        buffer_free(&deep);
+    }
+    buffer within = repeated("\\sqrt", 60, "2");
+    assert_int_equal(math_parse(within.data, within.length, NULL, &e), STATUS_OK);
+    math_free(e);
+    buffer_free(&within);
+}
+
+// A gold may be longer than an answer, as words are, but not of any length.
+static void golds_have_a_limit_of_their_own(void **state) {
+    (void)state;
+    math_verdict v;
+    for (size_t count = 5000; count <= 500000; count *= 10) {
+        buffer gold = repeated("A. ", count, "5");
+        assert_int_equal(math_accepts(gold.data, gold.length, "5", 1, NULL, &v), STATUS_OK);
+        assert_int_equal(v.outcome, MATH_UNDECIDED);
+        assert_string_equal(v.tier, "gold");
+        assert_int_equal(math_check_answer(gold.data, gold.length, NULL), STATUS_LIMIT);
+        buffer_free(&gold);
+    }
+}
+
 static void atoms_are_told_from_expressions(void **state) {
     (void)state;
     const char *const atoms[] = {"x", "12", "-3.5", "\\alpha", "x_1", "50\\%", "5 \\text{ cm}", "\\text{yes}"};
@@ -323,6 +363,8 @@ int main(void) {
         cmocka_unit_test(level_one_removes_differences_of_spelling),
         cmocka_unit_test(what_is_not_understood_is_refused_with_a_reason),
         cmocka_unit_test(limits_are_kept),
+        cmocka_unit_test(nesting_is_limited_however_it_is_written),
+        cmocka_unit_test(golds_have_a_limit_of_their_own),
         cmocka_unit_test(atoms_are_told_from_expressions),
         cmocka_unit_test(verdicts_do_not_depend_on_what_was_judged_before),
         cmocka_unit_test(only_unproven_equalities_are_called_probabilistic),

@@ -201,6 +201,9 @@ static status judge_said(const math_options *options, const reading *gold, const
     return code;
 }
 
+static status judge_texts(const math_options *options, const char *gold, size_t gold_length, const char *answer, size_t length,
+                          bool choices, math_verdict *out);
+
 // A gold that is a choice and its text, (D) \frac12: the answer is the letter, the text, or both.
 static status judge_choice(const math_options *options, char letter, const char *gold, size_t gold_length, const char *answer,
                            size_t length, math_verdict *out) {
@@ -214,9 +217,9 @@ static status judge_choice(const math_options *options, char letter, const char 
     buffer_free(&plain);
     TRY(code);
     bool both = phrase_choice_text(answer, length, &begin, &end) == letter;
-    if (both) TRY(math_accepts(gold, gold_length, answer + begin, end - begin, options, out));
+    if (both) TRY(judge_texts(options, gold, gold_length, answer + begin, end - begin, false, out));
     bool same = both && out->outcome == MATH_EQUAL; // also where the text names others: (D) both (A) and (B)
-    if (!chosen && !same) return math_accepts(gold, gold_length, answer, length, options, out);
+    if (!chosen && !same) return judge_texts(options, gold, gold_length, answer, length, false, out);
     if (!same && chosen != letter)
         say(out, MATH_DIFFERENT, "choice", "another choice");
     else if (!both || out->outcome != MATH_DIFFERENT)
@@ -224,13 +227,9 @@ static status judge_choice(const math_options *options, char letter, const char 
     return STATUS_OK;
 }
 
-status math_accepts(const char *gold, size_t gold_length, const char *answer, size_t answer_length, const math_options *options,
-                    math_verdict *out) {
-    math_options defaults = MATH_OPTIONS_DEFAULT;
-    if (!options) options = &defaults;
-    say(out, MATH_UNDECIDED, "memory", "out of memory");
-    const char *g = gold, *a = answer;
-    size_t gn = gold_length, an = answer_length;
+// `choices`: the gold may be a choice and its text; what stands behind the letter is none again.
+static status judge_texts(const math_options *options, const char *g, size_t gn, const char *a, size_t an, bool choices,
+                          math_verdict *out) {
     reading_trim(&g, &gn), reading_trim(&a, &an);
     if (!options->skip_text && gn && gn == an && memcmp(g, a, gn) == 0) {
         say(out, MATH_EQUAL, "text", "");
@@ -240,20 +239,19 @@ status math_accepts(const char *gold, size_t gold_length, const char *answer, si
         say(out, MATH_UNPARSED, "parse", "the answer is empty");
         return STATUS_OK;
     }
-    if (reading_check_length(an, &options->limits) != STATUS_OK) {
+    if (reading_check_length("answer", an, options->limits.bytes) != STATUS_OK) {
         say(out, MATH_OVER_LIMIT, "parse", status_message());
         return STATUS_OK;
     }
-    size_t begin, end;
-    char letter = phrase_choice_text(g, gn, &begin, &end);
-    if (letter) return judge_choice(options, letter, g + begin, end - begin, a, an, out);
-    reading x = {0}, y = {0};
-    status code =
-        gn > 16 * options->limits.bytes ? status_set(STATUS_LIMIT, "the gold has %zu bytes", gn) : reading_open(&x, g, gn, false);
-    if (code == STATUS_LIMIT) {
+    if (reading_check_length("gold", gn, READING_GOLD_BYTES(&options->limits)) != STATUS_OK) {
         say(out, MATH_UNDECIDED, "gold", status_message());
         return STATUS_OK;
     }
+    size_t begin, end;
+    char letter = choices ? phrase_choice_text(g, gn, &begin, &end) : 0;
+    if (letter) return judge_choice(options, letter, g + begin, end - begin, a, an, out);
+    reading x = {0}, y = {0};
+    status code = reading_open(&x, g, gn, false);
     if (code == STATUS_OK) code = reading_open(&y, a, an, false);
     if (code == STATUS_OK) {
         if (!options->skip_text && same_buffer(&x.normal, &y.normal))
@@ -263,6 +261,13 @@ status math_accepts(const char *gold, size_t gold_length, const char *answer, si
     }
     reading_close(&x), reading_close(&y);
     return code;
+}
+
+status math_accepts(const char *gold, size_t gold_length, const char *answer, size_t answer_length, const math_options *options,
+                    math_verdict *out) {
+    const math_options defaults = MATH_OPTIONS_DEFAULT;
+    say(out, MATH_UNDECIDED, "memory", "out of memory");
+    return judge_texts(options ? options : &defaults, gold, gold_length, answer, answer_length, true, out);
 }
 
 void math_end_thread(void) { flint_cleanup(); }

@@ -26,9 +26,9 @@ void reading_trim(const char **text, size_t *length) {
     }
 }
 
-status reading_check_length(size_t length, const math_limits *limits) {
-    size_t most = limits ? limits->bytes : MATH_LIMITS_DEFAULT.bytes;
-    return length <= most ? STATUS_OK : status_set(STATUS_LIMIT, "the answer has %zu bytes; at most %zu are read", length, most);
+status reading_check_length(const char *what, size_t length, size_t most) {
+    return length <= most ? STATUS_OK
+                          : status_set(STATUS_LIMIT, "the %s has %zu bytes; at most %zu are read", what, length, most);
 }
 
 // What the sentence "The answer is 5" says.
@@ -145,6 +145,7 @@ status reading_parse_comma(const reading *r, const math_limits *limits, bool as_
 
 status math_check_answer(const char *text, size_t length, const math_limits *limits) {
     reading r;
+    TRY(reading_check_length("gold", length, READING_GOLD_BYTES(limits ? limits : &MATH_LIMITS_DEFAULT)));
     status code = reading_open(&r, text, length, false);
     if (code == STATUS_OK && r.length == 0) code = status_set(STATUS_INVALID, "the answer is empty");
     if (code == STATUS_OK && !r.only_words) {
@@ -158,7 +159,7 @@ status math_check_answer(const char *text, size_t length, const math_limits *lim
 
 status math_answer_form(const char *text, size_t length, const math_limits *limits, buffer *out) {
     reading r;
-    TRY(reading_check_length(length, limits));
+    TRY(reading_check_length("answer", length, (limits ? limits : &MATH_LIMITS_DEFAULT)->bytes));
     status code = reading_open(&r, text, length, true);
     if (code == STATUS_OK && r.only_words && !r.spelled.length)
         code = buffer_append(out, r.words.data, r.words.length);
@@ -190,7 +191,7 @@ status math_answer_key(const char *text, size_t length, const math_limits *limit
     math_expression *e = NULL;
     size_t begin = out->length;
     reading_trim(&text, &length);
-    if (reading_check_length(length, limits) != STATUS_OK) return buffer_append(out, text, length); // too long to be read
+    if (length > (limits ? limits : &MATH_LIMITS_DEFAULT)->bytes) return buffer_append(out, text, length); // too long to be read
     status code = reading_open(&r, text, length, false);
     if (code == STATUS_OK && reading_parse(&r, limits, &e) == STATUS_OK) {
         e->limits.nodes = normal_limit(e->limits.nodes);

@@ -19,9 +19,11 @@ typedef struct reading {
 // White space, the stars of bold Markdown, and quotes around the whole are taken off.
 void reading_trim(const char **text, size_t *length);
 
-// STATUS_LIMIT for an answer that is too long. Whatever is read of one takes time that grows with its length, some of it with the
-// square. limits NULL: the defaults.
-status reading_check_length(size_t length, const math_limits *limits);
+#define READING_GOLD_BYTES(limits) (16 * (limits)->bytes) // at most, of a gold: it may be words at length
+
+// STATUS_LIMIT for a text ("answer", "gold") that is too long. Whatever is read of one takes time that grows with its length, some
+// of it with the square.
+status reading_check_length(const char *what, size_t length, size_t most);
 
 // Reads `length` bytes of text, which must outlive the reading; with `said`, of a sentence ("The answer is 5") what it says.
 // STATUS_NO_MEMORY is the only failure. Close in every case.
