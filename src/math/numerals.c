@@ -121,8 +121,8 @@ static size_t read_fraction(const char *words, long *top, long *bottom, bool *am
     size_t at = used ? used + (words[used] == ' ') : 0, length = strcspn(words + at, " ");
     *bottom = numeral_denominator(words + at, length);
     if (used == 0) *top = 1;
-    if (*bottom == 0 || (used == 0 && *bottom != 2)) return 0; // a third alone is a place
-    bool part = memchr("hq", words[at], 2) != NULL;            // halves and quarters end no other number
+    bool part = *bottom == 2 || words[at] == 'q';       // halves and quarters end no other number
+    if (*bottom == 0 || (used == 0 && !part)) return 0; // a third alone is a place
     *ambiguous = !part && ((*top % 10 == 0 && *top > 10 && *bottom < 10) || (*top >= 10 && *bottom >= 100));
     return at + length;
 }

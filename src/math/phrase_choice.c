@@ -92,6 +92,14 @@ static bool names_choice(const char *text, size_t length) {
     return false;
 }
 
+// (A) is wrong; "not enough is known" may be what an option says.
+static bool denies(const char *text) {
+    size_t first = 0;
+    while (is_letter(text[first])) first++;
+    return word_among((const char *const[]){"is", "isn", "was", "cannot", "wrong", "incorrect", NULL}, text, first) &&
+           phrase_denies(text);
+}
+
 char phrase_choice_answer(const char *plain, size_t length) {
     size_t at = 0;
     while (at < length && strchr(" *", plain[at]) && plain[at]) at++;
@@ -119,7 +127,7 @@ char phrase_choice_answer(const char *plain, size_t length) {
     while (next < length && plain[next] == ' ') next++;
     if (next + 1 < length && plain[next] && strchr("^_/+-=!", plain[next]) && plain[next + 1] == ' ') return 0; // (a) - 1
     while (at < length && strchr(" *.", plain[at]) && plain[at]) at++;
-    if (at < length && (!marked || names_choice(plain + at, length - at))) return 0;
+    if (at < length && (!marked || names_choice(plain + at, length - at) || denies(plain + at))) return 0;
     return letter >= 'a' ? (char)(letter - 32) : letter;
 }
 

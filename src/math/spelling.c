@@ -94,7 +94,8 @@ status token_spell(const token *t, size_t begin, buffer *out) {
         }
         for (size_t i = 0; i < t->length; i++) {
             char c = t->text[i];
-            if (c >= 'A' && c <= 'Z') c = (char)(c + 32);
+            bool alone = i > 0 && !lexer_is_letter(t->text[i - 1]) && (i + 1 == t->length || !lexer_is_letter(t->text[i + 1]));
+            if (c >= 'A' && c <= 'Z' && !alone) c = (char)(c + 32); // class A is not class a
             TRY(i == 0 ? emit(out, begin, &c, 1) : buffer_append_byte(out, c));
         }
         return STATUS_OK;

@@ -134,10 +134,11 @@ static measured measured_symbol(const char *word, size_t length) {
     return m;
 }
 
-// Symbols in another case: KM, khz, Ft. An m in front, milli or mega, is not guessed; G and T only in front of two letters.
+// Symbols in another case: KM, khz, Ft. An m in front, milli or mega, is not guessed, nor k alone, which may be a thousand; G and
+// T only in front of two letters.
 static measured measured_loosely(const char *word, size_t length) {
-    bool m_first = (word[0] | 32) == 'm';
-    measured m = {m_first && length == 1 ? NULL : find_symbol(word, length, true, false), 0};
+    bool m_first = (word[0] | 32) == 'm', alone = length == 1 && (m_first || word[0] == 'k');
+    measured m = {alone ? NULL : find_symbol(word, length, true, false), 0};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes && !m.unit && length > 1; i++) {
         bool exact = prefixes[i].symbol == word[0] && !(m_first && (length == 2 || word[0] == 'm'));
         bool guessed = (prefixes[i].symbol | 32) == (word[0] | 32) && strchr(length > 2 ? "kcdGT" : "kcd", prefixes[i].symbol);
@@ -289,6 +290,16 @@ bool unit_same(const unit *a, const unit *b) {
 
 bool unit_is(const unit *u, const char *dimension) {
     return u->count == 1 && u->parts[0].power == 1 && u->parts[0].known && strcmp(u->parts[0].name, dimension) == 0;
+}
+
+bool unit_holds_letter(const char *text) {
+    for (const char *at = text; *at;) {
+        size_t length = strcspn(at, " ,;()/^-");
+        bool letter = length == 1 && ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z'));
+        if (letter && *at != 'a' && !find_measure(at, 1).unit) return true;
+        at += length + (at[length] != 0);
+    }
+    return false;
 }
 
 bool unit_is_radian(const char *text) { return listed("rad rads radian radians", text, strlen(text), true); }

@@ -33,6 +33,9 @@ bool unit_is(const unit *u, const char *dimension); // that dimension alone: "ce
 bool unit_is_radian(const char *text);
 bool unit_is_symbol(const char *text, size_t length); // a metric symbol, with or without a prefix: m, kN, um, kOmega
 
+// Whether one of the words is a letter that is no unit: x.
+bool unit_holds_letter(const char *text);
+
 // Whether the words behind a number say more than a unit does: "or 6", "plus three", "at least", "below zero", "squared".
 bool unit_is_hedge(const char *text);
 

@@ -16,7 +16,8 @@ const char *const words_spacing[] = {
     "small",        "bf",        "rm",          "it",         "centering",    "allowbreak", "nobreak",    "relax",     "cdotp",
     "therefore",    "because",   "checkmark",   NULL};
 
-static const char *const denials[] = {"not", "never", "cannot", "wrong", "incorrect", "false", NULL};
+static const char *const denials[] = {"not", "never", "cannot", "wrong", "incorrect", "false",
+                                      "isn", "aren",  "wasn",   "doesn", NULL};
 static const char *const negations[] = {"non", "no", "minus", "without", "negative", NULL};
 
 bool word_denies(const char *text, size_t length) { return word_among(denials, text, length); }
@@ -24,13 +25,13 @@ bool word_denies(const char *text, size_t length) { return word_among(denials, t
 bool word_negates(const char *text, size_t length) { return word_denies(text, length) || word_among(negations, text, length); }
 
 const char *const words_other[] = {
-    "or",        "nor",       "and",    "plus",      "over",      "under",         "above",      "below",
-    "to",        "from",      "out",    "than",      "then",      "but",           "choose",     "divided",
-    "mod",       "modulo",    "power",  "root",      "doubled",   "tripled",       "halved",     "twice",
-    "thrice",    "about",     "except", "either",    "neither",   "maybe",         "perhaps",    "least",
-    "most",      "almost",    "nearly", "roughly",   "around",    "between",       "into",       "until",
-    "if",        "when",      "unless", "remainder", "factorial", "approximately", "multiplied", "subtracted",
-    "increased", "decreased", "raised", NULL};
+    "or",     "nor",       "and",       "plus",          "over",       "under",      "above",     "below",     "to",
+    "from",   "out",       "than",      "then",          "but",        "choose",     "divided",   "mod",       "modulo",
+    "power",  "root",      "doubled",   "tripled",       "halved",     "off",        "repeating", "recurring", "twice",
+    "thrice", "about",     "except",    "either",        "neither",    "maybe",      "perhaps",   "least",     "most",
+    "almost", "nearly",    "roughly",   "around",        "between",    "into",       "until",     "if",        "when",
+    "unless", "remainder", "factorial", "approximately", "multiplied", "subtracted", "increased", "decreased", "raised",
+    NULL};
 
 bool word_in(const char *const *list, const char *text, size_t length) {
     for (; length && *list; list++)
