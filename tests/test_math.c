@@ -332,6 +332,12 @@ static void answer_keys_join_equal_numbers(void **state) {
                           {"x = \\frac{2}{4}", "1/2"},
                           {"2+2", "4"},
                           {"11 \\text{ cm}", "11"},
+                          {"1,234 eggs", "1234"},
+                          {"18 dollars per day", "18"},
+                          {"\\$18", "18"},
+                          {"24.", "24"},
+                          {"5 hours a day", "5"},
+                          {"-5.00", "-5"},
                           {"\\text{Evelyn}", "evelyn"},
                           {"y+x", "x+y"},
                           {"(1", "(1"}};

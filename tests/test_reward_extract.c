@@ -190,6 +190,29 @@ static void the_lenient_profile_looks_on(void **state) {
         {"between 3 and -4", "-4"},
         {"it is -5 degrees", "-5"},
         {"pages 3-5", "5"},
+        {"it is \xE2\x88\x92"
+         "5",
+         "\xE2\x88\x92"
+         "5"},
+        {"it is 10^5.", "10^5"},
+        {"so x^5", "x^5"},
+        {"so 3\xC3\x97"
+         "5 in all",
+         "3\xC3\x97"
+         "5"},
+        {"so \xE2\x88\x9A"
+         "5!",
+         "\xE2\x88\x9A"
+         "5"},
+        {"so 5\xC2\xB2, then", "5\xC2\xB2"},
+        {"so -2\xCF\x80", "-2\xCF\x80"},
+        {"so 5x", "5x"},
+        {"at 10:30", "10:30"},
+        {"step 2: 5", "5"},
+        {"it is **5**", "5"},
+        {"* 5", "5"},
+        {"it is *5* apples", "5"},
+        {"so 2*5", "2*5"},
         {"The answer is $36. He has $5 left.", "$36"},
         {"He pays $5 and then he pays $7 more, 12 in all", "12"},
         {"He pays $5 and gets $x=2$", "x=2"},
@@ -214,8 +237,8 @@ static void the_lenient_profile_looks_on(void **state) {
 
 static void hostile_responses_take_linear_time(void **state) {
     (void)state;
-    const char *const pieces[] = {"{",        "}",  "\\boxed{", "\\boxed",   "$",  "#### ",      "<think>",
-                                  "</think>", "\\", "\\(",      "answer is", "1,", "\\boxed{1},"};
+    const char *const pieces[] = {"{",   "}",         "\\boxed{", "\\boxed",     "$",  "#### ",    "<think>", "</think>", "\\",
+                                  "\\(", "answer is", "1,",       "\\boxed{1},", "5^", "\xC3\x97", "x*",      "5-"};
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         buffer text = {0};
         while (text.length < 200000) assert_int_equal(buffer_append_text(&text, pieces[i]), STATUS_OK);

@@ -395,17 +395,44 @@ static size_t written_number_end(span s, size_t at) {
     return end;
 }
 
+// Signs that make one expression of what touches them: 10^5, 3×5, √5, 5π, 5²; between digits also 10:30 and 3*5.
+static size_t gluing_sign(span s, size_t at) {
+    static const char *const signs[] = {"^",        "\xC3\x97", "\xC2\xB7", "\xC3\xB7",     "\xCF\x80",
+                                        "\xC2\xB2", "\xC2\xB3", "\xC2\xBD", "\xE2\x88\x9A", "\xE2\x8B\x85"};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        if (at_text(s, at, signs[i])) return strlen(signs[i]);
+    bool between = at > 0 && at + 1 < s.length && is_digit(s.text[at - 1]) && is_digit(s.text[at + 1]);
+    return between && memchr(":*.,", s.text[at], 4) != NULL;
+}
+
+// The number from `begin` to `end` with its minus sign and the signs and letters that touch it.
+static span whole_expression(span s, size_t begin, size_t end) {
+    for (size_t width = 1; end < s.length && width; end += width)
+        width = is_letter(s.text[end]) || is_digit(s.text[end]) ? 1 : gluing_sign(s, end);
+    for (size_t width = 1; width;) {
+        width = 0;
+        for (size_t n = 1; n <= 3 && n <= begin && !width; n++) width = gluing_sign(s, begin - n) == n ? n : 0;
+        begin -= width;
+        for (; width && begin > 0 && (is_letter(s.text[begin - 1]) || is_digit(s.text[begin - 1])); begin--) continue;
+    }
+    size_t sign = begin > 0 && s.text[begin - 1] == '-' ? 1 : begin > 2 && at_text(s, begin - 3, "\xE2\x88\x92") ? 3 : 0;
+    char earlier = begin > sign ? s.text[begin - sign - 1] : ' ';
+    if (!is_digit(earlier) && !is_letter(earlier)) begin -= sign;
+    return (span){s.text + begin, end - begin};
+}
+
 static span last_number(span s) {
     span found = {NULL, 0};
     for (size_t at = 0; at < s.length; at++) {
         if (!is_digit(s.text[at]) && !(s.text[at] == '.' && at + 1 < s.length && is_digit(s.text[at + 1]))) continue;
-        size_t begin = at, end = written_number_end(s, at);
+        size_t end = written_number_end(s, at);
         if (end == at) continue;
+        char before = at ? s.text[at - 1] : ' ';
+        if (!is_letter(before) && before != '_') { // no x12, A4
+            found = whole_expression(s, at, end);
+            end = (size_t)(found.text - s.text) + found.length;
+        }
         at = end - 1;
-        char before = begin ? s.text[begin - 1] : ' ', earlier = begin > 1 ? s.text[begin - 2] : ' ';
-        if (is_letter(before) || before == '_') continue; // x12, A4
-        bool minus = before == '-' && !is_digit(earlier) && !is_letter(earlier);
-        found = (span){s.text + begin - minus, end - begin + minus};
     }
     return found;
 }
