@@ -239,7 +239,18 @@ math_outcome accept_equation(judge *j, math_node *gold, math_node *answer) {
     return whole == MATH_EQUAL || outcome == MATH_DIFFERENT ? whole : outcome;
 }
 
+static bool is_inequality(const math_node *n) { return n->kind == MATH_RELATION && strspn(n->operators, "<>lg") == n->count - 1; }
+
+// x^2 < 4 beside -2 < x < 2 or (-2, 2).
+static bool is_unsolved_inequality(const math_node *one, const math_node *other) {
+    bool interval = other->kind == MATH_INTERVAL || other->kind == MATH_UNION ||
+                    ((other->kind == MATH_TUPLE || other->kind == MATH_BRACKETS) && other->count == 2);
+    return is_inequality(one) && (interval || (is_inequality(other) && one->count != other->count));
+}
+
 math_outcome accept_relation(judge *j, math_node *gold, math_node *answer) {
+    if (is_unsolved_inequality(gold, answer) || is_unsolved_inequality(answer, gold))
+        return judge_says(j, MATH_UNDECIDED, "structure", "an inequality that is not solved");
     if (answer->kind != MATH_RELATION || gold->kind != MATH_RELATION) return refuse(j, "a relation is asked for");
     math_node *g = normal_form(j->memory, gold), *a = normal_form(j->memory, answer);
     if (!g || !a) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");

@@ -191,11 +191,25 @@ static bool choose_first(two *t) {
     return true;
 }
 
+// Whether there is a value at the current point: 1 yes, 0 no (1/0), -1 not known. (-1)! is meant not to occur.
+static int has_value(const two *t, const math_node *n) {
+    if (node_contains(n, MATH_FACTORIAL)) return -1;
+    fmpq_t q;
+    acb_t x;
+    fmpq_init(q), acb_init(x);
+    value_state state = number_evaluate(n, &t->s->given, &t->j->steps, q);
+    if (state == VALUE_OTHER) state = ball_evaluate(n, &t->s->given, 64, &t->j->steps, x);
+    int has = state == VALUE_UNDEFINED ? 0 : state == VALUE_KNOWN && acb_is_finite(x) ? 1 : -1;
+    fmpq_clear(q), acb_clear(x);
+    return has;
+}
+
 typedef struct tally {
     uint32_t positive; // points at which they agree, whatever they are there
     uint32_t real;     // points at which they agree and stay real throughout
     uint32_t branches; // BRANCHES_DIFFER
     uint32_t values;   // points at which there are values
+    uint32_t lonely;   // points at which just one of the two has one
     bool open;         // a jump or a landmark is not settled: \lfloor x \rfloor where x may be 3
 } tally;
 
@@ -217,6 +231,7 @@ static bool visit_points(two *t, tally *found) {
         if ((!t->s->whole && !t->s->piecewise) || !compare_exactly(t, &at)) at = compare_balls(t, real_only);
         if (at == DIFFER) return true;
         found->values += at != NOTHING_LEARNED;
+        found->lonely += at == NOTHING_LEARNED && has_value(t, t->f) + has_value(t, t->h) == 1;
         found->branches += at == BRANCHES_DIFFER;
         found->open |= at == UNSETTLED && ((t->s->pieces && kind == POINT_SINGLE) || (t->s->jumps && t->s->whole));
         found->positive += at == AGREE && !real_only;
@@ -231,6 +246,8 @@ static math_outcome compare_sampled(two *t) {
     t->size = constant_bits(j, t->f) + constant_bits(j, t->h);
     bool different = visit_points(t, &found) || (found.branches && found.real < 3);
     for (size_t i = 0; i < t->first.count; i++) fmpq_clear(t->first.items[i].value);
+    if (3 * found.lonely > found.values) // a cancelled factor takes away single points, not these many
+        return judge_says(j, MATH_DIFFERENT, "sampled", "one of them has no value where the other has");
     if (different) return t->s->computed ? not_computed(j) : differ(t, "sampled");
     if (found.positive < 3 && (!found.branches || !found.positive)) return not_computed(j);
     if (found.open || t->s->unseen)
@@ -323,6 +340,17 @@ static math_outcome same_direction(judge *j, scene *s, const math_node *f, const
                     : judge_says(j, MATH_UNDECIDED, "structure", "the direction of the inequality is not known");
 }
 
+// Inequalities that are no multiples of each other: different where one holds and the other does not; else x^2 < 4 and |x| < 2
+// may say the same.
+static math_outcome different_truth(judge *j, scene *s, const math_node *f, const math_node *h) {
+    for (uint32_t k = 0, points = scene_points(s); k < points; k++) {
+        scene_place(j, s, k);
+        if (sign_at(j, s, f, h) < 0)
+            return judge_says(j, MATH_DIFFERENT, "sampled", "one holds at a point where the other does not");
+    }
+    return judge_says(j, MATH_UNDECIDED, "sampled", "inequalities that are no multiples of each other");
+}
+
 math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *gold_right, math_node *answer_left,
                                     math_node *answer_right, bool positive) {
     math_node *f = tree_binary(j->memory, MATH_SUM, gold_left, tree_unary(j->memory, MATH_NEGATE, gold_right));
@@ -345,6 +373,7 @@ math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *g
         outcome = judge_says(j, MATH_EQUAL, "polynomial", "%s", "");
     if (outcome == MATH_EQUAL && order_forbids(j, f, h) && order_forbids(j, f, turned)) outcome = products_differ(j);
     if (outcome == MATH_EQUAL && positive) outcome = same_direction(j, &s, f, h);
+    if (outcome == MATH_DIFFERENT && positive && !s.crowded) outcome = different_truth(j, &s, f, h);
     scene_clear(&s);
     return outcome;
 }

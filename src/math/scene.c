@@ -136,6 +136,7 @@ static bool is_one_of(const char *name, const char *a, const char *b, const char
 // A call of a function that can be computed: what it says of its variables. True where it asks for whole numbers.
 static bool note_function(judge *j, scene *s, const math_node *n) {
     bool remainder = is_one_of(n->name, "gcd", "lcm", "mod"), choice = is_one_of(n->name, "max", "min", "arg");
+    s->divisors |= remainder;
     s->piecewise |= choice || strncmp(n->name, "arc", 3) == 0;
     if ((remainder || choice) && node_has_variables(n))
         s->pieces = true, add_landmarks(j, s, n, remainder ? BY_ALL : NO_REMAINDERS);
@@ -251,6 +252,7 @@ bool scene_all_whole(const scene *s) { return s->whole && memchr(s->integer, fal
 // Whole numbers: `row` in a row, so that every remainder occurs, two farther out, and 9 at which one variable after the other
 // is even and the rest odd, as in the row of 12 n and k could be even together.
 #define WHOLE_MORE 11
+#define DIVISOR_POINTS 96   // behind these: numbers up to 36, any with any, for \gcd(m, n) and \gcd(m^2, n)
 #define NEAR_POINTS 3       // about 1
 #define POSITIVE_POINTS 6   // the others much smaller or larger
 #define REAL_POINTS 10      // the others negative
@@ -264,7 +266,8 @@ bool scene_all_whole(const scene *s) { return s->whole && memchr(s->integer, fal
 #define FAR_PLACES 4
 
 static uint32_t basic_points(const scene *s) {
-    return s->whole ? s->row + WHOLE_MORE : s->piecewise ? PIECEWISE_POINTS : REAL_POINTS;
+    uint32_t more = WHOLE_MORE + (s->divisors && s->given.count > 1 ? DIVISOR_POINTS : 0);
+    return s->whole ? s->row + more : s->piecewise ? PIECEWISE_POINTS : REAL_POINTS;
 }
 
 static uint32_t landmark_places(const scene *s) {
@@ -302,8 +305,10 @@ static void place_whole(const judge *j, const scene *s, uint32_t k, uint32_t i, 
         number = 1 + (step * (long)k + start) % row;
     else if (k < row + 2)
         number = (k == row ? 20 : 1000) + start;
-    else
+    else if (k < row + WHOLE_MORE)
         number = 1 + 2 * (long)(w.word[0] % 12) + (k - row - 2 == i);
+    else
+        number = 1 + (long)(w.word[0] % 36);
     fmpq_set_si(value, number, 1);
 }
 

@@ -21,6 +21,7 @@ typedef struct scene {
     bool answer;                   // the answer is being read: it does not make whole numbers of the gold's variables
     uint32_t modulus, row;         // the least common multiple of the moduli; so many whole numbers in a row show all remainders
     bool many_remainders;          // more than are tried
+    bool divisors;                 // \gcd, remainders: whole numbers with every way of sharing divisors
     bool unseen;                   // of a part that may matter not all is tried: these, or too many constants
     fmpq landmarks[LANDMARKS_MAX]; // sizes of the constants in pieces and remainders: there one formula may take over
     uint32_t landmark_count;
