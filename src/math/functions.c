@@ -340,9 +340,21 @@ static math_outcome same_direction(judge *j, scene *s, const math_node *f, const
                     : judge_says(j, MATH_UNDECIDED, "structure", "the direction of the inequality is not known");
 }
 
-// Inequalities that are no multiples of each other: different where one holds and the other does not; else x^2 < 4 and |x| < 2
-// may say the same.
+static bool is_linear(const math_node *n) {
+    if (n->kind == MATH_SYMBOL || !node_has_variables(n)) return true;
+    bool sum = n->kind == MATH_SUM || n->kind == MATH_NEGATE, product = n->kind == MATH_PRODUCT || n->kind == MATH_QUOTIENT;
+    uint32_t varying = 0;
+    for (uint32_t i = 0; i < n->count; i++) {
+        if (!is_linear(n->children[i])) return false;
+        varying += node_has_variables(n->children[i]);
+    }
+    return sum || (product && varying == 1 && (n->kind == MATH_PRODUCT || !node_has_variables(n->children[1])));
+}
+
+// Inequalities that are no multiples of each other: different where both are linear, or one holds at a point and the other does
+// not; else x^2 < 4 and |x| < 2 may say the same.
 static math_outcome different_truth(judge *j, scene *s, const math_node *f, const math_node *h) {
+    if (is_linear(f) && is_linear(h)) return judge_says(j, MATH_DIFFERENT, j->tier, "linear, and no multiples of each other");
     for (uint32_t k = 0, points = scene_points(s); k < points; k++) {
         scene_place(j, s, k);
         if (sign_at(j, s, f, h) < 0)
