@@ -200,6 +200,50 @@ static bool read_power(field *f, const math_node *n, ca_t out) {
     return done;
 }
 
+static bool read_constant(field *f, const char *name, ca_t out) {
+    if (strcmp(name, "i") == 0) {
+        ca_i(out, f->context);
+        return true;
+    }
+    bool pi = strcmp(name, "pi") == 0;
+    if (!extend(f) || (!pi && strcmp(name, "e") != 0)) return false;
+    if (pi)
+        ca_pi(out, f->context);
+    else
+        ca_one(out, f->context), ca_exp(out, out, f->context);
+    return true;
+}
+
+static bool read_degree(field *f, const math_node *n, ca_t out) {
+    if (!extend(f) || !read_node(f, n->children[0], out)) return false;
+    ca_t pi;
+    ca_init(pi, f->context);
+    ca_pi(pi, f->context);
+    ca_mul(out, out, pi, f->context);
+    ca_div_si(out, out, 180, f->context);
+    ca_clear(pi, f->context);
+    return true;
+}
+
+// A sum, product or quotient.
+static bool read_operation(field *f, const math_node *n, ca_t out) {
+    bool done = read_node(f, n->children[0], out);
+    ca_t y;
+    ca_init(y, f->context);
+    for (uint32_t i = 1; i < n->count && done; i++) {
+        done = read_node(f, n->children[i], y);
+        if (!done) break;
+        if (n->kind == MATH_SUM)
+            ca_add(out, out, y, f->context);
+        else if (n->kind == MATH_PRODUCT)
+            ca_mul(out, out, y, f->context);
+        else
+            ca_div(out, out, y, f->context);
+    }
+    ca_clear(y, f->context);
+    return done;
+}
+
 static bool read_node(field *f, const math_node *n, ca_t out) {
     if (++f->nodes > NODES_MAX || f->j->steps == 0) return false;
     fmpq_t q;
@@ -210,18 +254,7 @@ static bool read_node(field *f, const math_node *n, ca_t out) {
     if (rational) return true;
     switch (n->kind) {
     case MATH_SYMBOL:
-        if (is_name(n, "i")) {
-            ca_i(out, f->context);
-            return true;
-        }
-        if (!extend(f)) return false;
-        if (is_name(n, "pi"))
-            ca_pi(out, f->context);
-        else if (is_name(n, "e"))
-            ca_one(out, f->context), ca_exp(out, out, f->context);
-        else
-            return false;
-        return true;
+        return read_constant(f, n->name, out);
     case MATH_NEGATE:
         if (!read_node(f, n->children[0], out)) return false;
         ca_neg(out, out, f->context);
@@ -230,39 +263,16 @@ static bool read_node(field *f, const math_node *n, ca_t out) {
         if (!read_node(f, n->children[0], out)) return false;
         ca_div_si(out, out, 100, f->context);
         return true;
-    case MATH_DEGREE: {
-        if (!extend(f) || !read_node(f, n->children[0], out)) return false;
-        ca_t pi;
-        ca_init(pi, f->context);
-        ca_pi(pi, f->context);
-        ca_mul(out, out, pi, f->context);
-        ca_div_si(out, out, 180, f->context);
-        ca_clear(pi, f->context);
-        return true;
-    }
+    case MATH_DEGREE:
+        return read_degree(f, n, out);
     case MATH_ABSOLUTE:
         if (!read_node(f, n->children[0], out)) return false;
         ca_abs(out, out, f->context);
         return true;
     case MATH_SUM:
     case MATH_PRODUCT:
-    case MATH_QUOTIENT: {
-        bool done = read_node(f, n->children[0], out);
-        ca_t y;
-        ca_init(y, f->context);
-        for (uint32_t i = 1; i < n->count && done; i++) {
-            done = read_node(f, n->children[i], y);
-            if (!done) break;
-            if (n->kind == MATH_SUM)
-                ca_add(out, out, y, f->context);
-            else if (n->kind == MATH_PRODUCT)
-                ca_mul(out, out, y, f->context);
-            else
-                ca_div(out, out, y, f->context);
-        }
-        ca_clear(y, f->context);
-        return done;
-    }
+    case MATH_QUOTIENT:
+        return read_operation(f, n, out);
     case MATH_POWER:
     case MATH_ROOT:
         return read_power(f, n, out);

@@ -180,6 +180,44 @@ static math_node *unknown(judge *j, math_node *n) {
     return symbol ? symbol : n;
 }
 
+// |m x + b| OP r.
+static bool read_distance(judge *j, math_node *inside, int op, math_node *r, const char *variable, region *out) {
+    fmpq_t m, b;
+    fmpq_init(m), fmpq_init(b);
+    bool done = false;
+    if (linear(j, inside, variable, m, b)) {
+        fmpq_div(b, b, m);
+        fmpq_neg(b, b);
+        fmpq_abs(m, m);
+        math_node *centre = tree_number(j->memory, b),
+                  *radius = tree_binary(j->memory, MATH_QUOTIENT, r, tree_number(j->memory, m));
+        math_node *low = tree_binary(j->memory, MATH_SUM, centre, tree_unary(j->memory, MATH_NEGATE, radius));
+        math_node *high = tree_binary(j->memory, MATH_SUM, centre, radius), *zero = tree_integer(j->memory, 0);
+        int sign = low && high && zero ? value_order(j, radius, zero) : 2;
+        if (sign == 1 && (op == MATH_LT || op == MATH_LE))
+            done = add(out, low, high, op == MATH_LT, op == MATH_LT);
+        else if (sign == 1 && (op == MATH_GT || op == MATH_GE))
+            done = add(out, infinite(j, -1), low, true, op == MATH_GT) && add(out, high, infinite(j, 1), op == MATH_GT, true);
+    }
+    fmpq_clear(m), fmpq_clear(b);
+    return done;
+}
+
+// An inequality between sides whose difference is linear in the variable.
+static bool read_linear(judge *j, math_node *left, int op, math_node *right, const char *variable, region *out) {
+    fmpq_t m, b;
+    fmpq_init(m), fmpq_init(b);
+    math_node *difference = tree_binary(j->memory, MATH_SUM, left, tree_unary(j->memory, MATH_NEGATE, right));
+    bool done = difference && linear(j, difference, variable, m, b);
+    if (done) {
+        fmpq_div(b, b, m);
+        fmpq_neg(b, b);
+        done = half_line(j, fmpq_sgn(m) < 0 ? turned(op) : op, tree_number(j->memory, b), out);
+    }
+    fmpq_clear(m), fmpq_clear(b);
+    return done;
+}
+
 static bool read_inequality(judge *j, math_node *left, int op, math_node *right, region *out, const char **variable) {
     left = unknown(j, left), right = unknown(j, right);
     if (op == MATH_NE && right->kind == MATH_PLUS_MINUS && right->count == 1) { // x \ne \pm 3
@@ -213,37 +251,8 @@ static bool read_inequality(judge *j, math_node *left, int op, math_node *right,
         math_node *swap = left;
         left = right, right = swap, op = turned(op);
     }
-    fmpq_t m, b;
-    fmpq_init(m), fmpq_init(b);
-    bool done = false;
-    if (left->kind == MATH_ABSOLUTE && !node_has_variables(right)) { // |m x + b| OP r
-        if (linear(j, left->children[0], name, m, b)) {
-            fmpq_div(b, b, m);
-            fmpq_neg(b, b);
-            if (fmpq_sgn(m) < 0) fmpq_neg(m, m);
-            math_node *centre = tree_number(j->memory, b),
-                      *radius = tree_binary(j->memory, MATH_QUOTIENT, right, tree_number(j->memory, m));
-            math_node *low = tree_binary(j->memory, MATH_SUM, centre, tree_unary(j->memory, MATH_NEGATE, radius));
-            math_node *high = tree_binary(j->memory, MATH_SUM, centre, radius), *zero = tree_integer(j->memory, 0);
-            int sign = radius && zero ? value_order(j, radius, zero) : 2;
-            if (low && high && sign == 1) {
-                if (op == MATH_LT || op == MATH_LE)
-                    done = add(out, low, high, op == MATH_LT, op == MATH_LT);
-                else if (op == MATH_GT || op == MATH_GE)
-                    done = add(out, infinite(j, -1), low, true, op == MATH_GT) &&
-                           add(out, high, infinite(j, 1), op == MATH_GT, true);
-            }
-        }
-    } else {
-        math_node *difference = tree_binary(j->memory, MATH_SUM, left, tree_unary(j->memory, MATH_NEGATE, right));
-        if (difference && linear(j, difference, name, m, b)) {
-            fmpq_div(b, b, m);
-            fmpq_neg(b, b);
-            done = half_line(j, fmpq_sgn(m) < 0 ? turned(op) : op, tree_number(j->memory, b), out);
-        }
-    }
-    fmpq_clear(m), fmpq_clear(b);
-    return done;
+    return left->kind == MATH_ABSOLUTE && !node_has_variables(right) ? read_distance(j, left->children[0], op, right, name, out)
+                                                                     : read_linear(j, left, op, right, name, out);
 }
 
 static bool read_relation(judge *j, math_node *n, region *out) {
@@ -334,8 +343,42 @@ static bool read_half_of_reals(judge *j, const math_node *n, region *out) {
     return false;
 }
 
+static bool read_members(judge *j, const math_node *set, region *out) {
+    for (uint32_t i = 0; i < set->count; i++) {
+        math_node *x = set->children[i];
+        if (x->kind == MATH_RELATION || x->kind == MATH_TUPLE || x->kind == MATH_SET || x->kind == MATH_TEXT) return false;
+        if (x->kind == MATH_PLUS_MINUS && x->count == 1) { // \{\pm 1\}
+            math_node *minus = tree_unary(j->memory, MATH_NEGATE, x = x->children[0]);
+            if (!add(out, minus, minus, false, false)) return false;
+        }
+        if (!add(out, x, x, false, false)) return false;
+    }
+    return true;
+}
+
+// "x < 1 or x > 3"; "x > 1 and x < 3".
+static bool read_list(judge *j, const math_node *n, region *out) {
+    region all = {.count = 0}, both = {.count = 0}, part, common;
+    math_node *unequal = NULL; // what the member before said to be different
+    for (uint32_t i = 0; i < n->count; i++) {
+        math_node *member = n->children[i];
+        if (unequal && !has_relation(member)) member = tree_relation(j, unequal, MATH_NE, member); // x \ne 3, -3
+        if (!member || !has_relation(member)) return false;
+        unequal = member->kind == MATH_RELATION && member->operators[0] == MATH_NE ? member->children[0] : NULL;
+        part = (region){.variable = all.variable};
+        if (!read_region(j, member, &part)) return false;
+        if (i > 0 && !intersect(j, &both, &part, &common)) return false;
+        both = i > 0 ? common : part;
+        if (!join(&all, &part)) return false;
+    }
+    // A comma says "and" where that leaves something: x > 1, x < 3; else "or": x < 1, x > 3.
+    bool either = n->integer == 'o' || (n->integer == ',' && both.count == 0);
+    both.variable = all.variable;
+    return join(out, either ? &all : &both);
+}
+
 static bool read_region(judge *j, math_node *n, region *out) {
-    region a, b;
+    region a = {.count = 0}, b = {.count = 0}, outside = {.count = 0};
     switch (n->kind) {
     case MATH_SYMBOL:
     case MATH_VECTOR:
@@ -345,60 +388,20 @@ static bool read_region(judge *j, math_node *n, region *out) {
     case MATH_BRACKETS:
         return n->count == 2 && read_interval(j, n, out);
     case MATH_SET:
-        for (uint32_t i = 0; i < n->count; i++) {
-            math_node *x = n->children[i];
-            if (x->kind == MATH_RELATION || x->kind == MATH_TUPLE || x->kind == MATH_SET || x->kind == MATH_TEXT) return false;
-            if (x->kind == MATH_PLUS_MINUS && x->count == 1) { // \{\pm 1\}
-                math_node *minus = tree_unary(j->memory, MATH_NEGATE, x = x->children[0]);
-                if (!add(out, minus, minus, false, false)) return false;
-            }
-            if (!add(out, x, x, false, false)) return false;
-        }
-        return true;
+        return read_members(j, n, out);
     case MATH_UNION:
         for (uint32_t i = 0; i < n->count; i++) {
             a = (region){.count = 0};
             if (!read_region(j, n->children[i], &a) || !join(out, &a)) return false;
         }
         return true;
-    case MATH_LIST: { // "x < 1 or x > 3"; "x > 1 and x < 3"
-        region all = {.count = 0}, both = {.count = 0};
-        math_node *unequal = NULL; // what the member before said to be different
-        for (uint32_t i = 0; i < n->count; i++) {
-            math_node *part = n->children[i];
-            if (unequal && !has_relation(part)) part = tree_relation(j, unequal, MATH_NE, part); // x \ne 3, -3
-            if (!part || (part->kind != MATH_RELATION && part->kind != MATH_INTERVAL)) return false;
-            unequal = part->kind == MATH_RELATION && part->operators[0] == MATH_NE ? part->children[0] : NULL;
-            a = (region){.variable = all.variable};
-            if (!read_region(j, part, &a)) return false;
-            if (all.variable && a.variable && strcmp(all.variable, a.variable) != 0) return false;
-            if (i == 0)
-                both = a;
-            else if (!intersect(j, &both, &a, &b))
-                return false;
-            else
-                both = b;
-            if (!join(&all, &a)) return false;
-        }
-        // A comma says "and" where that leaves something: x > 1, x < 3; else "or": x < 1, x > 3.
-        bool either = n->integer == 'o' || (n->integer == ',' && both.count == 0);
-        const region *meant = either ? &all : &both;
-        for (size_t i = 0; i < meant->count; i++)
-            if (!add(out, meant->items[i].low, meant->items[i].high, meant->items[i].open_low, meant->items[i].open_high))
-                return false;
-        if (all.variable) out->variable = all.variable;
-        return true;
-    }
+    case MATH_LIST:
+        return read_list(j, n, out);
     case MATH_INTERSECTION:
+        return read_region(j, n->children[0], &a) && read_region(j, n->children[1], &b) && intersect(j, &a, &b, out);
     case MATH_DIFFERENCE:
-        a = (region){.count = 0}, b = (region){.count = 0};
-        if (!read_region(j, n->children[0], &a) || !read_region(j, n->children[1], &b)) return false;
-        if (n->kind == MATH_DIFFERENCE) {
-            region outside = {.count = 0};
-            if (!tidy(j, &b) || !complement(j, &b, &outside)) return false;
-            b = outside;
-        }
-        return intersect(j, &a, &b, out);
+        return read_region(j, n->children[0], &a) && read_region(j, n->children[1], &b) && tidy(j, &b) &&
+               complement(j, &b, &outside) && intersect(j, &a, &outside, out);
     case MATH_SUCH_THAT: {
         math_node *subject = n->children[0];
         if (subject->kind == MATH_RELATION && subject->count == 2 && subject->operators[0] == MATH_IN)

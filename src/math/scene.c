@@ -143,6 +143,16 @@ static bool note_function(judge *j, scene *s, const math_node *n) {
     return remainder;
 }
 
+// A call of an unknown function: a variable of its own.
+static void note_call(judge *j, scene *s, math_node *n, bool integer) {
+    for (uint32_t i = 0; i < n->count; i++) {
+        math_node *argument = normal_form(j->memory, n->children[i]); // f(1+x) and f(x+1) are one value
+        if (argument) n->children[i] = argument;
+    }
+    unify_call(j, s, n);
+    add_variable(s, NULL, n, integer);
+}
+
 // Something that is not computed: a variable of its own, unless it is a number.
 static void note_opaque(judge *j, scene *s, math_node *n, bool integer) {
     fmpq_t q;
@@ -181,12 +191,7 @@ static void find_variables(judge *j, scene *s, math_node *n, bool integer) {
             integer |= note_function(j, s, n);
             break;
         }
-        for (uint32_t i = 0; i < n->count; i++) {
-            math_node *argument = normal_form(j->memory, n->children[i]); // f(1+x) and f(x+1) are one value
-            if (argument) n->children[i] = argument;
-        }
-        unify_call(j, s, n);
-        add_variable(s, NULL, n, integer);
+        note_call(j, s, n, integer);
         return;
     case MATH_NUMBER:
     case MATH_BASED:
