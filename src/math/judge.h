@@ -66,6 +66,9 @@ bool node_is_name(const math_node *n);       // names what is asked for: x, f(x)
 void mark_derivatives(math_node *n);         // \frac{dy}{dx} becomes a call of NAME_DERIVATIVE: the two d do not cancel
 bool node_is_assignment(const math_node *n); // an equation whose first side is a name
 
+// letters.c: renames what both sides may call differently: + c for + C, \mathbf{i} for \hat{i}.
+void unify_letters(math_node *gold, math_node *answer);
+
 // accept_units.c: at least one of the two has a unit; or a percent or degree sign (`kind`).
 math_outcome accept_unit(judge *j, math_node *gold, math_node *answer);
 math_node *node_with_unit(judge *j, math_node *n, bool spaced); // 5 m, 5 m^2, 5 m/s; with `spaced` only where a space stands
