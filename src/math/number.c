@@ -410,7 +410,7 @@ value_state number_evaluate(const math_node *n, const bindings *given, size_t *s
         if (state == VALUE_KNOWN) state = apply_binary(n, a, b);
     }
     if (state == VALUE_KNOWN) {
-        size_t cost = bits_of(a) / 1024; // large numbers cost more than one step
+        size_t cost = bits_of(a) / 64; // large numbers cost more than one step
         *steps -= cost < *steps ? cost : *steps;
         fmpq_set(out, a);
     }
