@@ -113,6 +113,45 @@ static bool is_side(parser *p, const token *t) {
     return begins && ((at_kind(p, TOKEN_RELATION) && !parser_is_inch(p, 0)) || at_kind(p, TOKEN_END));
 }
 
+// In brackets or between bars, or what binds as a product up to the next function.
+static math_node *function_arguments(parser *p) {
+    if (at_open(p, '(') || at_open(p, '[') || at_open(p, '{') || at_open(p, 'S')) return parser_group(p);
+    if (at_kind(p, TOKEN_BAR)) return parser_absolute(p, TOKEN_BAR);
+    bool saved = p->stop_function;
+    p->stop_function = true;
+    math_node *argument = parser_starts_operand(p, here(p)) || at_kind(p, TOKEN_MINUS) || at_kind(p, TOKEN_FUNCTION)
+                              ? parser_expression(p, POWER_IMPLICIT - 1)
+                              : parser_refuse(p, "a function without argument");
+    p->stop_function = saved;
+    return argument;
+}
+
+// A function of what stood behind it; of a logarithm with its base.
+static math_node *applied(math_expression *e, const char *name, math_node *arguments, math_node *base) {
+    math_node *n;
+    if (strcmp(name, "cis") == 0) // cos x + i sin x
+        n = tree_binary(e, MATH_POWER, tree_named(e, MATH_SYMBOL, "e"),
+                        tree_binary(e, MATH_PRODUCT, tree_named(e, MATH_SYMBOL, "i"), arguments));
+    else if (strcmp(name, "abs") == 0)
+        n = tree_unary(e, MATH_ABSOLUTE, arguments);
+    else if (strcmp(name, "floor") == 0)
+        n = tree_unary(e, MATH_FLOOR, arguments);
+    else if (strcmp(name, "ceil") == 0)
+        n = tree_unary(e, MATH_CEILING, arguments);
+    else if (strcmp(name, "factorial") == 0) {
+        n = tree_unary(e, MATH_FACTORIAL, arguments);
+        if (n) n->integer = 1;
+    } else if (base)
+        n = tree_binary(e, MATH_FUNCTION, arguments, base);
+    else if ((arguments->kind == MATH_TUPLE || arguments->kind == MATH_SET) && arguments->count) {
+        n = tree_node(e, MATH_FUNCTION, arguments->count);
+        if (n) memcpy(n->children, arguments->children, arguments->count * sizeof *n->children);
+    } else
+        n = tree_unary(e, MATH_FUNCTION, arguments);
+    if (n && n->kind == MATH_FUNCTION) n->name = name;
+    return n;
+}
+
 math_node *parser_function(parser *p) {
     token *t = here(p);
     const char *name = parser_keep(p, t);
@@ -124,9 +163,7 @@ math_node *parser_function(parser *p) {
         if (at_kind(p, TOKEN_CARET)) {
             p->at++;
             power = parser_argument(p, false);
-            if (!power) {
-                if (p->failed || !at_kind(p, TOKEN_MINUS)) return parser_refuse(p, "an exponent is missing");
-            }
+            if (!power) return NULL;
         } else if (logarithm) {
             p->at++;
             base = parser_argument(p, true);
@@ -143,56 +180,18 @@ math_node *parser_function(parser *p) {
         base = parser_argument(p, false);
         if (!base) return NULL;
     }
-    math_node *arguments = NULL;
-    if (at_open(p, '(') || at_open(p, '[') || at_open(p, '{') || at_open(p, 'S')) {
-        arguments = parser_group(p);
-    } else if (at_kind(p, TOKEN_BAR)) {
-        arguments = parser_absolute(p, TOKEN_BAR);
-    } else {
-        bool saved = p->stop_function;
-        p->stop_function = true;
-        if (!parser_starts_operand(p, here(p)) && !at_kind(p, TOKEN_MINUS) && !at_kind(p, TOKEN_FUNCTION)) {
-            p->stop_function = saved;
-            if (!power && !base && is_side(p, t) && names_quantity(name)) return tree_named(p->e, MATH_TEXT, name);
-            return parser_refuse(p, "a function without argument");
-        }
-        arguments = parser_expression(p, POWER_IMPLICIT - 1);
-        p->stop_function = saved;
-    }
+    if (!power && !base && is_side(p, t) && names_quantity(name)) return tree_named(p->e, MATH_TEXT, name);
+    math_node *arguments = function_arguments(p);
     if (!arguments) return NULL;
     long inverse;
-    if (power && node_small_integer(power, &inverse) && inverse == -1) { // \sin^{-1} x
-        static const char *const invertible[] = {"sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", NULL};
-        for (size_t i = 0; invertible[i]; i++) {
-            if (strcmp(invertible[i], name) != 0) continue;
-            char *arc = tree_take(p->e, strlen(name) + 4);
-            if (!arc) return NULL;
-            memcpy(arc, "arc", 3), memcpy(arc + 3, name, strlen(name));
-            name = arc, power = NULL;
-            break;
-        }
+    static const char *const invertible[] = {"sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", NULL};
+    if (power && node_small_integer(power, &inverse) && inverse == -1 && word_in(invertible, name, strlen(name))) { // \sin^{-1} x
+        char *arc = tree_take(p->e, strlen(name) + 4);
+        if (!arc) return NULL;
+        memcpy(arc, "arc", 3), memcpy(arc + 3, name, strlen(name));
+        name = arc, power = NULL;
     }
-    math_node *n = NULL;
-    if (strcmp(name, "cis") == 0) // cos x + i sin x
-        n = tree_binary(p->e, MATH_POWER, tree_named(p->e, MATH_SYMBOL, "e"),
-                        tree_binary(p->e, MATH_PRODUCT, tree_named(p->e, MATH_SYMBOL, "i"), arguments));
-    else if (strcmp(name, "abs") == 0)
-        n = tree_unary(p->e, MATH_ABSOLUTE, arguments);
-    else if (strcmp(name, "floor") == 0)
-        n = tree_unary(p->e, MATH_FLOOR, arguments);
-    else if (strcmp(name, "ceil") == 0)
-        n = tree_unary(p->e, MATH_CEILING, arguments);
-    else if (strcmp(name, "factorial") == 0) {
-        n = tree_unary(p->e, MATH_FACTORIAL, arguments);
-        if (n) n->integer = 1;
-    } else if (base)
-        n = tree_binary(p->e, MATH_FUNCTION, arguments, base);
-    else if ((arguments->kind == MATH_TUPLE || arguments->kind == MATH_SET) && arguments->count) {
-        n = tree_node(p->e, MATH_FUNCTION, arguments->count);
-        if (n) memcpy(n->children, arguments->children, arguments->count * sizeof *n->children);
-    } else
-        n = tree_unary(p->e, MATH_FUNCTION, arguments);
-    if (n && n->kind == MATH_FUNCTION) n->name = name;
+    math_node *n = applied(p->e, name, arguments, base);
     return power ? tree_binary(p->e, MATH_POWER, n, power) : n;
 }
 
