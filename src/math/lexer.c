@@ -434,7 +434,8 @@ static token sign_token(lexer *lx, token t) {
         lx->position++;
         return coded(t, TOKEN_SKIPPED, 0);
     }
-    while (i < sizeof signs / sizeof *signs && !lexer_starts(lx, at, signs[i].text)) i++;
+    char first = lx->text[at];
+    while (i < sizeof signs / sizeof *signs && (signs[i].text[0] != first || !lexer_starts(lx, at, signs[i].text))) i++;
     if (i == sizeof signs / sizeof *signs) {
         lx->position += dots > 1 ? dots : 1;
         return coded(t, dots > 1 ? TOKEN_DOTS : TOKEN_BAD, 0);
