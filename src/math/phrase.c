@@ -243,17 +243,21 @@ static size_t next_name(const char **at) {
     return length && **at >= 'A' && **at <= 'Z' && is_letter((*at)[1]) ? length : 0;
 }
 
+// How often a name stands in a list; every one of them where none is asked for. 0 where something stands there that is no name.
+static size_t count_name(const char *list, const char *name, size_t length) {
+    size_t count = 0, other;
+    const char *at = list;
+    for (; (other = next_name(&at)); at += other)
+        count += !name || (other == length && strncasecmp(at, name, length) == 0);
+    return at[strspn(at, " .")] ? 0 : count;
+}
+
 bool phrase_same_names(const char *gold, const char *answer) {
-    size_t wanted = 0, given = 0, length, other;
-    for (const char *a = answer; (other = next_name(&a)); a += other) given++;
-    for (const char *g = gold; (length = next_name(&g)); g += length, wanted++) {
-        bool found = false;
-        const char *a = answer;
-        for (; !found && (other = next_name(&a)); a += other) found = other == length && strncasecmp(a, g, length) == 0;
-        if (!found) return false;
-        (void)0;
-    }
-    return wanted > 1 && wanted == given;
+    size_t names = count_name(gold, NULL, 0), length;
+    if (names < 2 || names > 64 || count_name(answer, NULL, 0) != names) return false;
+    for (const char *at = gold; (length = next_name(&at)); at += length)
+        if (count_name(gold, at, length) != count_name(answer, at, length)) return false;
+    return true;
 }
 
 bool phrase_date(const char *plain, size_t length, int date[3]) {
