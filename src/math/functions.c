@@ -208,8 +208,8 @@ typedef struct tally {
     uint32_t positive; // points at which they agree, whatever they are there
     uint32_t real;     // points at which they agree and stay real throughout
     uint32_t branches; // BRANCHES_DIFFER
-    uint32_t values;   // points at which there are values
-    uint32_t lonely;   // points at which just one of the two has one
+    uint32_t values;   // points, chosen at random or whole ones of a row, at which both have values
+    uint32_t lonely;   // those at which just one of the two has one
     bool open;         // a jump or a landmark is not settled: \lfloor x \rfloor where x may be 3
 } tally;
 
@@ -230,8 +230,10 @@ static bool visit_points(two *t, tally *found) {
         agreement at = NOTHING_LEARNED;
         if ((!t->s->whole && !t->s->piecewise) || !compare_exactly(t, &at)) at = compare_balls(t, real_only);
         if (at == DIFFER) return true;
-        found->values += at != NOTHING_LEARNED;
-        found->lonely += at == NOTHING_LEARNED && has_value(t, t->f) + has_value(t, t->h) == 1;
+        if (kind != POINT_SINGLE) {
+            found->values += at != NOTHING_LEARNED;
+            found->lonely += at == NOTHING_LEARNED && has_value(t, t->f) + has_value(t, t->h) == 1;
+        }
         found->branches += at == BRANCHES_DIFFER;
         found->open |= at == UNSETTLED && ((t->s->pieces && kind == POINT_SINGLE) || (t->s->jumps && t->s->whole));
         found->positive += at == AGREE && !real_only;
@@ -246,7 +248,8 @@ static math_outcome compare_sampled(two *t) {
     t->size = constant_bits(j, t->f) + constant_bits(j, t->h);
     bool different = visit_points(t, &found) || (found.branches && found.real < 3);
     for (size_t i = 0; i < t->first.count; i++) fmpq_clear(t->first.items[i].value);
-    if (3 * found.lonely > found.values) // a cancelled factor takes away single points, not these many
+    // A cancelled factor takes away single points: none at random, not many of the whole ones.
+    if (found.lonely > (t->s->whole ? found.values / 3 : 1))
         return judge_says(j, MATH_DIFFERENT, "sampled", "one of them has no value where the other has");
     if (different) return t->s->computed ? not_computed(j) : differ(t, "sampled");
     if (found.positive < 3 && (!found.branches || !found.positive)) return not_computed(j);
