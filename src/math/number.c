@@ -7,6 +7,12 @@
 
 static size_t bits_of(const fmpq_t q) { return fmpz_bits(fmpq_numref(q)) + fmpz_bits(fmpq_denref(q)); }
 
+// What an operation on numbers of so many bits costs beyond its one step: common divisors of large ones take long.
+static void charge(size_t *steps, size_t bits) {
+    size_t cost = bits / 64;
+    *steps -= cost < *steps ? cost : *steps;
+}
+
 bool number_based(const math_node *n, fmpq_t out) {
     fmpq_zero(out);
     for (const char *c = n->name; *c; c++) {
@@ -228,6 +234,7 @@ static value_state function(const math_node *n, const bindings *given, size_t *s
     for (uint32_t i = 1; i < n->count && state == VALUE_KNOWN; i++) {
         state = number_evaluate(n->children[i], given, steps, b);
         if (state != VALUE_KNOWN) break;
+        charge(steps, bits_of(a) + bits_of(b));
         bool whole = fmpz_is_one(fmpq_denref(a)) && fmpz_is_one(fmpq_denref(b));
         if (log)
             state = logarithm(a, b, a);
@@ -281,6 +288,7 @@ static value_state series(const math_node *n, const bindings *given, size_t *ste
             fmpq_set(inner.items[0].value, first);
             state = number_evaluate(n->children[2], &inner, steps, term);
             if (state != VALUE_KNOWN) break;
+            charge(steps, bits_of(out) + bits_of(term));
             if (product)
                 fmpq_mul(out, out, term);
             else
@@ -407,11 +415,12 @@ value_state number_evaluate(const math_node *n, const bindings *given, size_t *s
     if (state == VALUE_KNOWN && n->count == 1) state = apply_unary(n, a);
     for (uint32_t i = 1; i < n->count && state == VALUE_KNOWN; i++) {
         state = number_evaluate(n->children[i], given, steps, b);
-        if (state == VALUE_KNOWN) state = apply_binary(n, a, b);
+        if (state != VALUE_KNOWN) break;
+        charge(steps, bits_of(a) + bits_of(b));
+        state = apply_binary(n, a, b);
     }
     if (state == VALUE_KNOWN) {
-        size_t cost = bits_of(a) / 64; // large numbers cost more than one step
-        *steps -= cost < *steps ? cost : *steps;
+        charge(steps, bits_of(a));
         fmpq_set(out, a);
     }
     fmpq_clear(a), fmpq_clear(b);
