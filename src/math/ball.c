@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#define ZETA_COST 100 // zeta takes as many times the steps of another function
-
 // log2 |x| is at most this, roughly; beyond it functions would be asked for absurd precision.
 static bool moderate(const acb_t x, long bits) {
     return acb_is_finite(x) && arf_cmpabs_2exp_si(arb_midref(acb_realref(x)), bits) < 0 &&
@@ -297,9 +295,14 @@ static value_state apply_binary(const math_node *n, long prec, acb_t a, acb_t b)
     }
 }
 
+// How much longer a function takes than the others.
+static size_t times_slower(const math_node *n) {
+    if (n->kind != MATH_FUNCTION) return 1;
+    return is_name(n, "zeta") ? 100 : is_name(n, "Gamma") ? 10 : 1;
+}
+
 value_state ball_evaluate(const math_node *n, const bindings *given, long prec, size_t *steps, acb_t out) {
-    bool slow = n->kind == MATH_FUNCTION && is_name(n, "zeta");
-    size_t cost = (1 + (size_t)prec / 64) * (slow ? ZETA_COST : 1);
+    size_t cost = (1 + (size_t)prec / 64) * times_slower(n);
     if (*steps < cost) return VALUE_OVER;
     *steps -= cost;
     for (size_t i = 0; given && i < given->count; i++) {
