@@ -55,6 +55,7 @@ math_node *parser_price(parser *p) {
     p->at++;
     math_node *n = tree_unary(p->e, MATH_WITH_UNIT, parser_expression(p, POWER_IMPLICIT));
     if (!n) return NULL;
+    if (parser_is_inch(p, 0)) here(p)->kind = TOKEN_WORD, here(p)->text = "in", here(p)->length = 2; // in total
     const char *words = at_kind(p, TOKEN_WORD) && !parser_at_condition(p) ? parser_words(p, true) : "";
     if (!words) return NULL;
     size_t length = strlen(words), first = strcspn(words, " ");
