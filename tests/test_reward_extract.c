@@ -216,6 +216,11 @@ static void the_lenient_profile_looks_on(void **state) {
         {"The answer is $36. He has $5 left.", "$36"},
         {"He pays $5 and then he pays $7 more, 12 in all", "12"},
         {"He pays $5 and gets $x=2$", "x=2"},
+        {"a total of $400 + $60 = $460 for this week", "460"},
+        {"he saves 20% of $50, which is $10.", "10"},
+        {"He has $5 or $6 left.", "6"},
+        {"Each sells at 20$, then she earned 20*65 = $1300 in the year", "1300"},
+        {"He spent $.05 in change. He spent $4 on candy", "4"},
         {"He pays $5. The ratio is \\(\\frac{1}{2}\\).", "\\frac{1}{2}"}, // what one sign leaves open another does not
         {"From \\(1 on, it is $2$ or \\[3\\]", "3"},
         {"He has $$5, then \\(x=2\\) and $3$", "3"},

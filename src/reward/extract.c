@@ -305,9 +305,14 @@ static status hash_answer(span s, buffer *out, bool *found) {
     return STATUS_OK;
 }
 
-// What stands between two dollar signs is prose between prices: "$5 and then he pays $".
-static bool is_price(span inside) {
-    if (inside.length == 0 || !is_digit(inside.text[0])) return false;
+// What stands between two dollar signs, up to `end` of s, is prose between prices: "$5 and then he pays $6", "$5 + $6".
+static bool is_price(span s, span inside, size_t end) {
+    if (inside.length == 0) return false;
+    if (inside.text[0] == ',') return true; // 20$, and then $
+    bool number = is_digit(inside.text[0]) || (inside.text[0] == '.' && inside.length > 1 && is_digit(inside.text[1]));
+    if (!number) return false;
+    bool next_price = end + 1 < s.length && is_digit(s.text[end + 1]);
+    if (next_price || is_space(inside.text[inside.length - 1])) return true;
     for (size_t i = 0; i + 1 < inside.length; i++)
         if (inside.text[i] == '\n' || (inside.text[i] == '.' && inside.text[i + 1] == ' ')) return true;
     return text_reads_as_prose(inside.text, inside.length);
@@ -350,7 +355,8 @@ static span phrase_at(span s, size_t at) {
     if (kind < DELIMITERS) {
         size_t begin = at + strlen(delimiters[kind][0]), end = close_of(s, begin, kind);
         span inside = {s.text + begin, end - begin};
-        if (end < s.length && !is_price(inside)) return (span){s.text + begin, joined_end(s, end, kind) - begin};
+        if (end < s.length && !(kind == 1 && is_price(s, inside, end)))
+            return (span){s.text + begin, joined_end(s, end, kind) - begin};
     }
     size_t end = at;
     while (end < s.length && s.text[end] != '\n') {
@@ -370,9 +376,9 @@ static span last_mathematics(span s) {
         if (kind == DELIMITERS || unclosed[kind]) continue;
         size_t end = close_of(s, at, kind);
         unclosed[kind] = end == s.length;
-        span inside = trimmed((span){s.text + at, end - at});
-        if (unclosed[kind] || (width == 1 && is_price(inside))) continue;
-        if (inside.length) found = inside;
+        span inside = {s.text + at, end - at};
+        if (unclosed[kind] || (kind == 1 && is_price(s, inside, end))) continue;
+        if (trimmed(inside).length) found = trimmed(inside);
         at = end + width;
     }
     return found;
