@@ -108,7 +108,8 @@ math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
     bool gold_unit = gold->kind == MATH_WITH_UNIT, answer_unit = answer->kind == MATH_WITH_UNIT;
     math_outcome outcome;
     unit g, a;
-    if (answer_unit && (unit_is_hedge(answer->name) || unit_holds_letter(answer->name))) return refuse(j, "more than a unit stands behind the number");
+    if (answer_unit && (unit_is_hedge(answer->name) || unit_holds_letter(answer->name)))
+        return refuse(j, "more than a unit stands behind the number");
     if (!gold_unit || !answer_unit) {
         math_node *with_unit = gold_unit ? gold : answer, *other = gold_unit ? answer : gold;
         math_node *value = value_with_unit(j, with_unit, &g);

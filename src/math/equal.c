@@ -90,16 +90,10 @@ static bool judge_words(const reading *gold, const reading *answer, math_verdict
         say(out, place == other ? MATH_EQUAL : MATH_DIFFERENT, "words", place == other ? "" : "another ordinal");
         return true;
     }
-    if (gold->only_words && answer->only_words && phrase_says(gold->words.data, answer->words.data)) {
-        say(out, MATH_EQUAL, "words", "");
-        return true;
-    }
-    if (gold->only_words && phrase_same_names(buffer_text(&gold->plain), buffer_text(&answer->plain))) {
-        say(out, MATH_EQUAL, "words", "");
-        return true;
-    }
     bool words = (gold->only_words && answer->only_letters) || (answer->only_words && gold->only_letters); // Bob and bob
-    if (words && same_buffer(&gold->words, &answer->words)) {
+    if ((words && same_buffer(&gold->words, &answer->words)) ||
+        (gold->only_words && answer->only_words && phrase_says(gold->words.data, answer->words.data)) ||
+        (gold->only_words && phrase_same_names(buffer_text(&gold->plain), buffer_text(&answer->plain)))) {
         say(out, MATH_EQUAL, "words", "");
         return true;
     }

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "math/words.h"
+
 typedef struct numeral {
     const char *cardinal, *ordinal;
     long value;
@@ -55,10 +57,6 @@ static const numeral *find(const char *word, size_t length, bool ordinal) {
     return NULL;
 }
 
-static size_t singular(const char *word, size_t length) {
-    return length > 2 && (word[length - 1] == 's' || word[length - 1] == 'S') ? length - 1 : length;
-}
-
 long numeral_cardinal(const char *word, size_t length) {
     const numeral *n = find(word, length, false);
     return n ? n->value : -1;
@@ -71,15 +69,15 @@ long numeral_ordinal(const char *word, size_t length) {
 
 long numeral_denominator(const char *word, size_t length) {
     if (same(word, length, "half") || same(word, length, "halve") || same(word, length, "halves")) return 2;
-    length = singular(word, length);
+    length = word_singular(word, length);
     if (same(word, length, "quarter")) return 4;
     long value = numeral_ordinal(word, length);
     return value > 2 ? value : 0; // a second is a time
 }
 
 long numeral_scale(const char *word, size_t length) {
-    bool plural = singular(word, length) != length;
-    length = singular(word, length);
+    bool plural = word_singular(word, length) != length;
+    length = word_singular(word, length);
     if (same(word, length, "dozen")) return 12;
     if (same(word, length, "score")) return 20;
     if (same(word, length, "gros") || same(word, length, "gross")) return 144;

@@ -247,8 +247,7 @@ static size_t next_name(const char **at) {
 static size_t count_name(const char *list, const char *name, size_t length) {
     size_t count = 0, other;
     const char *at = list;
-    for (; (other = next_name(&at)); at += other)
-        count += !name || (other == length && strncasecmp(at, name, length) == 0);
+    for (; (other = next_name(&at)); at += other) count += !name || (other == length && strncasecmp(at, name, length) == 0);
     return at[strspn(at, " .")] ? 0 : count;
 }
 

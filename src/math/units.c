@@ -109,9 +109,9 @@ static const measure *find_symbol(const char *word, size_t length, bool any_case
 }
 
 static const measure *find_name(const char *word, size_t length, bool prefixed) {
-    if (length > 3 && (word[length - 1] | 32) == 's' && !listed("celsius hertz", word, length, true)) length--;
+    size_t stem = listed("celsius", word, length, true) ? length : word_singular(word, length);
     for (size_t i = 0; i < sizeof measures / sizeof *measures; i++)
-        if ((!prefixed || measures[i].metric) && listed(measures[i].names, word, length, true)) return &measures[i];
+        if ((!prefixed || measures[i].metric) && listed(measures[i].names, word, stem, true)) return &measures[i];
     return NULL;
 }
 
@@ -151,9 +151,9 @@ static measured find_measure(const char *word, size_t length) {
     measured m = measured_symbol(word, length);
     if (!m.unit) m = measured_name(word, length);
     if (!m.unit) m = measured_loosely(word, length);
-    bool plural = length > 2 && word[length - 1] == 's'; // lbs, kgs
-    if (!m.unit && plural) m = measured_symbol(word, length - 1);
-    if (!m.unit && plural) m = measured_loosely(word, length - 1);
+    size_t stem = word_singular(word, length); // lbs, kgs
+    if (!m.unit) m = measured_symbol(word, stem);
+    if (!m.unit) m = measured_loosely(word, stem);
     return m;
 }
 
@@ -201,10 +201,6 @@ static void add_measure(unit *u, measured m, int power) {
     if (m.unit->power) add_part(u, m.unit->dimension, strlen(m.unit->dimension), true, m.unit->power * power);
 }
 
-static size_t singular(const char *word, size_t length) {
-    return length > 2 && (word[length - 1] | 32) == 's' ? length - 1 : length;
-}
-
 // One word that counts to `power`: a speed with a name of its own, a unit, a number word, or anything else.
 static void add_word(unit *u, const char *word, size_t length, int power) {
     static const char *const speeds[][3] = {{"mph", "mi", "h"}, {"kph", "km", "h"}, {"kmh", "km", "h"}};
@@ -223,7 +219,7 @@ static void add_word(unit *u, const char *word, size_t length, int power) {
         add_measure(u, m, power);
     } else {
         u->known = false;
-        add_part(u, word, singular(word, length), false, power);
+        add_part(u, word, word_singular(word, length), false, power);
     }
 }
 

@@ -46,6 +46,10 @@ bool word_among(const char *const *list, const char *text, size_t length) {
     return word_in(list, small, length);
 }
 
+size_t word_singular(const char *text, size_t length) {
+    return length > 2 && (text[length - 1] | 32) == 's' ? length - 1 : length;
+}
+
 typedef struct vocabulary {
     const char *word;
     token_kind kind;

@@ -16,6 +16,9 @@ bool word_denies(const char *text, size_t length);  // not, wrong, ...: what is 
 bool word_negates(const char *text, size_t length); // these, and no, minus, non, ...: they turn round what a phrase says
 bool word_among(const char *const *list, const char *text, size_t length); // any case; the list is in lower case
 
+// The length of a word without the s of the plural.
+size_t word_singular(const char *text, size_t length);
+
 // The token that a command (or, with command = false, a plain run of letters) stands for: kind, its canonical text and code.
 // TOKEN_BAD when it is not known.
 token_kind word_lookup(const char *text, size_t length, bool command, const char **canonical, int *code);
