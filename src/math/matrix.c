@@ -7,7 +7,7 @@
 
 #define SIDE_MAX 8
 #define POWER_MAX 64
-#define SIZE_MAX_OF_ENTRIES 20000 // nodes of a product with letters in it, all of its entries together
+#define ENTRIES_MAX 20000 // nodes of a product with letters in it, all of its entries together
 
 typedef struct folding {
     judge *j;
@@ -71,7 +71,7 @@ static math_node *product_of(folding *f, const math_node *a, const math_node *b)
     uint32_t rows = rows_of(a), inner = columns_of(a), columns = columns_of(b);
     if (a->kind != MATH_MATRIX || b->kind != MATH_MATRIX || inner != rows_of(b)) return NULL;
     math_node *m = shaped(f, MATH_MATRIX, rows, columns);
-    size_t left = SIZE_MAX_OF_ENTRIES;
+    size_t left = ENTRIES_MAX;
     for (uint32_t r = 0; m && r < rows; r++) {
         for (uint32_t c = 0; c < columns; c++) {
             math_node *entry = NULL;
