@@ -48,8 +48,9 @@ typedef struct math_options {
     X("normal")                                                                                                                  \
     X("rational")                                                                                                                \
     X("structure")                                                                                                               \
-    X("ball") X("polynomial") X("algebraic") X("field") X("modular") X("sampled") X("induction") X("probabilistic") X("gold")    \
-        X("parse") X("memory")
+    X("ball")                                                                                                                    \
+    X("polynomial")                                                                                                              \
+    X("algebraic") X("field") X("modular") X("sampled") X("induction") X("probabilistic") X("gold") X("parse") X("memory")
 
 typedef struct math_verdict {
     math_outcome outcome;

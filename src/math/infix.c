@@ -23,7 +23,21 @@ static math_node *residue_group(parser *p, math_node *quotient) {
     return *group ? quotient->children[0] : NULL;
 }
 
+// \$15/\text{hr}: what a value with a unit is divided by is a unit. NULL: it is something else.
+static math_node *rate(parser *p, math_node *left) {
+    if (left->kind != MATH_WITH_UNIT || !at_kind(p, TOKEN_WORD)) return NULL;
+    const char *words = parser_words(p, true);
+    size_t length = words ? strlen(words) : 0, before = strlen(left->name);
+    char *name = length ? tree_take(p->e, before + length + 2) : NULL;
+    if (!name) return NULL;
+    memcpy(name, left->name, before), name[before] = '/', memcpy(name + before + 1, words, length);
+    left->name = name;
+    return left;
+}
+
 static math_node *quotient(parser *p, math_node *left) { // behind the slash
+    math_node *with_unit = rate(p, left);
+    if (with_unit || p->e->failure != STATUS_OK) return with_unit;
     math_node *right = parser_expression(p, POWER_IMPLICIT);
     if (!right) return NULL;
     bool coefficient = parser_integer_literal(left) && parser_integer_literal(right) && !right->grouped;
@@ -98,8 +112,11 @@ static math_node *reread(token *t, token_kind kind, math_node *left) {
 static math_node *infix_factor(parser *p, math_node *left, int power, bool *done) {
     token *t = here(p);
     math_node *n;
-    bool minutes = t->kind == TOKEN_FUNCTION && token_is(t, "min") && left->kind == MATH_NUMBER;
-    if (minutes && parser_ends_operand(ahead(p, 1))) return reread(t, TOKEN_WORD, left); // 45 min
+    bool time = t->kind == TOKEN_FUNCTION && (token_is(t, "min") || token_is(t, "sec")) && left->kind == MATH_NUMBER;
+    if (time && parser_ends_operand(ahead(p, 1))) return reread(t, TOKEN_WORD, left); // 45 min
+    bool hours = t->kind == TOKEN_NAME && t->length == 1 && memchr("hms", t->text[0], 3) && left->kind == MATH_NUMBER;
+    if (hours && ahead(p, 1)->kind == TOKEN_NUMBER && (ahead(p, 2)->kind == TOKEN_WORD || token_is(ahead(p, 2), "min")))
+        return reread(t, TOKEN_WORD, left); // 2 h 15 min
     bool upright = t->kind == TOKEN_NAME && t->code == TOKEN_UPRIGHT && !memchr("xyzabckn", t->text[0], 8);
     if (upright && !holds_letters(left)) return reread(t, TOKEN_WORD, left); // 1.6 \mathrm{C}
     if (t->kind == TOKEN_BAR && p->bars == 0 && !p->in_set && parser_odd_bars(p)) return reread(t, TOKEN_MID, left); // E(Y|X)

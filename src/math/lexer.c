@@ -399,6 +399,8 @@ static const struct {
     {"'", TOKEN_PRIME, 0},
     {"(", TOKEN_OPEN, '('},
     {"[", TOKEN_OPEN, '['},
+    {"{:}", TOKEN_COLON, 0}, // braces that only take the space away
+    {"{=}", TOKEN_RELATION, MATH_EQ},
     {"{", TOKEN_OPEN, '{'},
     {")", TOKEN_CLOSE, '('},
     {"]", TOKEN_CLOSE, '['},

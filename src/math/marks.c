@@ -71,8 +71,24 @@ math_node *parser_price(parser *p) {
     return n;
 }
 
-// 20 degrees with C or F behind them.
+// 30 degrees 15' 36'' as degrees.
+static math_node *with_minutes(parser *p, math_node *degrees) {
+    for (long parts = 60, marks = 1; parts <= 3600; parts *= 60, marks++) {
+        token *t = here(p);
+        bool follows = t->kind == TOKEN_NUMBER && ahead(p, 1)->kind == TOKEN_PRIME;
+        bool second = ahead(p, 2)->kind == TOKEN_PRIME;
+        if (!follows || second != (marks == 2)) continue;
+        math_node *part = tree_binary(p->e, MATH_QUOTIENT, literal_node(p->e, t->text, t->length), tree_integer(p->e, parts));
+        degrees->children[0] = tree_binary(p->e, MATH_SUM, degrees->children[0], part);
+        if (!degrees->children[0]) return NULL;
+        p->at += 1 + (size_t)marks;
+    }
+    return degrees;
+}
+
+// 20 degrees with C or F, or with minutes behind them.
 math_node *parser_temperature(parser *p, math_node *degrees) {
+    if (at_kind(p, TOKEN_NUMBER)) return with_minutes(p, degrees);
     if (!at_kind(p, TOKEN_NAME) && !at_kind(p, TOKEN_WORD)) return degrees;
     bool celsius = token_is(here(p), "C") || token_is(here(p), "Celsius") || token_is(here(p), "celsius");
     bool fahrenheit = token_is(here(p), "F") || token_is(here(p), "Fahrenheit") || token_is(here(p), "fahrenheit");
@@ -116,6 +132,11 @@ math_node *parser_more_units(parser *p, math_node *left) {
     if (inch->kind == TOKEN_RELATION && inch->code == MATH_IN && ahead(p, 2)->kind == TOKEN_END)
         inch->kind = TOKEN_WORD, inch->text = "in", inch->length = 2;
     if (t->kind == TOKEN_AND) t = ahead(p, 1), p->at++; // 4 dollars and 50 cents
+    size_t length = left->kind == MATH_WITH_UNIT ? strlen(left->name) : 0;
+    bool joined = length > 4 && strcmp(left->name + length - 4, " and") == 0 && t->kind == TOKEN_NUMBER; // \text{dollars and }
+    if (joined && !(left->name = tree_text(p->e, left->name, length - 4))) return NULL;
+    if (t->kind == TOKEN_NUMBER && ahead(p, 1)->kind == TOKEN_FUNCTION && token_is(ahead(p, 1), "min"))
+        ahead(p, 1)->kind = TOKEN_WORD; // 2 h 15 min
     if (left->kind != MATH_WITH_UNIT || t->kind != TOKEN_NUMBER || ahead(p, 1)->kind != TOKEN_WORD) {
         p->at = mark;
         return left;
@@ -139,23 +160,36 @@ math_node *parser_more_units(parser *p, math_node *left) {
     return n;
 }
 
-static bool is_word_group(parser *p, size_t at) {
-    return ahead(p, at)->kind == TOKEN_OPEN && ahead(p, at + 1)->kind == TOKEN_WORD && is_close(ahead(p, at + 2), '{');
+// The words of a group {\text{cm}^3}; NULL, and p where it was, where it holds something else.
+static const char *unit_group(parser *p) {
+    size_t mark = p->at;
+    if (at_open(p, '{') && (ahead(p, 1)->kind == TOKEN_WORD || ahead(p, 1)->code == TOKEN_UPRIGHT)) {
+        p->at++;
+        const char *words = parser_words(p, true);
+        if (!words) return NULL;
+        if (is_close(here(p), '{')) {
+            p->at++;
+            return words;
+        }
+    }
+    p->at = mark;
+    return NULL;
 }
 
 // 5 \frac{\text{miles}}{\text{hour}}; stands on the fraction.
 math_node *parser_unit_fraction(parser *p, math_node *left) {
-    if (!is_word_group(p, 1) || !is_word_group(p, 4)) return left;
-    buffer name = {0};
-    const token *top = ahead(p, 2), *bottom = ahead(p, 5);
-    status code = buffer_append(&name, top->text, top->length);
-    if (code == STATUS_OK) code = buffer_append_byte(&name, '/');
-    if (code == STATUS_OK) code = buffer_append(&name, bottom->text, bottom->length);
-    math_node *n = code == STATUS_OK ? tree_unary(p->e, MATH_WITH_UNIT, left) : NULL;
-    if (n) n->name = tree_text(p->e, name.data, name.length);
-    if (code != STATUS_OK) p->e->failure = code;
-    buffer_free(&name);
-    p->at += 7;
+    size_t mark = p->at++;
+    const char *top = unit_group(p), *bottom = top ? unit_group(p) : NULL;
+    if (!bottom) {
+        p->at = mark;
+        return p->e->failure == STATUS_OK ? left : NULL;
+    }
+    size_t above = strlen(top), below = strlen(bottom);
+    char *name = tree_take(p->e, above + below + 2);
+    math_node *n = name ? tree_unary(p->e, MATH_WITH_UNIT, left) : NULL;
+    if (!n) return NULL;
+    memcpy(name, top, above), name[above] = '/', memcpy(name + above + 1, bottom, below);
+    n->name = name;
     return n;
 }
 

@@ -158,15 +158,18 @@ static size_t number_lead(const char *text, size_t length) {
         "used",   "buys",  "bought", "holds",  "contains", "weighs", "take",     "make",     "eat",   "sell",  "pay",
         "spend",  "earn",  "give",   "yields", "measures", "leaves", "receives", "received", NULL};
     static const char *const just[] = {"only", "just", "exactly", NULL};
+    static const char *const dates[] = {"in", "the", "year", NULL};                          // in the year 1995
     static const char *const whom[] = {"me", "us", "you", "him", "her", "them", "it", NULL}; // it takes her 5 minutes
     size_t words = 0, i = 0;
+    bool year = true;
     bool verb = false, only = false; // what the last word is; a verb also with one of the others behind it
     while (i < length) {
         char c = text[i], d = i + 1 < length ? text[i + 1] : 0;
         if (is_letter(c)) {
             size_t end = i;
             while (end < length && is_letter(text[end])) end++;
-            if (word_among(words_other, text + i, end - i)) return 0;
+            year = year && word_among(dates, text + i, end - i);
+            if (!year && word_among(words_other, text + i, end - i)) return 0;
             only = word_among(just, text + i, end - i);
             bool carries = only || word_among(whom, text + i, end - i);
             verb = (carries && verb) || word_among(verbs, text + i, end - i);
@@ -178,7 +181,8 @@ static size_t number_lead(const char *text, size_t length) {
         if (!c || !strchr(" \t\n\r',", c)) return 0;
         i++;
     }
-    return i < length && ((words >= 2 && verb) || (words == 1 && only)) ? i : 0;
+    year = year && words > 0 && length - i == 4 && strspn(text + i, "0123456789") >= 4;
+    return i < length && ((words >= 2 && verb) || (words == 1 && only) || year) ? i : 0;
 }
 
 size_t phrase_lead(const char *text, size_t length, size_t *open) {
@@ -215,7 +219,7 @@ size_t phrase_lead(const char *text, size_t length, size_t *open) {
         if (c == '}' && depth) depth--;
         i++;
     }
-    for (; behind && behind < length && text[behind] && strchr(" :\t\n\r~}", text[behind]); behind++) {
+    for (; behind && behind < length && text[behind] && strchr(" :*\t\n\r~}", text[behind]); behind++) {
         if (text[behind] != '}') continue;
         if (*open == 0) return 0;
         --*open;
@@ -240,7 +244,7 @@ static size_t next_name(const char **at) {
     for (size_t i = 1; i + 5 < length; i++) // Alice and Bob
         if (strncmp(*at + i, " and ", 5) == 0) length = i;
     while (length && strchr(" .", (*at)[length - 1])) length--;
-    return length && **at >= 'A' && **at <= 'Z' && is_letter((*at)[1]) ? length : 0;
+    return length && is_letter(**at) && is_letter((*at)[1]) ? length : 0;
 }
 
 // How often a name stands in a list; every one of them where none is asked for. 0 where something stands there that is no name.
@@ -293,7 +297,7 @@ bool phrase_date(const char *plain, size_t length, int date[3]) {
         }
         i = end;
     }
-    return date[0] && date[1];
+    return date[1] && (date[0] || !date[2]); // a month alone too
 }
 
 long phrase_ordinal(const char *plain, size_t length) {
@@ -302,6 +306,11 @@ long phrase_ordinal(const char *plain, size_t length) {
     if (length > 4 && strncasecmp(plain, "the ", 4) == 0) plain += 4, length -= 4;
     long number = numeral_ordinal(plain, length);
     if (number) return number;
+    size_t tens = 0; // twenty-first
+    while (tens < length && is_letter(plain[tens])) tens++;
+    long before = numeral_cardinal(plain, tens),
+         last_word = tens + 1 < length ? numeral_ordinal(plain + tens + 1, length - tens - 1) : 0;
+    if (before >= 20 && before < 100 && last_word > 0 && last_word < 10) return before + last_word;
     size_t at = 0;
     for (; at < length && at < 6 && plain[at] >= '0' && plain[at] <= '9'; at++) number = 10 * number + plain[at] - '0';
     if (at == 0 || length - at < 2) return 0;

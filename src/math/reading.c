@@ -9,6 +9,7 @@
 #include "math/judge.h"
 #include "math/lexer.h"
 #include "math/number.h"
+#include "math/numerals.h"
 #include "math/phrase.h"
 #include "math/transcribe.h"
 
@@ -31,6 +32,24 @@ status reading_check_length(const char *what, size_t length, size_t most) {
                           : status_set(STATUS_LIMIT, "the %s has %zu bytes; at most %zu are read", what, length, most);
 }
 
+// 25 (twenty-five): the words in brackets only repeat the number in front.
+static status drop_repetition(reading *r) {
+    const char *open = memchr(r->text, '(', r->length);
+    if (!open || open == r->text || r->text[r->length - 1] != ')') return STATUS_OK;
+    buffer words = {0}, number = {0};
+    size_t said = 0, before = (size_t)(open - r->text);
+    status code = STATUS_OK;
+    for (const char *c = open + 1; c < r->text + r->length - 1 && code == STATUS_OK; c++)
+        code = buffer_append_byte(&words, *c == '-' ? ' ' : (char)tolower((unsigned char)*c));
+    if (code == STATUS_OK && words.length) code = numeral_read(words.data, &number, &said);
+    while (before && lexer_is_space(r->text[before - 1])) before--;
+    bool same =
+        code == STATUS_OK && said == words.length && said && number.length == before && memcmp(number.data, r->text, before) == 0;
+    if (same) r->length = before;
+    buffer_free(&words), buffer_free(&number);
+    return code;
+}
+
 // What the sentence "The answer is 5" says.
 static void skip_lead(reading *r) {
     size_t open = 0, lead = phrase_lead(r->text, r->length, &open);
@@ -44,6 +63,7 @@ status reading_open(reading *r, const char *text, size_t length, bool sentence) 
     *r = (reading){.text = text, .length = length};
     reading_trim(&r->text, &r->length);
     if (sentence) skip_lead(r);
+    TRY(drop_repetition(r));
     TRY(text_transcribe(r->text, r->length, &r->ascii));
     TRY(buffer_reserve(&r->words, 1));
     TRY(phrase_plain(buffer_text(&r->ascii), r->ascii.length, &r->plain, &r->only_fonts));

@@ -21,8 +21,8 @@ void reading_trim(const char **text, size_t *length);
 
 #define READING_GOLD_BYTES(limits) (16 * (limits)->bytes) // at most, of a gold: it may be words at length
 
-// STATUS_LIMIT for a text ("answer", "gold") that is too long. Whatever is read of one takes time that grows with its length, some
-// of it with the square.
+// STATUS_LIMIT for a text ("answer", "gold") that is too long. Whatever is read of one takes time that grows with its length,
+// some of it with the square.
 status reading_check_length(const char *what, size_t length, size_t most);
 
 // Reads `length` bytes of text, which must outlive the reading; with `said`, of a sentence ("The answer is 5") what it says.

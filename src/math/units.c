@@ -69,6 +69,9 @@ static const measure measures[] = {
     {"", "dime", "dime", 1, 1, 1, false},
     {"", "euro eur", "euro", 1, 1, 1, false},
     {"", "sterling gbp", "sterling", 1, 1, 1, false}, // the sign; the word "pound" weighs
+    {"", "penny pence", "sterling", 1, 1, 100, false},
+    {"", "yen jpy", "yen", 1, 1, 1, false},
+    {"", "rupee inr", "rupee", 1, 1, 1, false},
     {"", "celsius", "celsius", 1, 1, 1, false},
     {"", "fahrenheit", "fahrenheit", 1, 1, 1, false},
     {"gal", "gallon", "gallon", 1, 1, 1, false},
@@ -264,6 +267,8 @@ void unit_read(const char *text, unit *out) {
             prefix = 3;
         else if (last && (squared || listed("cubed", word, length, true))) // meters per second squared
             add_word(out, last, last_length, sign * (squared ? 1 : 2));
+        else if (*at && listed("degree degrees deg", word, length, true)) // degrees Celsius
+            continue;
         else if (!article && !listed("the of", word, length, true)) {
             add_word(out, word, length, sign * (prefix && power == 1 ? prefix : power));
             prefix = 0, last = word, last_length = length;

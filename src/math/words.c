@@ -326,6 +326,8 @@ static const vocabulary table[] = {
     {"textdollar", TOKEN_CURRENCY, 0, "dollar", false},
     {"pounds", TOKEN_CURRENCY, 0, "sterling", false},
     {"euro", TOKEN_CURRENCY, 0, NULL, false},
+    {"yen", TOKEN_CURRENCY, 0, NULL, false},
+    {"rupee", TOKEN_CURRENCY, 0, NULL, false},
 };
 
 token_kind word_lookup(const char *text, size_t length, bool command, const char **canonical, int *code) {
