@@ -47,16 +47,22 @@ static int by_factor(const math_node *a, const math_node *b) {
     return tree_compare(a, b);
 }
 
+static int by_number(const math_node *a, const math_node *b) { return (b->kind == MATH_NUMBER) - (a->kind == MATH_NUMBER); }
+
+static bool is_transpose(const math_node *n) { // a^T; not (1+r)^T
+    return n->kind == MATH_POWER && node_is_symbol(n->children[1], "T") && n->children[0]->kind == MATH_SYMBOL;
+}
+
 // Factors in order; of capital letters each stays where it is among the others: they may be matrices, and AB = BA says something.
 // A stable merge sort: the comparison does not tell capitals apart.
-static void sort_factors(math_node **items, math_node **spare, size_t count) {
+static void sort_factors(math_node **items, math_node **spare, size_t count, int (*by)(const math_node *, const math_node *)) {
     if (count < 2) return;
     size_t half = count / 2, a = 0, b = half, out = 0;
-    sort_factors(items, spare, half);
-    sort_factors(items + half, spare, count - half);
+    sort_factors(items, spare, half, by);
+    sort_factors(items + half, spare, count - half, by);
     memcpy(spare, items, count * sizeof *items);
     while (a < half || b < count) {
-        bool first = b == count || (a < half && by_factor(spare[a], spare[b]) <= 0);
+        bool first = b == count || (a < half && by(spare[a], spare[b]) <= 0);
         items[out++] = spare[first ? a++ : b++];
     }
 }
@@ -64,7 +70,9 @@ static void sort_factors(math_node **items, math_node **spare, size_t count) {
 static bool sort_product(math_expression *e, math_node **items, size_t count) {
     math_node **spare = count > 1 ? tree_take(e, count * sizeof *spare) : NULL;
     if (count > 1 && !spare) return false;
-    sort_factors(items, spare, count);
+    bool vectors = false; // where one is transposed all keep their places: a^T x is no a x^T
+    for (size_t i = 0; i < count; i++) vectors |= is_transpose(items[i]);
+    sort_factors(items, spare, count, vectors ? by_number : by_factor);
     return true;
 }
 
