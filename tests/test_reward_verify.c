@@ -325,12 +325,41 @@ static void a_worker_that_crashes_costs_one_error(void **state) {
     verify_pool *pool = pool_of("crashing-worker", 2, 20);
     verify_item items[] = {item_of("3", "\\boxed{3}"), item_of("3", "crash"), item_of("3", "\\boxed{3}"), item_of("3", "crash"),
                            item_of("3", "\\boxed{3}")};
-    assert_int_equal(verify_batch(pool, NULL, items, 5), STATUS_OK);
+    verify_options options = VERIFY_OPTIONS_DEFAULT;
+    options.explain = true;
+    assert_int_equal(verify_batch(pool, &options, items, 5), STATUS_OK);
     for (int i = 0; i < 5; i++) {
         assert_int_equal(items[i].out.status, i % 2 ? VERDICT_ERROR : VERDICT_CORRECT);
+        assert_int_equal(strcmp(items[i].out.tier, "worker") == 0, i % 2);
+        if (i % 2) assert_non_null(strstr(items[i].out.reason, "ended"));
         verdict_clear(&items[i].out);
     }
     assert_int_equal(verify_pool_count(pool).crashes, 2);
+    verify_pool_free(pool);
+}
+
+static void a_deadline_shorter_than_a_start_still_judges(void **state) {
+    (void)state;
+    verify_pool *pool = pool_of("crashing-worker", 1, 0.05);
+    verify_item items[] = {item_of("3", "crash"), item_of("3", "\\boxed{3}")};
+    assert_int_equal(verify_batch(pool, NULL, items, 2), STATUS_OK);
+    assert_int_equal(items[1].out.status, VERDICT_CORRECT);
+    verdict_clear(&items[0].out), verdict_clear(&items[1].out);
+    verify_pool_free(pool);
+}
+
+static void what_no_message_holds_is_over_the_limit(void **state) {
+    (void)state;
+    verify_pool *pool = pool_of("worker", 1, 20);
+    size_t length = ((size_t)16 << 20) + 1;
+    char *text = malloc(length);
+    assert_non_null(text);
+    memset(text, 'x', length);
+    verify_item item = {.gold = "3", .gold_length = 1, .text = text, .text_length = length};
+    assert_int_equal(verify_batch(pool, NULL, &item, 1), STATUS_OK);
+    assert_int_equal(item.out.status, VERDICT_OVER_LIMIT);
+    verdict_clear(&item.out);
+    free(text);
     verify_pool_free(pool);
 }
 
@@ -429,6 +458,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(every_tier_keeps_its_name_on_the_way),
         cmocka_unit_test(a_worker_that_hangs_costs_one_timeout),
         cmocka_unit_test(a_worker_that_crashes_costs_one_error),
+        cmocka_unit_test(a_deadline_shorter_than_a_start_still_judges),
+        cmocka_unit_test(what_no_message_holds_is_over_the_limit),
         cmocka_unit_test(an_idle_worker_killed_from_outside_costs_nothing),
         cmocka_unit_test(an_executable_that_is_no_worker_is_refused),
         cmocka_unit_test(long_responses_pass_through),

@@ -28,17 +28,19 @@
 
 extern char **environ;
 
-#define MESSAGE_MAX ((size_t)64 << 20) // bytes; what is longer is not sent, its verdict is an error
+#define MESSAGE_MAX ((size_t)64 << 20) // bytes; gold and text have at most a quarter of it each
 #define REQUEST_HEAD 32                // bytes behind the length
 #define REPLY_HEAD 10
 #define REPLY_TEXTS 4
 #define NO_ITEM SIZE_MAX
+#define START_SECONDS 5 // more for the first answer of a helper
 
 typedef struct helper {
     pid_t pid;      // 0: not running
     int descriptor; // non-blocking
     size_t item;    // NO_ITEM: idle
     bool retried;   // the item was sent before, to a helper that had already ended
+    bool fresh;     // has not answered yet: its start is not the item's time
     double deadline, judged_seconds;
     buffer out;
     size_t sent;
@@ -247,7 +249,7 @@ static status start_helper(verify_pool *pool, helper *h) {
     // An address sanitizer reserves terabytes of addresses that it never uses.
     if (!SANITIZED) limit(pid, RLIMIT_AS, (double)pool->options.memory_bytes);
     h->pid = pid, h->descriptor = pair[0];
-    h->item = NO_ITEM, h->sent = 0, h->judged_seconds = 0;
+    h->item = NO_ITEM, h->sent = 0, h->judged_seconds = 0, h->fresh = true;
     buffer_clear(&h->out), buffer_clear(&h->in);
     return STATUS_OK;
 }
@@ -256,6 +258,10 @@ static status restart_helper(verify_pool *pool, helper *h) {
     stop_helper(h);
     pool->counters.restarts++;
     return start_helper(pool, h);
+}
+
+static double allowed_seconds(const verify_pool *pool, const helper *h) {
+    return pool->options.deadline_seconds + (h->fresh ? START_SECONDS : 0);
 }
 
 static status write_request(const verify_pool *pool, helper *h, const verify_options *options, const verify_item *item) {
@@ -270,7 +276,7 @@ static status write_request(const verify_pool *pool, helper *h, const verify_opt
     put_u32(head + 28, (uint32_t)item->text_length);
     head[32] = options->skip_text, head[33] = options->explain;
     // The host ends a helper that is late. Where the host has died in the meantime the helper ends by itself, soon after.
-    double alarm_seconds = pool->options.deadline_seconds + 2;
+    double alarm_seconds = allowed_seconds(pool, h) + 2;
     uint32_t whole = alarm_seconds < 0xffff ? (uint32_t)alarm_seconds : 0; // 0: never
     head[34] = (unsigned char)whole, head[35] = (unsigned char)(whole >> 8);
     buffer_clear(&h->out), buffer_clear(&h->in);
@@ -308,8 +314,9 @@ static progress advance(helper *h, verdict *out) {
     }
 }
 
-static void fail_item(verify_item *item, verdict_status code, double microseconds) {
-    item->out = (verdict){.status = code, .tier = "", .microseconds = microseconds};
+static void fail_item(verify_item *item, verdict_status code, double microseconds, bool explain, const char *reason) {
+    item->out = (verdict){.status = code, .tier = "worker", .microseconds = microseconds};
+    if (explain) item->out.reason = text_copy(reason, strlen(reason)); // NULL where there is no memory for it
 }
 
 static status in_process(const verify_options *options, verify_item *items, size_t count) {
@@ -330,7 +337,9 @@ static status assign(verify_pool *pool, helper *h, const verify_options *options
     while (*next < count) {
         verify_item *item = &items[*next];
         if (item->gold_length > MESSAGE_MAX / 4 || item->text_length > MESSAGE_MAX / 4) {
-            fail_item(item, VERDICT_ERROR, 0);
+            bool text = item->text_length > MESSAGE_MAX / 4;
+            fail_item(item, text ? VERDICT_OVER_LIMIT : VERDICT_ERROR, 0, options->explain,
+                      text ? "a text of more than 16 MiB is not judged" : "a gold of more than 16 MiB is not read");
             ++*next;
             continue;
         }
@@ -338,7 +347,7 @@ static status assign(verify_pool *pool, helper *h, const verify_options *options
         if (h->pid == 0 || worn) TRY(restart_helper(pool, h));
         TRY(write_request(pool, h, options, item));
         h->item = (*next)++, h->retried = false;
-        h->deadline = now_seconds() + pool->options.deadline_seconds;
+        h->deadline = now_seconds() + allowed_seconds(pool, h);
         return STATUS_OK;
     }
     return STATUS_OK;
@@ -347,9 +356,9 @@ static status assign(verify_pool *pool, helper *h, const verify_options *options
 // What becomes of the item of a helper that has moved or passed its deadline.
 static status settle(verify_pool *pool, helper *h, const verify_options *options, verify_item *items, progress p, double now) {
     verify_item *item = &items[h->item];
-    double spent = (now - h->deadline + pool->options.deadline_seconds) * 1e6;
+    double spent = (now - h->deadline + allowed_seconds(pool, h)) * 1e6;
     if (p == PROGRESS_DONE) {
-        h->judged_seconds += item->out.microseconds * 1e-6;
+        h->judged_seconds += item->out.microseconds * 1e-6, h->fresh = false;
         pool->counters.judged++;
         h->item = NO_ITEM;
         return STATUS_OK;
@@ -359,11 +368,12 @@ static status settle(verify_pool *pool, helper *h, const verify_options *options
         TRY(restart_helper(pool, h));
         TRY(write_request(pool, h, options, item));
         h->item = same, h->retried = true;
-        h->deadline = now + pool->options.deadline_seconds;
+        h->deadline = now + allowed_seconds(pool, h);
         return STATUS_OK;
     }
     bool late = p == PROGRESS_WAITS || now >= h->deadline;
-    fail_item(item, late ? VERDICT_TIMEOUT : VERDICT_ERROR, spent);
+    fail_item(item, late ? VERDICT_TIMEOUT : VERDICT_ERROR, spent, options->explain,
+              late ? "the worker gave no verdict before the deadline and was ended" : "the worker ended while it judged");
     pool->counters.judged++;
     if (late)
         pool->counters.wall_timeouts++;
