@@ -102,18 +102,22 @@ typedef struct dsdr_verify_options {
     int decimals;           // agreement to so many decimals suffices; -1: off
     bool gold_rounded;      // golds are rounded: an answer that rounds to one is accepted
     uint64_t seed;          // of probabilistic comparisons
+    bool skip_text;         // equal texts do not decide: to measure what else does
+    bool explain;           // fill the verdict's gold_form, answer_form and reason
 } dsdr_verify_options;
 
 DSDR_API dsdr_verify_options dsdr_verify_defaults(void); // strict, 6 significant digits
 
 typedef struct dsdr_verdict {
     dsdr_verdict_status status;
-    const char *tier;    // which rule decided ("text", "rational", ...); static; "" if none
-    char *answer;        // what was found in the response, NUL-terminated, at most 4096 bytes; NULL if nothing; owned
-    double microseconds; // spent
+    const char *tier;              // which rule decided ("text", "rational", ...); static; "" if none
+    char *answer;                  // what was found in the response, NUL-terminated, at most 4096 bytes; NULL if nothing; owned
+    double microseconds;           // spent
+    char *gold_form, *answer_form; // with `explain`: what the two are read as; NULL where they are not understood; owned
+    char *reason;                  // with `explain`: why this verdict, "" where its tier says it; owned
 } dsdr_verdict;
 
-DSDR_API void dsdr_verdict_clear(dsdr_verdict *verdict); // frees `answer`
+DSDR_API void dsdr_verdict_clear(dsdr_verdict *verdict); // frees its texts
 
 // Judges a response (the answer is extracted), or an answer given as such (extracted only if it holds a \boxed).
 // options NULL: the defaults. *out is overwritten; clear it. An unreadable gold is DSDR_ERROR in *out, not a failure, unless

@@ -66,6 +66,19 @@ static void responses_are_extracted_and_judged(void **state) {
     ASSERT_OK(dsdr_verify(NULL, "14", 2, NULL, 0, &v)); // the empty response
     assert_int_equal(v.status, DSDR_NO_ANSWER);
 
+    dsdr_verify_options explained = dsdr_verify_defaults();
+    explained.explain = explained.skip_text = true;
+    ASSERT_OK(dsdr_verify(&explained, "14", 2, response, DSDR_STRING, &v));
+    assert_string_equal(v.tier, "normal");
+    assert_string_equal(v.gold_form, "14");
+    assert_string_equal(v.answer_form, "14");
+    assert_non_null(v.reason);
+    dsdr_verdict_clear(&v);
+    ASSERT_OK(dsdr_verify(&explained, "15", 2, response, DSDR_STRING, &v));
+    assert_string_equal(v.reason, "the rational values differ");
+    dsdr_verdict_clear(&v);
+    assert_null(v.reason);
+
     char *answer, *key, *other;
     size_t length, key_length, other_length;
     ASSERT_OK(dsdr_extract(DSDR_PROFILE_GSM8K, false, "... #### 1,234", DSDR_STRING, &answer, &length));

@@ -33,7 +33,9 @@ dsdr_verify_options dsdr_verify_defaults(void) {
                                  .significant_digits = v.significant_digits,
                                  .decimals = v.decimals,
                                  .gold_rounded = v.gold_rounded,
-                                 .seed = v.seed};
+                                 .seed = v.seed,
+                                 .skip_text = v.skip_text,
+                                 .explain = v.explain};
 }
 
 static status check_profile(dsdr_profile profile) {
@@ -50,7 +52,9 @@ status api_verify_options(const dsdr_verify_options *given, verify_options *out)
                             .significant_digits = given->significant_digits,
                             .decimals = given->decimals,
                             .gold_rounded = given->gold_rounded,
-                            .seed = given->seed};
+                            .seed = given->seed,
+                            .skip_text = given->skip_text,
+                            .explain = given->explain};
     return STATUS_OK;
 }
 
@@ -58,12 +62,15 @@ dsdr_verdict api_verdict(const verdict *v) {
     return (dsdr_verdict){.status = (dsdr_verdict_status)v->status,
                           .tier = v->tier ? v->tier : "",
                           .answer = v->extracted,
-                          .microseconds = v->microseconds};
+                          .microseconds = v->microseconds,
+                          .gold_form = v->gold_form,
+                          .answer_form = v->answer_form,
+                          .reason = v->reason};
 }
 
 void dsdr_verdict_clear(dsdr_verdict *verdict) {
     if (!verdict) return;
-    free(verdict->answer);
+    free(verdict->answer), free(verdict->gold_form), free(verdict->answer_form), free(verdict->reason);
     *verdict = (dsdr_verdict){.status = DSDR_ERROR, .tier = ""};
 }
 

@@ -23,7 +23,7 @@ typedef struct verify_options {
 } verify_options;
 
 #define VERIFY_OPTIONS_DEFAULT                                                                                                   \
-    ((verify_options){.profile = PROFILE_STRICT, .think_open = false, .significant_digits = 6, .decimals = -1})
+    ((verify_options){.profile = PROFILE_STRICT, .think_open = false, .significant_digits = 6, .decimals = -1, .seed = 1})
 
 // Judges a response. Fills *out; out->extracted is owned by the caller (verdict_clear). Never timeout here (that is
 // worker.h's); error only for an unreadable gold and for STATUS_NO_MEMORY, which is also returned.
