@@ -5,6 +5,7 @@
 #include "math/judge.h"
 #include "math/number.h"
 #include "math/phrase.h"
+#include "math/words.h"
 
 bool node_is_equation(const math_node *n) {
     if (n->kind != MATH_RELATION) return false;
@@ -40,9 +41,7 @@ bool node_is_name(const math_node *n) {
     if (n->kind != MATH_FUNCTION) return false;
     static const char *const computed[] = {"sin", "cos", "tan", "cot", "sec", "csc", "ln",         "log",
                                            "exp", "max", "min", "gcd", "lcm", "mod", NAME_RESIDUE, NULL};
-    for (size_t i = 0; computed[i]; i++)
-        if (strcmp(computed[i], n->name) == 0) return false;
-    return true;
+    return !word_in(computed, n->name, strlen(n->name));
 }
 
 bool node_is_assignment(const math_node *n) { return node_is_equation(n) && node_is_name(n->children[0]); }
@@ -84,20 +83,15 @@ static bool is_unsolved(const math_node *n) {
     }
 }
 
-static bool has_decimal(const math_node *n) {
-    if (n->kind == MATH_NUMBER) return n->decimal;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (has_decimal(n->children[i])) return true;
-    return false;
-}
+static bool is_decimal(const math_node *n) { return n->kind == MATH_NUMBER && n->decimal; }
 
 // x = 3 = 2: another side is a number, exact, and not the value.
 static bool contradicts_itself(judge *j, const math_node *chain, uint32_t value) {
     math_node *said = chain->children[value];
-    if (node_has_variables(said) || has_decimal(said)) return false;
+    if (node_has_variables(said) || node_any(said, is_decimal)) return false;
     for (uint32_t i = 0; i < chain->count; i++) {
         math_node *side = chain->children[i];
-        if (i == value || node_has_variables(side) || has_decimal(side)) continue;
+        if (i == value || node_has_variables(side) || node_any(side, is_decimal)) continue;
         if (accept_answer(j, said, side) == MATH_DIFFERENT) return true;
     }
     return false;

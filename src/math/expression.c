@@ -121,6 +121,23 @@ math_node *tree_integer(math_expression *e, long value) {
     return node;
 }
 
+math_node *tree_copy(math_expression *e, const math_node *n) {
+    math_node *copy = tree_node(e, n->kind, n->count);
+    if (!copy) return NULL;
+    math_node **children = copy->children;
+    *copy = *n, copy->children = children;
+    if (n->count) memcpy(children, n->children, n->count * sizeof *children);
+    return copy;
+}
+
+const char *tree_join(math_expression *e, const char *a, const char *separator, const char *b) {
+    size_t first = strlen(a), middle = strlen(separator), last = strlen(b);
+    char *text = tree_take(e, first + middle + last + 1);
+    if (!text) return NULL;
+    memcpy(text, a, first), memcpy(text + first, separator, middle), memcpy(text + first + middle, b, last);
+    return text;
+}
+
 math_node *tree_congruence(math_expression *e, math_node *relation) {
     uint32_t count = relation->count;
     math_node *last = relation->children[count - 1];
@@ -142,6 +159,12 @@ bool node_small_integer(const math_node *n, long *out) {
     if (n->kind != MATH_NUMBER || !fmpz_is_one(fmpq_denref(n->value)) || !fmpz_fits_si(fmpq_numref(n->value))) return false;
     *out = fmpz_get_si(fmpq_numref(n->value));
     return *out > -0x3fffffffffffffffL && *out < 0x3fffffffffffffffL;
+}
+
+bool node_any(const math_node *n, bool (*holds)(const math_node *)) {
+    bool any = holds(n);
+    for (uint32_t i = 0; i < n->count && !any; i++) any = node_any(n->children[i], holds);
+    return any;
 }
 
 bool node_mentions(const math_node *n, const char *symbol) {

@@ -211,11 +211,7 @@ math_node *parser_absolute(parser *p, token_kind kind) {
     return n;
 }
 
-static bool env_is(const token *t, const char *const *names) {
-    for (; *names; names++)
-        if (token_is(t, *names)) return true;
-    return false;
-}
+static bool env_is(const token *t, const char *const *names) { return word_in(names, t->text, t->length); }
 
 static const char *const env_matrix[] = {"pmatrix", "bmatrix", "Bmatrix", "matrix", "smallmatrix",
                                          "array",   "vmatrix", "Vmatrix", NULL};

@@ -26,11 +26,8 @@ static math_node *residue_group(parser *p, math_node *quotient) {
 // \$15/\text{hr}: what a value with a unit is divided by is a unit. NULL: it is something else.
 static math_node *rate(parser *p, math_node *left) {
     if (left->kind != MATH_WITH_UNIT || !at_kind(p, TOKEN_WORD)) return NULL;
-    const char *words = parser_words(p, true);
-    size_t length = words ? strlen(words) : 0, before = strlen(left->name);
-    char *name = length ? tree_take(p->e, before + length + 2) : NULL;
+    const char *words = parser_words(p, true), *name = words && *words ? tree_join(p->e, left->name, "/", words) : NULL;
     if (!name) return NULL;
-    memcpy(name, left->name, before), name[before] = '/', memcpy(name + before + 1, words, length);
     left->name = name;
     return left;
 }
@@ -82,12 +79,7 @@ static bool set_like(const math_node *n) {
            n->kind == MATH_SET;
 }
 
-static bool holds_letters(const math_node *n) {
-    if (n->kind == MATH_SYMBOL || n->kind == MATH_TEXT) return true;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (holds_letters(n->children[i])) return true;
-    return false;
-}
+static bool is_lettered(const math_node *n) { return n->kind == MATH_SYMBOL || n->kind == MATH_TEXT; }
 
 static const math_node *last_factor(const math_node *n) {
     while (n->kind == MATH_PRODUCT || n->kind == MATH_POWER) n = n->children[n->kind == MATH_PRODUCT ? n->count - 1 : 0];
@@ -118,7 +110,7 @@ static math_node *infix_factor(parser *p, math_node *left, int power, bool *done
     if (hours && ahead(p, 1)->kind == TOKEN_NUMBER && (ahead(p, 2)->kind == TOKEN_WORD || token_is(ahead(p, 2), "min")))
         return reread(t, TOKEN_WORD, left); // 2 h 15 min
     bool upright = t->kind == TOKEN_NAME && t->code == TOKEN_UPRIGHT && !memchr("xyzabckn", t->text[0], 8);
-    if (upright && !holds_letters(left)) return reread(t, TOKEN_WORD, left); // 1.6 \mathrm{C}
+    if (upright && !node_any(left, is_lettered)) return reread(t, TOKEN_WORD, left); // 1.6 \mathrm{C}
     if (t->kind == TOKEN_BAR && p->bars == 0 && !p->in_set && parser_odd_bars(p)) return reread(t, TOKEN_MID, left); // E(Y|X)
     if (t->kind == TOKEN_NAME && token_is(t, "U") && set_like(left) && ahead(p, 1)->kind == TOKEN_OPEN)
         return reread(t, TOKEN_CUP, left);
@@ -136,7 +128,7 @@ static math_node *infix_factor(parser *p, math_node *left, int power, bool *done
     if (t->kind == TOKEN_NUMBER && left->kind == MATH_NUMBER && !left->grouped)
         return parser_refuse(p, "two numbers next to each other");
     n = tree_binary(p->e, MATH_PRODUCT, left, parser_expression(p, POWER_IMPLICIT));
-    bool behind = !holds_letters(left) || left->ambiguous; // 5 m, 5 N m: a factor, or a unit
+    bool behind = !node_any(left, is_lettered) || left->ambiguous; // 5 m, 5 N m: a factor, or a unit
     if (n) n->ambiguous = t->kind == TOKEN_NAME && t->space && behind;
     return n;
 }

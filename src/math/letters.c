@@ -36,12 +36,6 @@ static bool is_unit_vector(const math_node *n) { // \hat{i}, \hat{j}, \hat{k}
            memchr("ijk", n->children[0]->name[0], 3) && n->children[0]->name[1] == 0;
 }
 
-static bool has_unit_vector(const math_node *n) {
-    bool has = is_unit_vector(n);
-    for (uint32_t i = 0; i < n->count && !has; i++) has = has_unit_vector(n->children[i]);
-    return has;
-}
-
 static bool has_bare(const math_node *n, const char *name) {
     if (is_unit_vector(n)) return false;
     bool has = node_is_symbol(n, name);
@@ -60,7 +54,7 @@ static void take_hats_off(math_node *n) {
 
 // 2\hat{i} - 3\hat{j} and 2\mathbf{i} - 3\mathbf{j}: the unit vectors need no hats where the other side gives them none.
 static void unify_hats(math_node *bare, math_node *hatted) {
-    if (!has_unit_vector(hatted) || node_contains(bare, MATH_VECTOR)) return;
+    if (!node_any(hatted, is_unit_vector) || node_contains(bare, MATH_VECTOR)) return;
     if (!node_mentions(bare, "i") && !node_mentions(bare, "j") && !node_mentions(bare, "k")) return;
     for (const char *const *name = (const char *const[]){"i", "j", "k", NULL}; *name; name++)
         if (has_bare(hatted, *name)) return;

@@ -58,17 +58,16 @@ math_node *parser_price(parser *p) {
     if (parser_is_inch(p, 0)) here(p)->kind = TOKEN_WORD, here(p)->text = "in", here(p)->length = 2; // in total
     const char *words = at_kind(p, TOKEN_WORD) && !parser_at_condition(p) ? parser_words(p, true) : "";
     if (!words) return NULL;
-    size_t length = strlen(words), first = strcspn(words, " ");
-    bool number = numeral_scale(words, first) > 0;
-    // Of other words only those that change the value are part of the unit.
-    if (!number && !word_in((const char *const[]){"per", "a", "an", NULL}, words, first) && !unit_is_hedge(words)) length = 0;
-    char *name = tree_take(p->e, length + sign->length + 2);
-    if (!name) return NULL;
-    if (number) memcpy(name, words, length), name[length++] = ' ';
-    memcpy(name + (number ? length : 0), sign->text, sign->length);
-    if (!number && length) name[sign->length] = ' ', memcpy(name + sign->length + 1, words, length);
-    n->name = name;
-    return n;
+    size_t first = strcspn(words, " ");
+    const char *currency = parser_keep(p, sign);
+    if (!currency) return NULL;
+    if (numeral_scale(words, first) > 0) // million dollar
+        n->name = tree_join(p->e, words, " ", currency);
+    else if (word_in((const char *const[]){"per", "a", "an", NULL}, words, first) || unit_is_hedge(words)) // dollar per hour
+        n->name = tree_join(p->e, currency, " ", words);
+    else // other words do not change the value
+        n->name = currency;
+    return n->name ? n : NULL;
 }
 
 // 30 degrees 15' 36'' as degrees.
@@ -184,12 +183,9 @@ math_node *parser_unit_fraction(parser *p, math_node *left) {
         p->at = mark;
         return p->e->failure == STATUS_OK ? left : NULL;
     }
-    size_t above = strlen(top), below = strlen(bottom);
-    char *name = tree_take(p->e, above + below + 2);
+    const char *name = tree_join(p->e, top, "/", bottom);
     math_node *n = name ? tree_unary(p->e, MATH_WITH_UNIT, left) : NULL;
-    if (!n) return NULL;
-    memcpy(name, top, above), name[above] = '/', memcpy(name + above + 1, bottom, below);
-    n->name = name;
+    if (n) n->name = name;
     return n;
 }
 

@@ -170,16 +170,9 @@ math_node *parser_called_words(parser *p, const char *text) {
     return kind == TOKEN_NAME ? parser_name(p) : parser_function(p);
 }
 
-static const char *name_primed(parser *p, const char *name) {
-    size_t length = strlen(name);
-    char *primed = tree_take(p->e, length + 2);
-    if (primed) memcpy(primed, name, length), primed[length] = '\'';
-    return primed;
-}
-
 math_node *parser_primed(parser *p, math_node *n) {
     if (n->kind == MATH_SYMBOL) {
-        const char *name = name_primed(p, n->name);
+        const char *name = tree_join(p->e, n->name, "'", "");
         return name ? tree_named(p->e, MATH_SYMBOL, name) : NULL;
     }
     n = tree_unary(p->e, MATH_VECTOR, n);
@@ -204,7 +197,7 @@ math_node *parser_name(parser *p) {
             name = parser_subscript(p, name);
             if (!name) return NULL;
         } else {
-            name = name_primed(p, name);
+            name = tree_join(p->e, name, "'", "");
             if (!name) return NULL;
             p->at++;
         }
@@ -212,10 +205,8 @@ math_node *parser_name(parser *p) {
     if (strchr("fghFGH", name[0]) && at_kind(p, TOKEN_CARET) && ahead(p, 1)->kind == TOKEN_OPEN &&
         ahead(p, 2)->kind == TOKEN_MINUS && token_is(ahead(p, 3), "1") && is_close(ahead(p, 4), '{') &&
         ahead(p, 5)->kind == TOKEN_OPEN && ahead(p, 5)->code == '(') {
-        size_t length = strlen(name); // f^{-1}(x), the inverse function
-        char *inverse = tree_take(p->e, length + 4);
+        const char *inverse = tree_join(p->e, name, "^-1", ""); // f^{-1}(x), the inverse function
         if (!inverse) return NULL;
-        memcpy(inverse, name, length), memcpy(inverse + length, "^-1", 3);
         p->at += 5;
         return parser_call(p, inverse);
     }

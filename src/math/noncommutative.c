@@ -24,12 +24,6 @@ typedef struct letters { // what is read on the way
 
 static bool is_capital(const math_node *n) { return n->kind == MATH_SYMBOL && n->name[0] >= 'A' && n->name[0] <= 'Z'; }
 
-static bool has_capital(const math_node *n) {
-    bool has = is_capital(n);
-    for (uint32_t i = 0; i < n->count && !has; i++) has = has_capital(n->children[i]);
-    return has;
-}
-
 static bool is_transpose(const math_node *n) { return n->kind == MATH_POWER && node_is_symbol(n->children[1], "T"); }
 
 static uint32_t count_symbol(const math_node *n, const char *name) {
@@ -39,7 +33,7 @@ static uint32_t count_symbol(const math_node *n, const char *name) {
 }
 
 static uint32_t count_transposes(const math_node *n) { // of letters and of what has a matrix in it: not of (1+r)^T
-    uint32_t count = is_transpose(n) && (n->children[0]->kind == MATH_SYMBOL || has_capital(n->children[0]));
+    uint32_t count = is_transpose(n) && (n->children[0]->kind == MATH_SYMBOL || node_any(n->children[0], is_capital));
     for (uint32_t i = 0; i < n->count; i++) count += count_transposes(n->children[i]);
     return count;
 }
@@ -84,12 +78,7 @@ static bool is_scalar(const nmod_mat_t m) {
     return true;
 }
 
-static bool has_gram_product(const math_node *n) { // A^T A
-    if (n->kind == MATH_PRODUCT && count_transposes(n)) return true;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (has_gram_product(n->children[i])) return true;
-    return false;
-}
+static bool is_gram_product(const math_node *n) { return n->kind == MATH_PRODUCT && count_transposes(n); } // A^T A
 
 // What stands for the inverse of B B^T: a function of its entries without the laws of an inverse. B need not be square, and then
 // B^T (B B^T)^{-1} is not (B^T B)^{-1} B^T.
@@ -113,7 +102,7 @@ static value_state read_power(letters *l, const math_node *n, nmod_mat_t out) {
         return VALUE_KNOWN;
     }
     if (!node_small_integer(n->children[1], &exponent) || exponent < -64 || exponent > 64) return VALUE_OTHER;
-    if (exponent < 0 && has_gram_product(n->children[0])) {
+    if (exponent < 0 && node_any(n->children[0], is_gram_product)) {
         l->vectors = true;
         replace_by_unknown(l, out);
     } else if (exponent < 0 && !nmod_mat_inv(out, out))
@@ -228,16 +217,12 @@ static size_t list_capitals(const math_node *n, const char *names[CAPITALS_MAX],
 }
 
 // A whole power of a product with several capitals, (AB)^2; the inverse of something with a capital, P^{-1}.
-static bool has_matrix_power(const math_node *n) {
+static bool is_matrix_power(const math_node *n) {
     long exponent;
     const char *names[CAPITALS_MAX];
-    if (n->kind == MATH_POWER && node_small_integer(n->children[1], &exponent)) {
-        size_t capitals = list_capitals(n->children[0], names, 0);
-        if (capitals && (exponent < 0 || (capitals > 1 && n->children[0]->kind == MATH_PRODUCT))) return true;
-    }
-    for (uint32_t i = 0; i < n->count; i++)
-        if (has_matrix_power(n->children[i])) return true;
-    return false;
+    if (n->kind != MATH_POWER || !node_small_integer(n->children[1], &exponent)) return false;
+    size_t capitals = list_capitals(n->children[0], names, 0);
+    return capitals && (exponent < 0 || (capitals > 1 && n->children[0]->kind == MATH_PRODUCT));
 }
 
 // Whether capitals in it are written as matrices are: with inverses or powers of products, or two of them in both orders.
@@ -245,7 +230,7 @@ static bool tells_order(const math_node *n) {
     const char *names[CAPITALS_MAX];
     size_t count = list_capitals(n, names, 0);
     if (count < 2) return false;
-    if (has_matrix_power(n)) return true;
+    if (node_any(n, is_matrix_power)) return true;
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < i; k++) {
             bool first = false, second = false;

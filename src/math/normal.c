@@ -137,12 +137,7 @@ static math_node *built(math_expression *e, math_kind kind, pieces *p, math_node
     return n;
 }
 
-static bool has_symbols(const math_node *n) {
-    if (n->kind != MATH_NUMBER && n->count == 0) return true;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (has_symbols(n->children[i])) return true;
-    return false;
-}
+static bool is_symbolic_leaf(const math_node *n) { return n->kind != MATH_NUMBER && n->count == 0; }
 
 // Factors of a normalized node into a numerator and a denominator; the sign apart.
 static bool collect_factors(math_expression *e, pieces *top, pieces *bottom, bool *negative, math_node *n) {
@@ -181,7 +176,7 @@ static bool collect_factors(math_expression *e, pieces *top, pieces *bottom, boo
 // Drops factors 1 where a factor with a symbol remains: \frac{1}{2}x and x/2 are one thing, 1*5 stays.
 static void drop_ones(pieces *p) {
     bool symbols = false;
-    for (size_t i = 0; i < p->count; i++) symbols |= has_symbols(p->items[i]);
+    for (size_t i = 0; i < p->count; i++) symbols |= node_any(p->items[i], is_symbolic_leaf);
     size_t kept = 0;
     for (size_t i = 0; i < p->count; i++)
         if (!symbols || p->items[i]->kind != MATH_NUMBER || !fmpq_is_one(p->items[i]->value)) p->items[kept++] = p->items[i];
@@ -254,11 +249,7 @@ static math_node *normal_collection(math_expression *e, math_node *n) { // union
 }
 
 static math_node *joined_name(math_expression *e, const char *first, const char *second) {
-    size_t length = strlen(first), more = strlen(second);
-    char *name = tree_take(e, length + more + 1);
-    if (!name) return NULL;
-    memcpy(name, first, length), memcpy(name + length, second, more);
-    return tree_named(e, MATH_SYMBOL, name);
+    return tree_named(e, MATH_SYMBOL, tree_join(e, first, "", second));
 }
 
 static bool is_whole_literal(const math_node *n) {

@@ -5,6 +5,8 @@
 
 #include <flint/fmpq_mat.h>
 
+#include "math/words.h"
+
 static size_t bits_of(const fmpq_t q) { return fmpz_bits(fmpq_numref(q)) + fmpz_bits(fmpq_denref(q)); }
 
 // What an operation on numbers of so many bits costs beyond its one step: common divisors of large ones take long.
@@ -223,9 +225,7 @@ static value_state function(const math_node *n, const bindings *given, size_t *s
     static const char *const known[] = {"max", "min", "gcd", "lcm", "mod", "log", NULL};
     if (strcmp(n->name, "det") == 0 && n->count == 1 && n->children[0]->kind == MATH_MATRIX)
         return determinant(n->children[0], given, steps, out);
-    bool found = false;
-    for (size_t i = 0; known[i]; i++) found |= strcmp(known[i], n->name) == 0;
-    if (!found || n->count == 0) return VALUE_OTHER;
+    if (!word_in(known, n->name, strlen(n->name)) || n->count == 0) return VALUE_OTHER;
     bool log = strcmp(n->name, "log") == 0, modulo = strcmp(n->name, "mod") == 0;
     if ((log || modulo) && n->count != 2) return VALUE_OTHER;
     fmpq_t a, b;

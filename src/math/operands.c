@@ -186,10 +186,8 @@ math_node *parser_function(parser *p) {
     long inverse;
     static const char *const invertible[] = {"sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", NULL};
     if (power && node_small_integer(power, &inverse) && inverse == -1 && word_in(invertible, name, strlen(name))) { // \sin^{-1} x
-        char *arc = tree_take(p->e, strlen(name) + 4);
-        if (!arc) return NULL;
-        memcpy(arc, "arc", 3), memcpy(arc + 3, name, strlen(name));
-        name = arc, power = NULL;
+        name = tree_join(p->e, "arc", name, ""), power = NULL;
+        if (!name) return NULL;
     }
     math_node *n = applied(p->e, name, arguments, base);
     return power ? tree_binary(p->e, MATH_POWER, n, power) : n;

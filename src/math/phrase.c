@@ -75,9 +75,8 @@ static const char *canonical_phrase(const char *words) {
     static const char *const endless[] = {
         "infinitely many",    "infinitely many solutions",    "there are infinitely many solutions",
         "infinite solutions", "infinite number of solutions", NULL};
-    for (size_t i = 0; endless[i]; i++)
-        if (strcmp(words, endless[i]) == 0) return endless[0];
     size_t length = strlen(words);
+    if (word_in(endless, words, length)) return endless[0];
     for (size_t i = 0; absent[i]; i++) {
         size_t n = strlen(absent[i]);
         bool ends = length >= n && strcmp(words + length - n, absent[i]) == 0 && !any_word(words, length - n, word_negates);

@@ -29,12 +29,9 @@ static math_node *with_signs(judge *j, math_node *n, unsigned minus, bool togeth
         if (negative) last = tree_unary(j->memory, MATH_NEGATE, last);
         return n->count == 1 ? last : tree_binary(j->memory, MATH_SUM, first, last);
     }
-    math_node *copy = tree_node(j->memory, n->kind, n->count);
-    if (!copy) return NULL;
-    math_node **children = copy->children;
-    *copy = *n, copy->children = children;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (!(children[i] = with_signs(j, n->children[i], minus, together, number))) return NULL;
+    math_node *copy = tree_copy(j->memory, n);
+    for (uint32_t i = 0; copy && i < n->count; i++)
+        if (!(copy->children[i] = with_signs(j, n->children[i], minus, together, number))) return NULL;
     return copy;
 }
 

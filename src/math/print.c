@@ -231,12 +231,7 @@ static status put_relation_sign(int code, buffer *out) {
 
 // ---- trees ------------------------------------------------------------
 
-static bool has_bars(const math_node *n) {
-    if (n->kind == MATH_ABSOLUTE || named(n, "norm")) return true;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (has_bars(n->children[i])) return true;
-    return false;
-}
+static bool is_barred(const math_node *n) { return n->kind == MATH_ABSOLUTE || named(n, "norm"); }
 
 static status put_sum(const math_node *n, buffer *out) {
     for (uint32_t i = 0; i < n->count; i++) {
@@ -391,7 +386,7 @@ status math_print_node(const math_node *n, buffer *out) {
     case MATH_DEGREE:
         return put_around("", n->children[0], LEVEL_ATOM, "^\\circ", out);
     case MATH_ABSOLUTE: // bars within bars are hard to tell apart
-        return has_bars(n->children[0]) ? put_bracketed(n, "abs(", ")", out) : put_bracketed(n, "|", "|", out);
+        return node_any(n->children[0], is_barred) ? put_bracketed(n, "abs(", ")", out) : put_bracketed(n, "|", "|", out);
     case MATH_FLOOR:
         return put_bracketed(n, "floor(", ")", out);
     case MATH_CEILING:

@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "math/ball.h"
+#include "math/words.h"
 
 #define MODULUS_MAX 1000        // remainders that are tried one after the other
 #define CONSTANT_BITS_MAX 20000 // of a constant near which points are laid
@@ -129,13 +130,10 @@ static void unify_index(const scene *s, math_node *n) {
     }
 }
 
-static bool is_one_of(const char *name, const char *a, const char *b, const char *c) {
-    return strcmp(name, a) == 0 || strcmp(name, b) == 0 || strcmp(name, c) == 0;
-}
-
 // A call of a function that can be computed: what it says of its variables. True where it asks for whole numbers.
 static bool note_function(judge *j, scene *s, const math_node *n) {
-    bool remainder = is_one_of(n->name, "gcd", "lcm", "mod"), choice = is_one_of(n->name, "max", "min", "arg");
+    bool remainder = word_in((const char *const[]){"gcd", "lcm", "mod", NULL}, n->name, strlen(n->name));
+    bool choice = word_in((const char *const[]){"max", "min", "arg", NULL}, n->name, strlen(n->name));
     s->divisors |= remainder;
     s->piecewise |= choice || strncmp(n->name, "arc", 3) == 0;
     if ((remainder || choice) && node_has_variables(n))

@@ -72,12 +72,9 @@ static math_node *replaced(judge *j, math_node *n, const char *symbol, math_node
     default:
         return NULL;
     }
-    math_node *copy = tree_node(j->memory, n->kind, n->count);
-    if (!copy) return NULL;
-    math_node **children = copy->children;
-    *copy = *n, copy->children = children;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (!(children[i] = replaced(j, n->children[i], symbol, value))) return NULL;
+    math_node *copy = tree_copy(j->memory, n);
+    for (uint32_t i = 0; copy && i < n->count; i++)
+        if (!(copy->children[i] = replaced(j, n->children[i], symbol, value))) return NULL;
     return copy;
 }
 
@@ -168,12 +165,9 @@ static math_node *written_out(judge *j, math_node *n) {
         }
         return all;
     }
-    math_node *copy = tree_node(j->memory, n->kind, n->count);
-    if (!copy) return NULL;
-    math_node **children = copy->children;
-    *copy = *n, copy->children = children;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (!(children[i] = written_out(j, n->children[i]))) return NULL;
+    math_node *copy = tree_copy(j->memory, n);
+    for (uint32_t i = 0; copy && i < n->count; i++)
+        if (!(copy->children[i] = written_out(j, n->children[i]))) return NULL;
     return copy;
 }
 

@@ -32,6 +32,10 @@ math_node *tree_binary(math_expression *e, math_kind kind, math_node *a, math_no
 math_node *tree_named(math_expression *e, math_kind kind, const char *name);            // `name` is kept, not copied
 math_node *tree_number(math_expression *e, const fmpq_t value);
 math_node *tree_integer(math_expression *e, long value);
+math_node *tree_copy(math_expression *e, const math_node *n); // with a child array of its own, of the same children
+
+// a, the separator and b, one behind the other.
+const char *tree_join(math_expression *e, const char *a, const char *separator, const char *b);
 
 // Appends the canonical text of one node.
 status math_print_node(const math_node *node, buffer *out);
@@ -63,7 +67,8 @@ static inline const char *node_index(const math_node *big) {
     return equation && from->children[0]->kind == MATH_SYMBOL ? from->children[0]->name : NULL;
 }
 
-bool node_mentions(const math_node *n, const char *symbol);       // anywhere in the tree
+bool node_any(const math_node *n, bool (*holds)(const math_node *)); // whether it holds for a node anywhere in the tree
+bool node_mentions(const math_node *n, const char *symbol);
 void node_rename(math_node *n, const char *from, const char *to); // every symbol of that name; `to` is kept, not copied
 
 // A whole number within a long: its value in *out.

@@ -8,6 +8,7 @@
 #include "math/judge.h"
 #include "math/number.h"
 #include "math/polynomial.h"
+#include "math/words.h"
 
 math_outcome judge_says(judge *j, math_outcome outcome, const char *tier, const char *reason, ...) {
     va_list arguments;
@@ -30,9 +31,7 @@ bool name_is_constant(const char *name) {
 
 bool name_is_function(const char *name) {
     static const char *const names[] = {"max", "min", "gcd", "lcm", "mod", NULL};
-    for (size_t i = 0; names[i]; i++)
-        if (strcmp(names[i], name) == 0) return true;
-    return ball_function(name);
+    return word_in(names, name, strlen(name)) || ball_function(name);
 }
 
 bool node_has_variables(const math_node *n) {
@@ -213,12 +212,8 @@ static math_node *other_reading(judge *j, math_node *n) {
         for (uint32_t i = 0; i < n->count; i++) {
             math_node *changed = other_reading(j, n->children[i]);
             if (!changed) continue;
-            math_node *copy = tree_node(j->memory, n->kind, n->count);
-            if (!copy) return NULL;
-            math_node **children = copy->children;
-            *copy = *n, copy->children = children;
-            memcpy(children, n->children, n->count * sizeof *children);
-            children[i] = changed;
+            math_node *copy = tree_copy(j->memory, n);
+            if (copy) copy->children[i] = changed;
             return copy;
         }
         return NULL;
@@ -292,23 +287,18 @@ static bool is_plain_logarithm(const math_node *n) {
     return n->kind == MATH_FUNCTION && n->count == 1 && strcmp(n->name, "log") == 0;
 }
 
-static bool has_plain_logarithm(const math_node *n) {
-    bool has = is_plain_logarithm(n);
-    for (uint32_t i = 0; i < n->count && !has; i++) has = has_plain_logarithm(n->children[i]);
-    return has;
-}
-
 // \log without a base as the one to base ten: a copy, or `n` itself where there is none. NULL: no memory.
 static math_node *common_logarithms(judge *j, math_node *n) {
-    if (!has_plain_logarithm(n)) return n;
-    uint32_t more = is_plain_logarithm(n);
-    math_node *copy = tree_node(j->memory, n->kind, n->count + more);
-    if (!copy) return NULL;
-    math_node **children = copy->children;
-    *copy = *n, copy->children = children, copy->count += more;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (!(children[i] = common_logarithms(j, n->children[i]))) return NULL;
-    if (more && !(children[1] = tree_integer(j->memory, 10))) return NULL;
+    if (!node_any(n, is_plain_logarithm)) return n;
+    if (is_plain_logarithm(n)) {
+        math_node *inside = common_logarithms(j, n->children[0]), *ten = tree_integer(j->memory, 10);
+        math_node *log = tree_binary(j->memory, MATH_FUNCTION, inside, ten);
+        if (log) log->name = n->name;
+        return log;
+    }
+    math_node *copy = tree_copy(j->memory, n);
+    for (uint32_t i = 0; copy && i < n->count; i++)
+        if (!(copy->children[i] = common_logarithms(j, n->children[i]))) return NULL;
     return copy;
 }
 
@@ -318,24 +308,17 @@ static bool is_odd_fraction(const math_node *n) { // 1/3, 2/5
            bottom > 1 && bottom % 2;
 }
 
-static bool has_odd_power(const math_node *n) {
-    bool has = n->kind == MATH_POWER && is_odd_fraction(n->children[1]);
-    for (uint32_t i = 0; i < n->count && !has; i++) has = has_odd_power(n->children[i]);
-    return has;
-}
+static bool is_odd_power(const math_node *n) { return n->kind == MATH_POWER && is_odd_fraction(n->children[1]); }
 
 // x^{p/q} for odd q as \sqrt[q]{x}^p, the real root also of a negative x: a copy, or `n` itself where there is none. NULL: no
 // memory.
 static math_node *real_roots(judge *j, math_node *n) {
-    if (!has_odd_power(n)) return n;
-    math_node *copy = tree_node(j->memory, n->kind, n->count);
-    if (!copy) return NULL;
-    math_node **children = copy->children;
-    *copy = *n, copy->children = children;
-    for (uint32_t i = 0; i < n->count; i++)
-        if (!(children[i] = real_roots(j, n->children[i]))) return NULL;
-    if (n->kind != MATH_POWER || !is_odd_fraction(n->children[1])) return copy;
-    math_node *exponent = n->children[1], *root = tree_binary(j->memory, MATH_ROOT, children[0], exponent->children[1]);
+    if (!node_any(n, is_odd_power)) return n;
+    math_node *copy = tree_copy(j->memory, n);
+    for (uint32_t i = 0; copy && i < n->count; i++)
+        if (!(copy->children[i] = real_roots(j, n->children[i]))) return NULL;
+    if (!copy || !is_odd_power(n)) return copy;
+    math_node *exponent = n->children[1], *root = tree_binary(j->memory, MATH_ROOT, copy->children[0], exponent->children[1]);
     return tree_binary(j->memory, MATH_POWER, root, exponent->children[0]);
 }
 
