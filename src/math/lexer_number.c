@@ -79,99 +79,132 @@ static size_t dots_end(const lexer *lx, size_t place) {
     return place;
 }
 
+// A number while it is being read.
+typedef struct numeral {
+    const lexer *lx;
+    size_t at;   // how far the text has been read
+    char *out;   // what it is without its separators; `spare` has room for it
+    size_t used; // bytes of it
+    bool point;  // one has been read
+} numeral;
+
+static bool digit_at(const lexer *lx, size_t at) { return lexer_is_digit(lexer_peek(lx, at)); }
+
+static void put(numeral *n, char c) { n->out[n->used++] = c; }
+
+// The digits of the text up to `end`, without what stands between them.
+static void take_digits_up_to(numeral *n, size_t end) {
+    for (; n->at < end; n->at++)
+        if (digit_at(n->lx, n->at)) put(n, n->lx->text[n->at]);
+}
+
+static void take_digits(numeral *n) {
+    while (digit_at(n->lx, n->at)) put(n, n->lx->text[n->at++]);
+}
+
+// 3{,}14, 1.234,56 and 1.234.567,8: takes the digits up to the comma, and the comma. False: no decimal comma is there.
+static bool take_decimal_comma(numeral *n) {
+    const lexer *lx = n->lx;
+    if (n->used && lexer_starts(lx, n->at, "{,}") && digit_at(lx, n->at + 3) && !three_digits(lx, n->at + 3)) {
+        n->at += 3;
+        return true;
+    }
+    size_t comma = n->at;
+    while (lexer_peek(lx, comma) == '.' && three_digits(lx, comma + 1)) comma += 4;
+    bool groups = n->used && n->used <= 3 && comma > n->at && lx->brackets == 0;
+    if (!groups || lexer_peek(lx, comma) != ',' || !digit_at(lx, comma + 1)) return false;
+    take_digits_up_to(n, comma);
+    n->at++;
+    return true;
+}
+
+static bool at_point(const numeral *n) {
+    if (lexer_peek(n->lx, n->at) != '.' || lexer_peek(n->lx, n->at + 1) == '.') return false;
+    return n->used || digit_at(n->lx, n->at + 1) || lexer_starts(n->lx, n->at + 1, "\\overline");
+}
+
+// Digits behind the point: 3.141\,592.
+static void take_places(numeral *n) {
+    const lexer *lx = n->lx;
+    for (;;) {
+        take_digits(n);
+        bool space = lexer_starts(lx, n->at, "\\,") || lexer_starts(lx, n->at, "\\!");
+        if (!space || !digit_at(lx, n->at - 1) || !digit_at(lx, n->at + 2)) return;
+        n->at += 2;
+    }
+}
+
+// A repeating part: \overline{3}, \overline3, \bar{3}, \dot{3}, (3), as (3).
+static void take_repeating(numeral *n) {
+    const lexer *lx = n->lx;
+    bool dot = lexer_starts(lx, n->at, "\\dot"), bar = dot || lexer_starts(lx, n->at, "\\bar");
+    size_t width = lexer_starts(lx, n->at, "\\overline") ? strlen("\\overline") : bar ? strlen("\\bar") : 0;
+    if (bar && lexer_is_letter(lexer_peek(lx, n->at + width))) return; // \dots
+    size_t begin = width ? lexer_skip_space(lx, n->at + width) : n->at;
+    int opening = lexer_peek(lx, begin);
+    bool group = opening == '(' || (opening == '{' && width);
+    if (!group && !width) return;
+    size_t first = begin + group, end = first;
+    while (digit_at(lx, end) && (group || end == first)) end++;
+    bool closed = !group || lexer_peek(lx, end) == (opening == '{' ? '}' : ')');
+    if (end == first || !closed || (dot && end - first != 1)) return;
+    n->at = first;
+    put(n, '('), take_digits_up_to(n, end), put(n, ')');
+    n->at += group;
+}
+
+// 0.333... goes on as it began; of 3.14159... the digits are a truncation.
+static void take_dots(numeral *n) {
+    size_t end = n->point && digit_at(n->lx, n->at - 1) ? dots_end(n->lx, n->at) : n->at;
+    size_t block = end > n->at ? repeating_block(n->out, n->used) : 0;
+    if (block) {
+        char *first = n->out + n->used - block;
+        memmove(first + 1, first, block);
+        first[0] = '(', n->used++;
+        put(n, ')');
+    }
+    n->at = end;
+}
+
+// 1.5e10, 1E-7, 1e-5: an exponent only where it cannot be the number e.
+static void take_exponent(numeral *n) {
+    const lexer *lx = n->lx;
+    int e = lexer_peek(lx, n->at);
+    if ((e != 'e' && e != 'E') || !n->used) return;
+    size_t sign = n->at + 1, first = sign + (lexer_peek(lx, sign) == '-' || lexer_peek(lx, sign) == '+'), end = first;
+    bool one = n->used == 1 && n->out[0] == '1';
+    if (!n->point && e != 'E' && !one && first != sign) return; // 2e-5
+    while (digit_at(lx, end)) end++;
+    int behind = lexer_peek(lx, end);
+    if (end == first || lexer_is_letter(behind) || behind == '.' || behind == '^') return;
+    put(n, 'e');
+    if (first > sign) put(n, lx->text[sign]);
+    n->at = first;
+    take_digits(n);
+}
+
 token lexer_number(lexer *lx, token t) {
-    size_t at = lx->position, mark = lx->spare.length, digits = at;
-    char *out = lx->spare.data + mark;
-    size_t used = 0;
-    while (lexer_is_digit(lexer_peek(lx, at))) out[used++] = lx->text[at++];
-    if (at - digits >= 1 && at - digits <= 3 && lx->text[digits] != '0') {
-        size_t end = grouped_end(lx, at, &t.plain);
-        if (end == at) t.plain = false;
-        for (; at < end; at++)
-            if (lexer_is_digit(lx->text[at])) out[used++] = lx->text[at];
+    numeral n = {.lx = lx, .at = lx->position, .out = lx->spare.data + lx->spare.length};
+    take_digits(&n);
+    if (n.used >= 1 && n.used <= 3 && n.out[0] != '0') {
+        size_t end = grouped_end(lx, n.at, &t.plain);
+        if (end == n.at) t.plain = false;
+        take_digits_up_to(&n, end);
     }
-    bool european = false;
-    if (used && lexer_starts(lx, at, "{,}") && lexer_is_digit(lexer_peek(lx, at + 3)) && !three_digits(lx, at + 3)) { // 3{,}14
-        european = true, at += 3;
-    } else if (used && used <= 3 && lexer_peek(lx, at) == '.' && three_digits(lx, at + 1)) { // 1.234,56 and 1.234.567,8
-        size_t probe = at;
-        while (lexer_peek(lx, probe) == '.' && three_digits(lx, probe + 1)) probe += 4;
-        if (lexer_peek(lx, probe) == ',' && lexer_is_digit(lexer_peek(lx, probe + 1)) && lx->brackets == 0) {
-            for (; at < probe; at++)
-                if (lx->text[at] != '.') out[used++] = lx->text[at];
-            european = true, at++;
-        }
+    bool comma = take_decimal_comma(&n);
+    n.point = comma || at_point(&n);
+    if (n.point) put(&n, '.');
+    if (comma) {
+        take_digits(&n);
+    } else if (n.point) {
+        n.at++;
+        take_places(&n);
+        take_repeating(&n);
     }
-    bool point = european;
-    if (european) {
-        out[used++] = '.';
-        while (lexer_is_digit(lexer_peek(lx, at))) out[used++] = lx->text[at++];
-    } else if (lexer_peek(lx, at) == '.' &&
-               (used || lexer_is_digit(lexer_peek(lx, at + 1)) || lexer_starts(lx, at + 1, "\\overline")) &&
-               lexer_peek(lx, at + 1) != '.') {
-        point = true;
-        out[used++] = '.', at++;
-        while (lexer_is_digit(lexer_peek(lx, at)) ||
-               (lexer_is_digit(lexer_peek(lx, at - 1)) && (lexer_starts(lx, at, "\\,") || lexer_starts(lx, at, "\\!")) &&
-                lexer_is_digit(lexer_peek(lx, at + 2)))) {
-            if (lexer_is_digit(lexer_peek(lx, at)))
-                out[used++] = lx->text[at];
-            else
-                at++;
-            at++;
-        }
-        // A repeating part: \overline{3}, \overline3, \bar{3}, \dot{3}, (3).
-        size_t width = lexer_starts(lx, at, "\\overline")                               ? 9
-                       : lexer_starts(lx, at, "\\bar") || lexer_starts(lx, at, "\\dot") ? 4
-                       : lexer_peek(lx, at) == '('                                      ? 0
-                                                                                        : 99;
-        if (width != 99 && !(width == 4 && lexer_is_letter(lexer_peek(lx, at + 4)))) {
-            size_t inner = width ? lexer_skip_space(lx, at + width) : at;
-            int opening = lexer_peek(lx, inner);
-            if (opening == '{' || opening == '(') {
-                size_t end = inner + 1;
-                while (lexer_is_digit(lexer_peek(lx, end))) end++;
-                bool dot_only = width == 4 && lexer_starts(lx, at, "\\dot") && end - inner != 2;
-                if (end > inner + 1 && lexer_peek(lx, end) == (opening == '{' ? '}' : ')') && !dot_only &&
-                    (width || lexer_is_digit(lexer_peek(lx, at - 1)) || lexer_peek(lx, at - 1) == '.')) {
-                    out[used++] = '(';
-                    for (size_t i = inner + 1; i < end; i++) out[used++] = lx->text[i];
-                    out[used++] = ')';
-                    at = end + 1;
-                }
-            } else if (width && lexer_is_digit(opening)) {
-                out[used++] = '(', out[used++] = (char)opening, out[used++] = ')';
-                at = inner + 1;
-            }
-        }
-    }
-    size_t dots = point && lexer_is_digit(lexer_peek(lx, at - 1)) ? dots_end(lx, at) : at;
-    if (dots > at) { // 0.333... goes on as it began; of 3.14159... the digits are a truncation
-        size_t block = repeating_block(out, used);
-        if (block) {
-            memmove(out + used - block + 1, out + used - block, block);
-            out[used - block] = '(', out[used + 1] = ')';
-            used += 2;
-        }
-        at = dots;
-    }
-    // 1.5e10, 1E-7, 1e-5: an exponent only where it cannot be the number e.
-    int e = lexer_peek(lx, at);
-    if ((e == 'e' || e == 'E') && used) {
-        size_t sign = at + 1, first = sign + (lexer_peek(lx, sign) == '-' || lexer_peek(lx, sign) == '+');
-        bool one = used == 1 && out[0] == '1';
-        if (lexer_is_digit(lexer_peek(lx, first)) && (point || e == 'E' || one || first == sign)) {
-            size_t end = first;
-            while (lexer_is_digit(lexer_peek(lx, end))) end++;
-            if (!lexer_is_letter(lexer_peek(lx, end)) && lexer_peek(lx, end) != '.' && lexer_peek(lx, end) != '^') {
-                out[used++] = 'e';
-                for (size_t i = sign; i < end; i++) out[used++] = lx->text[i];
-                at = end;
-            }
-        }
-    }
-    lx->spare.length = mark + used;
-    t.kind = TOKEN_NUMBER, t.text = out, t.length = (uint32_t)used;
-    lx->position = at;
+    take_dots(&n);
+    take_exponent(&n);
+    lx->spare.length += n.used;
+    lx->position = n.at;
+    t.kind = TOKEN_NUMBER, t.text = n.out, t.length = (uint32_t)n.used;
     return t;
 }
