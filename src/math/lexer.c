@@ -199,82 +199,75 @@ static bool is_letter_list(const char *text, size_t length) {
     return letters >= 2;
 }
 
-// \text{...}, \mathrm{...}, \operatorname{...}: words, a symbol, or a mere change of font.
+// What \text{...} says; lx stands behind it. False where it is read as if it stood outside: \text{12 cm}, \text{A, B}.
+static bool words_token(const lexer *lx, token *t, const char *text, size_t length) {
+    static const char *const functions[] = {"sin", "cos", "tan", "log", "ln", "exp", "cis", NULL};
+    bool stop = length == 1 && text[0] == '.' && lexer_skip_space(lx, lx->position) == lx->length;
+    if (length == 2 && memcmp(text, "\\$", 2) == 0) {
+        *t = named(*t, TOKEN_CURRENCY, "dollar");
+    } else if (length == 1 && (stop || memchr(",;:", text[0], 3))) { // \text{, }; a full stop at the end says nothing
+        t->kind = stop ? TOKEN_SKIPPED : text[0] == ',' ? TOKEN_COMMA : text[0] == ';' ? TOKEN_SEMICOLON : TOKEN_COLON;
+    } else if (word_in(functions, text, length)) { // \text{cis}
+        t->kind = TOKEN_FUNCTION, t->text = text, t->length = (uint32_t)length;
+    } else {
+        bool letters = false;
+        bool quantity = lexer_is_digit(text[0]) || (text[0] == '-' && length > 1 && lexer_is_digit(text[1]));
+        for (size_t i = 0; i < length; i++) {
+            bool letter = lexer_is_letter(text[i]);
+            letters |= letter || (unsigned char)text[i] >= 0x80;
+            quantity = quantity && (letter || lexer_is_digit(text[i]) || memchr(" .,-/~%", text[i], 7));
+        }
+        if (!letters || quantity || is_letter_list(text, length)) return false;
+        *t = word_token(*t, text, length);
+    }
+    return true;
+}
+
+// What \mathrm{...} or \operatorname{...} says. False where it is a mere change of font: \mathrm{x + 1}.
+static bool upright_token(token *t, const char *text, size_t length, bool is_operator) {
+    size_t run = 0; // the letters that it begins with
+    while (run < length && lexer_is_letter(text[run])) run++;
+    bool letters = true;
+    for (size_t i = run; i < length; i++) letters = letters && (lexer_is_letter(text[i]) || (unsigned char)text[i] >= 0x80);
+    t->kind = TOKEN_NAME, t->text = text, t->length = (uint32_t)length;
+    if (letters && length > 1) {
+        const char *canonical = NULL;
+        token_kind kind = word_lookup(text, length, true, &canonical, &t->code);
+        bool name = kind == TOKEN_NAME || kind == TOKEN_FUNCTION || (kind == TOKEN_MODULUS && length == strlen("mod")) ||
+                    (kind == TOKEN_DEGREE && length == strlen("degree")); // \to is a sign, \operatorname{to} is none
+        if (name && kind == TOKEN_NAME && is_operator && t->code == 0) t->code = TOKEN_OPERATOR; // \operatorname{mu}
+        if (name)
+            *t = named(*t, kind, canonical);
+        else if (word_is_language(text, length))
+            *t = word_token(*t, text, length);
+        return true;
+    }
+    if (run == 1 && length == 1 && !memchr("eid", text[0], is_operator ? 2 : 3)) { // \mathrm{C}
+        t->code = is_operator ? TOKEN_OPERATOR : TOKEN_UPRIGHT;
+        return true;
+    }
+    bool unit = run > 0 && (memchr(text, '/', length) || word_is_language(text, run));
+    for (size_t i = run; i < length && unit; i++)
+        unit = lexer_is_letter(text[i]) || memchr("/^0123456789 .~-{}", text[i], 19) != NULL;
+    if (unit) *t = word_token(*t, text, length); // \mathrm{km/h}
+    return unit;
+}
+
+// \text{...} (`words`), \mathrm{...}, \operatorname{...}: words, a symbol, or a mere change of font.
 static token font_token(lexer *lx, token t, bool words, bool is_operator) {
     size_t open = lexer_skip_space(lx, lx->position);
     if (lexer_peek(lx, open) == '*') open = lexer_skip_space(lx, open + 1);
     if (lexer_peek(lx, open) != '{') return coded(t, TOKEN_SKIPPED, 0); // \rm x: the font changes, nothing else
     size_t close = group_end(lx, open);
-    if (!close) {
-        lx->position = lx->length;
-        t.kind = TOKEN_BAD;
-        return t;
-    }
+    lx->position = close ? close : lx->length;
+    if (!close) return coded(t, TOKEN_BAD, 0);
     const char *text = lx->text + open + 1;
-    size_t length = close - open - 2, letters = 0, others = 0;
+    size_t length = close - open - 2;
     while (length && (lexer_is_space(text[0]) || text[0] == '~')) text++, length--;
     while (length && (lexer_is_space(text[length - 1]) || text[length - 1] == '~')) length--;
-    size_t run = 0; // the letters that it begins with
-    while (run < length && lexer_is_letter(text[run])) run++;
-    for (size_t i = 0; i < length; i++) {
-        if (lexer_is_letter(text[i]) || (unsigned char)text[i] >= 0x80)
-            letters++;
-        else
-            others++;
-    }
-    if (length == 0) {
-        lx->position = close;
-        return coded(t, TOKEN_SKIPPED, 0);
-    }
-    if (words && length == 2 && memcmp(text, "\\$", 2) == 0) {
-        lx->position = close;
-        return named(t, TOKEN_CURRENCY, "dollar");
-    }
-    if (words && length == 1 && memchr(".,;:", text[0], 4) && (text[0] != '.' || lexer_skip_space(lx, close) == lx->length)) {
-        lx->position = close; // \text{, }; a full stop at the end says nothing
-        if (text[0] == '.') return coded(t, TOKEN_SKIPPED, 0);
-        t.kind = text[0] == ',' ? TOKEN_COMMA : text[0] == ';' ? TOKEN_SEMICOLON : TOKEN_COLON;
-        return t;
-    }
-    static const char *const functions[] = {"sin", "cos", "tan", "log", "ln", "exp", "cis", NULL};
-    if (words && word_in(functions, text, length)) { // \text{cis}
-        lx->position = close;
-        t.kind = TOKEN_FUNCTION, t.text = text, t.length = (uint32_t)length;
-        return t;
-    }
-    bool quantity = words && length && (lexer_is_digit(text[0]) || (text[0] == '-' && length > 1 && lexer_is_digit(text[1])));
-    for (size_t i = 0; i < length && quantity; i++)
-        quantity = lexer_is_letter(text[i]) || lexer_is_digit(text[i]) || memchr(" .,-/~%", text[i], 7) != NULL;
-    if (words && letters && !quantity && !is_letter_list(text, length)) { // \text{12 cm} is read as if it stood outside
-        lx->position = close;
-        return word_token(t, text, length);
-    }
-    if (!words && letters > 1 && others == 0) {
-        const char *canonical = NULL;
-        token_kind kind = word_lookup(text, length, true, &canonical, &t.code);
-        lx->position = close;
-        bool name = kind == TOKEN_NAME || kind == TOKEN_FUNCTION || (kind == TOKEN_MODULUS && length == strlen("mod")) ||
-                    (kind == TOKEN_DEGREE && length == strlen("degree")); // \to is a sign, \operatorname{to} is none
-        if (name && kind == TOKEN_NAME && is_operator && t.code == 0) t.code = TOKEN_OPERATOR; // \operatorname{mu}
-        if (name) return named(t, kind, canonical);
-        if (word_is_language(text, length)) return word_token(t, text, length);
-        t.kind = TOKEN_NAME, t.text = text, t.length = (uint32_t)length;
-        return t;
-    }
-    if (!words && letters == 1 && others == 0 && lexer_is_letter(text[0]) &&
-        !memchr("eid", text[0], is_operator ? 2 : 3)) { // \mathrm{C}
-        lx->position = close;
-        t.kind = TOKEN_NAME, t.text = text, t.length = 1, t.code = is_operator ? TOKEN_OPERATOR : TOKEN_UPRIGHT;
-        return t;
-    }
-    bool unit = !words && run > 0 && (memchr(text, '/', length) || word_is_language(text, run));
-    for (size_t i = 0; i < length && unit; i++)
-        unit = lexer_is_letter(text[i]) || memchr("/^0123456789 .~-{}", text[i], 19) != NULL;
-    if (unit) { // \mathrm{km/h}
-        lx->position = close;
-        return word_token(t, text, length);
-    }
-    lx->position = open; // \mathbf{x + 1}, \text{12}: the group itself
+    if (length == 0) return coded(t, TOKEN_SKIPPED, 0);
+    if (words ? words_token(lx, &t, text, length) : upright_token(&t, text, length, is_operator)) return t;
+    lx->position = open; // the group itself
     return coded(t, TOKEN_SKIPPED, 0);
 }
 
