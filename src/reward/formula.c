@@ -172,70 +172,75 @@ static status end_row(scanner *s) {
     return code;
 }
 
+// Where the reading of a delimited span stands.
+typedef struct span {
+    const char *text;
+    size_t length, at;
+    size_t braces;               // open ones
+    size_t kept;                 // environments around this place that stay whole: matrices, cases behind an expression
+    size_t boxes[16], box_count; // brace depths at which an unwrapped \boxed closes
+} span;
+
+// A row ends: \\, \\*, \\[4pt].
+static void skip_row_end(span *p) {
+    p->at += 2;
+    if (p->at < p->length && p->text[p->at] == '*') p->at++;
+    size_t rest = p->length - p->at;
+    const char *close = rest && p->text[p->at] == '[' ? memchr(p->text + p->at, ']', rest < 12 ? rest : 12) : NULL;
+    if (close) p->at = (size_t)(close - p->text) + 1;
+}
+
+// The backslash at p->at and what belongs to it.
+static status read_command(scanner *s, span *p) {
+    const char *here = p->text + p->at;
+    size_t rest = p->length - p->at, behind = 0;
+    bool begins = text_starts(here, rest, "\\begin{"), ends = text_starts(here, rest, "\\end{");
+    int environment = p->kept > 0 ? -1 : environment_at(p->text, p->length, p->at, begins ? "\\begin{" : "\\end{", &behind);
+    if (environment >= 0 && (ends || !is_cases(environment) || row_is_blank(&s->row))) {
+        p->at = behind;
+        return end_row(s);
+    }
+    p->kept += begins, p->kept -= ends && p->kept > 0;
+    if (here[1] == '\\' && p->kept == 0 && p->braces == p->box_count) {
+        skip_row_end(p);
+        return end_row(s);
+    }
+    bool boxed = text_starts(here, rest, "\\boxed{"), framed = text_starts(here, rest, "\\fbox{");
+    bool tag = text_starts(here, rest, "\\tag{"), label = text_starts(here, rest, "\\label{");
+    if ((boxed || framed) && p->box_count < sizeof p->boxes / sizeof *p->boxes) {
+        p->at += boxed ? strlen("\\boxed{") : strlen("\\fbox{");
+        p->boxes[p->box_count++] = p->braces++;
+    } else if (tag || label) {
+        p->at = behind_group(p->text, p->length, p->at + (tag ? strlen("\\tag") : strlen("\\label")));
+    } else if (text_starts(here, rest, "\\nonumber")) {
+        p->at += strlen("\\nonumber");
+    } else {
+        p->at += 2;
+        return buffer_append(&s->row, here, 2);
+    }
+    return STATUS_OK;
+}
+
+// Any other byte.
+static status read_byte(scanner *s, span *p) {
+    char c = p->text[p->at++];
+    if (c == '&' && p->kept == 0) return STATUS_OK;
+    if (c == '{') p->braces++;
+    if (c == '}' && p->braces > 0) {
+        p->braces--;
+        if (p->box_count > 0 && p->boxes[p->box_count - 1] == p->braces) { // the brace of an unwrapped box
+            p->box_count--;
+            return STATUS_OK;
+        }
+    }
+    return buffer_append_byte(&s->row, c);
+}
+
 // Cuts the content of a delimited span into rows and adds each.
 static status add_span(scanner *s, const char *text, size_t length) {
-    size_t braces = 0, kept = 0; // kept: environments that stay whole (matrices, cases behind an expression) around this place
-    size_t boxes[16], box_count = 0; // brace depths at which an unwrapped \boxed closes
+    span p = {.text = text, .length = length};
     buffer_clear(&s->row);
-    for (size_t i = 0; i < length;) {
-        size_t rest = length - i, behind = 0;
-        if (text[i] == '\\' && rest >= 2) {
-            int environment = environment_at(text, length, i, "\\begin{", &behind);
-            if (environment >= 0 && kept == 0 && (!is_cases(environment) || row_is_blank(&s->row))) {
-                TRY(end_row(s));
-                i = behind;
-                continue;
-            }
-            environment = kept == 0 ? environment_at(text, length, i, "\\end{", &behind) : -1;
-            if (environment >= 0) {
-                TRY(end_row(s));
-                i = behind;
-                continue;
-            }
-            if (text_starts(text + i, rest, "\\begin{")) kept++;
-            if (text_starts(text + i, rest, "\\end{") && kept > 0) kept--;
-            if (text[i + 1] == '\\' && kept == 0 && braces == box_count) { // a row ends: \\, \\*, \\[4pt]
-                TRY(end_row(s));
-                i += 2;
-                if (i < length && text[i] == '*') i++;
-                const char *close =
-                    i < length && text[i] == '[' ? memchr(text + i, ']', length - i < 12 ? length - i : 12) : NULL;
-                if (close) i = (size_t)(close - text) + 1;
-                continue;
-            }
-            bool boxed = text_starts(text + i, rest, "\\boxed{"), framed = text_starts(text + i, rest, "\\fbox{");
-            if ((boxed || framed) && box_count < sizeof boxes / sizeof *boxes) {
-                i += boxed ? 7 : 6;
-                boxes[box_count++] = braces++;
-                continue;
-            }
-            if (text_starts(text + i, rest, "\\tag{") || text_starts(text + i, rest, "\\label{")) {
-                i = behind_group(text, length, i + (text[i + 1] == 't' ? 4 : 6));
-                continue;
-            }
-            if (text_starts(text + i, rest, "\\nonumber")) {
-                i += 9;
-                continue;
-            }
-            TRY(buffer_append(&s->row, text + i, 2));
-            i += 2;
-            continue;
-        }
-        if (text[i] == '&' && kept == 0) {
-            i++;
-            continue;
-        }
-        if (text[i] == '{') braces++;
-        if (text[i] == '}' && braces > 0) {
-            braces--;
-            if (box_count > 0 && boxes[box_count - 1] == braces) { // the brace of an unwrapped box
-                box_count--, i++;
-                continue;
-            }
-        }
-        TRY(buffer_append_byte(&s->row, text[i]));
-        i++;
-    }
+    while (p.at < length) TRY(text[p.at] == '\\' && length - p.at >= 2 ? read_command(s, &p) : read_byte(s, &p));
     return end_row(s);
 }
 

@@ -351,83 +351,108 @@ bool plain_can_start(const char *text, size_t length, size_t at) {
     return c == 0xE2 || c == 0xC2 || c == 0xCF || c == 0xCE; // root, minus, currency, pi, theta
 }
 
+// The state between the parts of an equation.
+typedef struct equation {
+    run r;
+    size_t open_at[DEPTH_LIMIT], operations_at[DEPTH_LIMIT], depth; // parentheses: where they open, what was counted before
+    size_t operations, relations;
+    size_t complete, edits; // the end of the longest prefix that is an equation, and how many edits belong to it
+    bool expecting;         // an operand
+} equation;
+
+typedef enum part { PART_NONE, PART_GOES_ON, PART_MAY_END } part; // what was read: nothing; more has to follow; an operand's end
+
+static part open_parenthesis(equation *q) {
+    if (q->depth == DEPTH_LIMIT) return PART_NONE;
+    q->open_at[q->depth] = q->r.at++, q->operations_at[q->depth++] = q->operations;
+    q->expecting = true;
+    return PART_GOES_ON;
+}
+
+static part read_operand(equation *q) {
+    run *r = &q->r;
+    if (stands(r, "\\left")) r->at += strlen("\\left");
+    if (peek(r, 0) == '-' && peek(r, 1) != ' ')
+        r->at++;
+    else if (stands(r, "\xE2\x88\x92") && peek(r, 3) != ' ')
+        r->at += 3;
+    if (peek(r, 0) == '(') return open_parenthesis(q);
+    if (!operand(r, r->at == r->out->begin)) return PART_NONE;
+    bool called = r->text[r->at - 1] != ')' && peek(r, 0) == '(' && !r->number; // sqrt(, f(
+    if (!called) postfix(r);
+    q->expecting = false;
+    return PART_MAY_END;
+}
+
+// Behind a relation sign. One inside of parentheses starts anew there: those are prose.
+static part begin_side(equation *q) {
+    if (q->depth > 0) {
+        if (q->relations > 0 && q->complete > 0) return PART_NONE;
+        size_t begin = q->open_at[q->depth - 1] + 1;
+        while (begin < q->r.length && q->r.text[begin] == ' ') begin++;
+        q->r.out->begin = begin;
+        q->operations -= q->operations_at[q->depth - 1];
+        q->depth = q->relations = 0;
+    }
+    q->relations++, q->expecting = true;
+    return PART_GOES_ON;
+}
+
+static part read_behind_operand(equation *q, bool spaced) {
+    run *r = &q->r;
+    if (stands(r, "\\right")) r->at += strlen("\\right");
+    if (peek(r, 0) == ')') {
+        if (q->depth == 0) return PART_NONE;
+        q->depth--, r->at++, r->number = false;
+        postfix(r);
+        return PART_MAY_END;
+    }
+    if (!spaced && peek(r, 0) == '(') { // f(2), 3(4 + 1)
+        q->operations++;
+        return open_parenthesis(q);
+    }
+    if (!spaced && r->text[r->at - 1] == ')' && is_letter(peek(r, 0)) && !is_letter(peek(r, 1))) { // (x+1)y
+        r->at++;
+        return PART_MAY_END;
+    }
+    if (relation(r)) return begin_side(q);
+    if (operation(r)) {
+        q->operations++, q->expecting = true;
+        if (!stands(r, "{")) return PART_GOES_ON;
+        if (!group(r)) return PART_NONE; // x^{2}
+        q->expecting = false;
+        return PART_MAY_END;
+    }
+    if (!spaced || !r->number || !unit(r)) return PART_NONE;
+    r->number = false;
+    return PART_GOES_ON;
+}
+
 void plain_scan(const char *text, size_t length, size_t start, plain_equation *out) {
     out->found = false, out->begin = start, out->edit_count = 0;
-    run r = {.text = text, .length = length, .at = start, .box = SIZE_MAX, .out = out};
-    size_t open_at[DEPTH_LIMIT], operations_at[DEPTH_LIMIT], depth = 0;
-    size_t operations = 0, relations = 0, complete = 0, edits = 0;
-    bool expecting = true, spaced = false;
+    equation q = {.r = {.text = text, .length = length, .at = start, .box = SIZE_MAX, .out = out}, .expecting = true};
+    run *r = &q.r;
     for (;;) {
-        spaced = skip_spaces(&r);
-        if (expecting) {
-            if (stands(&r, "\\left")) r.at += 5;
-            if ((peek(&r, 0) == '-' && peek(&r, 1) != ' ') || (stands(&r, "\xE2\x88\x92") && peek(&r, 3) != ' '))
-                r.at += peek(&r, 0) == '-' ? 1 : 3;
-            if (peek(&r, 0) == '(') {
-                if (depth == DEPTH_LIMIT) break;
-                open_at[depth] = r.at, operations_at[depth++] = operations, r.at++;
-                continue;
-            }
-            size_t here = r.at;
-            if (!operand(&r, here == out->begin)) break;
-            bool root_opens = r.text[r.at - 1] != ')' && peek(&r, 0) == '(' && !r.number; // sqrt(, f(
-            if (!root_opens) postfix(&r);
-            expecting = false;
-        } else {
-            if (stands(&r, "<<")) { // a calculator annotation repeats this equation: drop the plain copy
-                out->resume = r.at;
-                return;
-            }
-            if (stands(&r, "\\right")) r.at += 6;
-            if (peek(&r, 0) == ')') {
-                if (depth == 0) break;
-                depth--, r.at++, r.number = false;
-                postfix(&r);
-            } else if (!spaced && peek(&r, 0) == '(') { // f(2), 3(4 + 1)
-                if (depth == DEPTH_LIMIT) break;
-                operations++;
-                open_at[depth] = r.at, operations_at[depth++] = operations, r.at++;
-                expecting = true;
-                continue;
-            } else if (!spaced && r.text[r.at - 1] == ')' && is_letter(peek(&r, 0)) && !is_letter(peek(&r, 1))) { // (x+1)y
-                r.at++;
-            } else if (relation(&r)) {
-                if (depth > 0) { // an equation inside of parentheses: those are prose
-                    if (relations > 0 && complete > 0) break;
-                    out->begin = open_at[depth - 1] + 1;
-                    while (out->begin < length && text[out->begin] == ' ') out->begin++;
-                    operations -= operations_at[depth - 1];
-                    depth = relations = 0;
-                }
-                relations++, expecting = true;
-                continue;
-            } else if (operation(&r)) {
-                operations++, expecting = true;
-                if (stands(&r, "{")) { // x^{2}
-                    if (!group(&r)) break;
-                    expecting = false;
-                } else {
-                    continue;
-                }
-            } else if (spaced && r.number && unit(&r)) {
-                r.number = false;
-                continue;
-            } else {
-                break;
-            }
+        bool spaced = skip_spaces(r);
+        if (!q.expecting && stands(r, "<<")) { // a calculator annotation repeats this equation: drop the plain copy
+            out->resume = r->at;
+            return;
         }
-        if (depth == 0 && relations > 0 && operations > 0) complete = r.at, edits = out->edit_count;
+        part read = q.expecting ? read_operand(&q) : read_behind_operand(&q, spaced);
+        if (read == PART_NONE) break;
+        bool whole = read == PART_MAY_END && q.depth == 0 && q.relations > 0 && q.operations > 0;
+        if (whole) q.complete = r->at, q.edits = out->edit_count;
     }
     // After a relation the scan may have run into an annotation: "48/2 = <<48/2=24>>24".
-    if (expecting && relations > 0) {
-        if (peek(&r, 0) == '$') r.at++;
-        if (stands(&r, "<<")) {
-            out->resume = r.at;
+    if (q.expecting && q.relations > 0) {
+        if (peek(r, 0) == '$') r->at++;
+        if (stands(r, "<<")) {
+            out->resume = r->at;
             return;
         }
     }
-    out->found = complete > out->begin;
-    out->end = complete, out->edit_count = edits;
-    out->resume = out->found ? complete : r.box != SIZE_MAX ? r.box : r.at;
+    out->found = q.complete > out->begin;
+    out->end = q.complete, out->edit_count = q.edits;
+    out->resume = out->found ? q.complete : r->box != SIZE_MAX ? r->box : r->at;
     if (out->resume <= start) out->resume = start + 1;
 }
