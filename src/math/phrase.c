@@ -180,7 +180,8 @@ static size_t number_lead(const char *text, size_t length) {
         if (!c || !strchr(" \t\n\r',", c)) return 0;
         i++;
     }
-    year = year && words > 0 && length - i == 4 && strspn(text + i, "0123456789") >= 4;
+    year = year && words > 0 && length - i == 4;
+    for (size_t k = i; k < length && year; k++) year = text[k] >= '0' && text[k] <= '9';
     return i < length && ((words >= 2 && verb) || (words == 1 && only) || year) ? i : 0;
 }
 

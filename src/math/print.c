@@ -451,6 +451,7 @@ status math_print_node(const math_node *n, buffer *out) {
 
 static status put(const math_node *n, int at_least, buffer *out) {
     bool parentheses = level(n) < at_least;
+    if (parentheses && n->kind == MATH_LIST && !is_piecewise(n)) return put_bracketed(n, "(", ")", out); // read as a tuple
     if (parentheses) TRY(buffer_append_byte(out, '('));
     TRY(math_print_node(n, out));
     return parentheses ? buffer_append_byte(out, ')') : STATUS_OK;
