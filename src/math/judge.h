@@ -52,6 +52,9 @@ math_outcome accept_answer(judge *j, math_node *gold, math_node *answer);
 math_outcome accept_where(judge *j, math_node *gold, math_node *answer);
 math_outcome accept_in_order(judge *j, math_node *gold, math_node *answer);
 
+// based.c: one of the two, or both, a number in a base. MATH_UNPARSED where neither is.
+math_outcome accept_based(judge *j, math_node *gold, math_node *answer);
+
 // equations.c: a gold that is an equation or a chain of them; an equation where a value is asked for; two relations other than
 // equations that are no sets of real numbers.
 math_outcome accept_equation(judge *j, math_node *gold, math_node *answer);
