@@ -142,68 +142,67 @@ static math_outcome in_field(judge *j, const math_node *gold, const math_node *a
     return judge_says(j, otherwise, tier, "%s", reason);
 }
 
-static math_outcome compare_constants(judge *j, math_node *gold, math_node *answer) {
-    acb_t g, a, d;
-    acb_init(g), acb_init(a), acb_init(d);
-    math_outcome outcome =
-        judge_says(j, MATH_UNDECIDED, "ball", "the two values agree as far as was computed, which is no proof");
-    double target = 0; // bits to which a difference has to vanish
-    zero_bound bound = {false, 0};
-    bool asked = false;
-    for (long precision = 64; precision <= BALL_PRECISION_MAX;) {
-        value_state sg = ball_evaluate(gold, NULL, precision, &j->steps, g),
-                    sa = ball_evaluate(answer, NULL, precision, &j->steps, a);
-        if ((sg == VALUE_OPEN || sa == VALUE_OPEN) && precision < 1024) {
-            precision *= 2;
-            continue;
-        }
-        if (sg != VALUE_KNOWN || sa != VALUE_KNOWN) {
-            outcome = not_computed(j, sg, sa);
-            break;
-        }
-        int rounded = rounded_ball(j, answer, false, g), gold_rounded = rounded_ball(j, gold, true, a);
-        if (rounded != 1 && gold_rounded != 0) rounded = gold_rounded;
-        if (rounded == 1) {
-            outcome = judge_says(j, MATH_EQUAL, "ball", "the decimal is the other value, rounded");
-            break;
-        }
-        acb_sub(d, g, a, precision);
-        if (!acb_contains_zero(d) && rounded == 0) {
-            outcome = judge_says(j, MATH_DIFFERENT, "ball", "the values differ");
-            break;
-        }
-        bool finite = acb_is_finite(d);
-        if (!finite && precision >= 1024) break;
-        if (finite && !asked && acb_contains_zero(d)) {
-            bool plain;
-            if (polynomial_compare(j, gold, answer, &plain) == 1) {
-                outcome = judge_says(j, MATH_EQUAL, "polynomial", "%s", "");
-                break;
-            }
-            bound = zero_bound_of(gold, answer, &j->steps);
-            target = bound.algebraic ? bound.bits : 2 * bound.bits + BALL_AGREEMENT_BITS;
-            asked = true;
-        }
-        if (asked && acb_is_zero(d)) {
-            outcome = judge_says(j, MATH_EQUAL, "ball", "%s", "");
-            break;
-        }
-        if (asked && (bound.algebraic || target <= BALL_PRECISION_MAX) && ball_below(d, target)) {
-            if (bound.algebraic)
-                outcome =
-                    judge_says(j, MATH_EQUAL, "algebraic", "two algebraic numbers that differ would differ by 2^-%.0f", target);
-            else
-                outcome = in_field(j, gold, answer,
-                                   judge_says(j, MATH_EQUAL, "probabilistic", "the values agree to %.0f bits", target));
-            break;
-        }
-        // What agrees this far is nearly always equal: on to the precision that settles it.
-        bool jump = asked && target + 64 > 2.0 * (double)precision && target + 64 <= BALL_PRECISION_MAX;
-        precision = jump ? ((long)target + 127) / 64 * 64 : 2 * precision;
+// Two constants of which more and more bits are computed.
+typedef struct constants {
+    judge *j;
+    math_node *gold, *answer;
+    acb_t g, a, d;        // balls around the two and their difference
+    bool asked;           // for these two:
+    zero_bound bound;     // how small the difference can be
+    double target;        // bits to which it has to vanish
+    math_outcome outcome; // what is known until now
+} constants;
+
+static long settle(constants *c, math_outcome outcome) {
+    c->outcome = outcome;
+    return 0;
+}
+
+// They agree to the bits that were asked for.
+static math_outcome agreement(const constants *c) {
+    if (c->bound.algebraic)
+        return judge_says(c->j, MATH_EQUAL, "algebraic", "two algebraic numbers that differ would differ by 2^-%.0f", c->target);
+    math_outcome outcome = judge_says(c->j, MATH_EQUAL, "probabilistic", "the values agree to %.0f bits", c->target);
+    return in_field(c->j, c->gold, c->answer, outcome);
+}
+
+// Compares them at this precision. Returns the one to go on with, 0 where c->outcome is the last word.
+static long compare_at(constants *c, long precision) {
+    judge *j = c->j;
+    value_state sg = ball_evaluate(c->gold, NULL, precision, &j->steps, c->g),
+                sa = ball_evaluate(c->answer, NULL, precision, &j->steps, c->a);
+    if ((sg == VALUE_OPEN || sa == VALUE_OPEN) && precision < 1024) return 2 * precision;
+    if (sg != VALUE_KNOWN || sa != VALUE_KNOWN) return settle(c, not_computed(j, sg, sa));
+    int rounded = rounded_ball(j, c->answer, false, c->g), gold_rounded = rounded_ball(j, c->gold, true, c->a);
+    if (rounded != 1 && gold_rounded != 0) rounded = gold_rounded;
+    if (rounded == 1) return settle(c, judge_says(j, MATH_EQUAL, "ball", "the decimal is the other value, rounded"));
+    acb_sub(c->d, c->g, c->a, precision);
+    if (!acb_contains_zero(c->d) && rounded == 0) return settle(c, judge_says(j, MATH_DIFFERENT, "ball", "the values differ"));
+    bool finite = acb_is_finite(c->d), plain;
+    if (!finite && precision >= 1024) return 0;
+    if (finite && !c->asked && acb_contains_zero(c->d)) {
+        if (polynomial_compare(j, c->gold, c->answer, &plain) == 1)
+            return settle(c, judge_says(j, MATH_EQUAL, "polynomial", "%s", ""));
+        c->bound = zero_bound_of(c->gold, c->answer, &j->steps);
+        c->target = c->bound.algebraic ? c->bound.bits : 2 * c->bound.bits + BALL_AGREEMENT_BITS;
+        c->asked = true;
     }
-    acb_clear(g), acb_clear(a), acb_clear(d);
-    if (outcome == MATH_UNDECIDED && asked) outcome = in_field(j, gold, answer, outcome);
-    return outcome;
+    if (c->asked && acb_is_zero(c->d)) return settle(c, judge_says(j, MATH_EQUAL, "ball", "%s", ""));
+    bool within_reach = c->bound.algebraic || c->target <= BALL_PRECISION_MAX;
+    if (c->asked && within_reach && ball_below(c->d, c->target)) return settle(c, agreement(c));
+    // What agrees this far is nearly always equal: on to the precision that settles it.
+    bool jump = c->asked && c->target + 64 > 2.0 * (double)precision && c->target + 64 <= BALL_PRECISION_MAX;
+    return jump ? ((long)c->target + 127) / 64 * 64 : 2 * precision;
+}
+
+static math_outcome compare_constants(judge *j, math_node *gold, math_node *answer) {
+    constants c = {.j = j, .gold = gold, .answer = answer};
+    acb_init(c.g), acb_init(c.a), acb_init(c.d);
+    c.outcome = judge_says(j, MATH_UNDECIDED, "ball", "the two values agree as far as was computed, which is no proof");
+    for (long precision = 64; precision > 0 && precision <= BALL_PRECISION_MAX;) precision = compare_at(&c, precision);
+    acb_clear(c.g), acb_clear(c.a), acb_clear(c.d);
+    bool open = c.outcome == MATH_UNDECIDED && c.asked;
+    return open ? in_field(j, gold, answer, c.outcome) : c.outcome;
 }
 
 // The other usual reading of an ambiguous quotient: a/bc as (a/b)c. NULL when there is none or memory is out.

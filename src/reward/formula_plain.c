@@ -419,7 +419,7 @@ static part read_behind_operand(equation *q, bool spaced) {
     if (operation(r)) {
         q->operations++, q->expecting = true;
         if (!stands(r, "{")) return PART_GOES_ON;
-        if (!group(r)) return PART_NONE; // x^{2}
+        if (!group(r)) return PART_NONE; // the {2} of x^{2}
         q->expecting = false;
         return PART_MAY_END;
     }
