@@ -134,9 +134,43 @@ static math_node *operand_words(parser *p) {
     return tree_named(p->e, MATH_TEXT, text);
 }
 
+static math_node *operand_group(parser *p) {
+    const token *t = here(p);
+    if (t->code == '{' && is_close(ahead(p, 1), '{')) {
+        math_node *selections = parser_selections(p);
+        if (selections || p->failed || p->e->failure != STATUS_OK) return selections;
+    }
+    math_node *n = parser_group(p);
+    if (!n || !n->grouped || !at_kind(p, TOKEN_UNDERSCORE) || t->code != '(' || !parser_integer_literal(n)) return n;
+    p->at++; // (52)_8
+    return parser_based_number(p, parser_whole_digits(p, n));
+}
+
+static math_node *operand_minus(parser *p) {
+    p->at++;
+    math_node *n = parser_expression(p, POWER_MINUS);
+    if (!n || n->kind != MATH_WITH_UNIT) return tree_unary(p->e, MATH_NEGATE, n);
+    n->children[0] = tree_unary(p->e, MATH_NEGATE, n->children[0]); // -\$10
+    return n->children[0] ? n : NULL;
+}
+
+static math_node *operand_of_two(parser *p, math_kind kind) { // \frac, \binom
+    p->at++;
+    math_node *a = parser_argument(p, true), *b = a ? parser_argument(p, true) : NULL;
+    return tree_binary(p->e, kind, a, b);
+}
+
+static math_node *operand_decorated(parser *p) {
+    const char *name = parser_keep(p, here(p));
+    p->at++;
+    math_node *n = tree_unary(p->e, MATH_VECTOR, at_open(p, '(') ? parser_group(p) : parser_argument(p, true));
+    if (n) n->name = name;
+    return n;
+}
+
 static math_node *operand(parser *p) {
     token *t = here(p);
-    math_node *a, *b;
+    math_node *n;
     switch (t->kind) {
     case TOKEN_NUMBER:
         return operand_number(p);
@@ -146,58 +180,32 @@ static math_node *operand(parser *p) {
         return parser_function(p);
     case TOKEN_UNDERSCORE:
     case TOKEN_CARET:
-        a = parser_selections(p);
-        return a || p->failed ? a : parser_refuse(p, "an unexpected sign");
-    case TOKEN_OPEN: {
-        if (t->code == '{' && is_close(ahead(p, 1), '{')) {
-            a = parser_selections(p);
-            if (a || p->failed || p->e->failure != STATUS_OK) return a;
-        }
-        a = parser_group(p);
-        if (a && a->grouped && at_kind(p, TOKEN_UNDERSCORE) && t->code == '(' && parser_integer_literal(a)) {
-            p->at++;
-            a = parser_based_number(p, parser_whole_digits(p, a));
-        }
-        return a;
-    }
+        n = parser_selections(p);
+        return n || p->failed ? n : parser_refuse(p, "an unexpected sign");
+    case TOKEN_OPEN:
+        return operand_group(p);
     case TOKEN_MINUS:
-        p->at++;
-        a = parser_expression(p, POWER_MINUS);
-        if (!a || a->kind != MATH_WITH_UNIT) return tree_unary(p->e, MATH_NEGATE, a);
-        a->children[0] = tree_unary(p->e, MATH_NEGATE, a->children[0]); // -\$10
-        return a->children[0] ? a : NULL;
+        return operand_minus(p);
     case TOKEN_PLUS:
         p->at++;
         return parser_expression(p, POWER_MINUS);
     case TOKEN_PLUS_MINUS:
         p->at++;
-        a = tree_unary(p->e, MATH_PLUS_MINUS, parser_expression(p, POWER_SUM));
-        if (a) a->integer = t->code;
-        return a;
+        n = tree_unary(p->e, MATH_PLUS_MINUS, parser_expression(p, POWER_SUM));
+        if (n) n->integer = t->code;
+        return n;
     case TOKEN_FRACTION:
-        p->at++;
-        a = parser_argument(p, true);
-        b = a ? parser_argument(p, true) : NULL;
-        a = tree_binary(p->e, MATH_QUOTIENT, a, b);
-        if (a) a->grouped = true;
-        return a;
+        n = operand_of_two(p, MATH_QUOTIENT);
+        if (n) n->grouped = true;
+        return n;
     case TOKEN_BINOMIAL:
-        p->at++;
-        a = parser_argument(p, true);
-        b = a ? parser_argument(p, true) : NULL;
-        return tree_binary(p->e, MATH_BINOMIAL, a, b);
+        return operand_of_two(p, MATH_BINOMIAL);
     case TOKEN_ROOT:
         return operand_root(p);
     case TOKEN_BIG:
         return parser_big(p);
-    case TOKEN_DECORATION: {
-        const char *name = parser_keep(p, t);
-        p->at++;
-        a = at_open(p, '(') ? parser_group(p) : parser_argument(p, true);
-        a = tree_unary(p->e, MATH_VECTOR, a);
-        if (a) a->name = name;
-        return a;
-    }
+    case TOKEN_DECORATION:
+        return operand_decorated(p);
     case TOKEN_BEGIN:
         return parser_environment(p);
     case TOKEN_BAR:

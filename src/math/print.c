@@ -246,6 +246,14 @@ static status put_sum(const math_node *n, buffer *out) {
     return STATUS_OK;
 }
 
+static status put_relation(const math_node *n, buffer *out) {
+    for (uint32_t i = 0; i < n->count; i++) {
+        if (i) TRY(put_relation_sign(n->operators[i - 1], out));
+        TRY(put(n->children[i], LEVEL_UNIT, out));
+    }
+    return STATUS_OK;
+}
+
 static status put_matrix(const math_node *n, buffer *out) {
     const char *environment = n->name ? n->name : "matrix";
     uint32_t columns = n->integer > 0 ? n->count / (uint32_t)n->integer : 1;
@@ -392,14 +400,9 @@ status math_print_node(const math_node *n, buffer *out) {
     case MATH_CEILING:
         return put_bracketed(n, "ceil(", ")", out);
     case MATH_BINOMIAL:
-        if (n->integer) {
-            TRY(buffer_append_text(out, "{}_"));
-            TRY(put_braced(n->children[0], LEVEL_MODULUS, out));
-            TRY(buffer_append_text(out, "P_"));
-            return put_braced(n->children[1], LEVEL_MODULUS, out);
-        }
-        TRY(buffer_append_text(out, "\\binom"));
+        TRY(buffer_append_text(out, n->integer ? "{}_" : "\\binom"));
         TRY(put_braced(n->children[0], LEVEL_MODULUS, out));
+        TRY(buffer_append_text(out, n->integer ? "P_" : ""));
         return put_braced(n->children[1], LEVEL_MODULUS, out);
     case MATH_FUNCTION:
         return put_function(n, out);
@@ -408,11 +411,7 @@ status math_print_node(const math_node *n, buffer *out) {
     case MATH_VECTOR:
         return put_decorated(n, out);
     case MATH_RELATION:
-        for (uint32_t i = 0; i < n->count; i++) {
-            if (i) TRY(put_relation_sign(n->operators[i - 1], out));
-            TRY(put(n->children[i], LEVEL_UNIT, out));
-        }
-        return STATUS_OK;
+        return put_relation(n, out);
     case MATH_RATIO:
         return put_all(n, ":", LEVEL_UNION, out);
     case MATH_LIST:
