@@ -42,18 +42,17 @@ static bool is_collection(const math_node *n) {
 math_outcome accept_in_order(judge *j, math_node *gold, math_node *answer) {
     if (gold->count != answer->count) return refuse(j, "the numbers of members differ");
     math_outcome outcome = MATH_EQUAL;
-    char why[sizeof j->reason] = "";
-    const char *tier = "structure";
+    said worst = {.tier = "structure"};
     j->nesting++;
     for (uint32_t i = 0; i < gold->count; i++) {
         math_outcome one = accept_answer(j, gold->children[i], answer->children[i]);
         if (one == MATH_EQUAL) continue;
-        outcome = one, tier = j->tier;
-        memcpy(why, j->reason, sizeof why);
+        outcome = one, worst = j->last;
         if (one == MATH_DIFFERENT) break;
     }
     j->nesting--;
-    return judge_says(j, outcome, tier, "%s", why);
+    j->last = worst;
+    return outcome;
 }
 
 typedef struct matching {

@@ -102,14 +102,14 @@ static bool judge_words(const reading *gold, const reading *answer, math_verdict
 
 static math_outcome judge_trees(const math_options *options, uint64_t pair, math_expression *gold, math_expression *answer,
                                 math_verdict *out) {
-    judge j = {.options = options, .memory = answer, .tier = "structure", .steps = JUDGE_STEPS, .pair = pair};
+    judge j = {.options = options, .memory = answer, .last = {.tier = "structure"}, .steps = JUDGE_STEPS, .pair = pair};
     // The limit on what was written is behind us; this one bounds the nodes made while comparing.
     answer->limits.nodes = 200000;
     if (!prepare_tree(answer, &gold->root) || !prepare_tree(answer, &answer->root))
         return say(out, MATH_OVER_LIMIT, "structure", "too many parts");
     math_outcome outcome = accept_answer(&j, gold->root, answer->root);
     if (outcome == MATH_UNPARSED) outcome = MATH_UNDECIDED;
-    say(out, outcome, outcome == MATH_EQUAL && j.probabilistic ? "probabilistic" : j.tier, j.reason);
+    say(out, outcome, outcome == MATH_EQUAL && j.probabilistic ? "probabilistic" : j.last.tier, j.last.reason);
     return outcome;
 }
 

@@ -25,8 +25,6 @@ void mark_derivatives(math_node *n) {
     if (begins_with_d(n->children[0]) && begins_with_d(n->children[1])) n->kind = MATH_FUNCTION, n->name = NAME_DERIVATIVE;
 }
 
-static bool is_derivative(const math_node *n) { return n->kind == MATH_FUNCTION && strcmp(n->name, NAME_DERIVATIVE) == 0; }
-
 bool node_is_name(const math_node *n) {
     if (n->kind == MATH_SYMBOL) return node_has_variables(n);
     if (n->kind == MATH_VECTOR || n->kind == MATH_TEXT) return true;
@@ -165,7 +163,7 @@ static bool same_name(const math_node *a, const math_node *b) {
     if (tree_compare(a, b) == 0) return true;
     if (a->kind == MATH_SYMBOL && b->kind == MATH_FUNCTION) return same_name(b, a);
     if (a->kind != MATH_FUNCTION || b->kind != MATH_SYMBOL) return false;
-    if (is_derivative(a)) return is_primed(a, b->name);
+    if (node_is_call(a, NAME_DERIVATIVE)) return is_primed(a, b->name);
     return a->count == 1 && a->children[0]->kind == MATH_SYMBOL && strcmp(a->name, b->name) == 0;
 }
 
@@ -260,7 +258,7 @@ math_outcome accept_relation(judge *j, math_node *gold, math_node *answer) {
 // ---- congruences ------------------------------------------------------------
 
 bool node_is_residue(const math_node *n) {
-    if (n->kind != MATH_FUNCTION || n->count != 2 || strcmp(n->name, NAME_RESIDUE) != 0) return false;
+    if (!node_is_call(n, NAME_RESIDUE) || n->count != 2) return false;
     const math_node *said = n->children[0];
     return said->kind != MATH_RELATION ||
            (said->count == 2 && said->operators[0] == MATH_CONGRUENT && node_is_name(said->children[0]));

@@ -141,8 +141,7 @@ const char *tree_join(math_expression *e, const char *a, const char *separator, 
 math_node *tree_congruence(math_expression *e, math_node *relation) {
     uint32_t count = relation->count;
     math_node *last = relation->children[count - 1];
-    if (relation->operators[count - 2] != MATH_CONGRUENT || last->kind != MATH_FUNCTION || strcmp(last->name, "mod") != 0)
-        return relation;
+    if (relation->operators[count - 2] != MATH_CONGRUENT || !node_is_call(last, "mod")) return relation;
     math_node *n = tree_binary(e, MATH_FUNCTION, relation, last->children[1]);
     if (!n) return NULL;
     relation->children[count - 1] = last->children[0];

@@ -333,12 +333,11 @@ static math_outcome same_matrices(judge *j, math_node *f, math_node *h, bool pos
 
 // An inequality that is a multiple of the other: equal where the factor is positive.
 static math_outcome same_direction(judge *j, scene *s, const math_node *f, const math_node *h) {
-    char reason[sizeof j->reason];
-    memcpy(reason, j->reason, sizeof reason);
-    const char *tier = j->tier;
+    said multiples = j->last;
     scene_place(j, s, 0);
     int sign = sign_at(j, s, f, h);
-    if (sign > 0) return judge_says(j, MATH_EQUAL, tier, "%s", reason);
+    j->last = multiples;
+    if (sign > 0) return MATH_EQUAL;
     return sign < 0 ? judge_says(j, MATH_DIFFERENT, "structure", "the inequality points the other way")
                     : judge_says(j, MATH_UNDECIDED, "structure", "the direction of the inequality is not known");
 }
@@ -357,7 +356,8 @@ static bool is_linear(const math_node *n) {
 // Inequalities that are no multiples of each other: different where both are linear, or one holds at a point and the other does
 // not; else x^2 < 4 and |x| < 2 may say the same.
 static math_outcome different_truth(judge *j, scene *s, const math_node *f, const math_node *h) {
-    if (is_linear(f) && is_linear(h)) return judge_says(j, MATH_DIFFERENT, j->tier, "linear, and no multiples of each other");
+    if (is_linear(f) && is_linear(h))
+        return judge_says(j, MATH_DIFFERENT, j->last.tier, "linear, and no multiples of each other");
     for (uint32_t k = 0, points = scene_points(s); k < points; k++) {
         scene_place(j, s, k);
         if (sign_at(j, s, f, h) < 0)

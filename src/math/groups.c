@@ -56,8 +56,7 @@ static bool is_domain(math_node *const *items, size_t count) {
 static bool is_congruence_list(math_node *const *items, size_t count) {
     const math_node *first = items[0], *last = items[count - 1];
     return first->kind == MATH_RELATION && first->count == 2 && first->operators[0] == MATH_CONGRUENT &&
-           last->kind == MATH_FUNCTION && last->count == 2 && strcmp(last->name, NAME_RESIDUE) == 0 &&
-           last->children[0]->kind != MATH_RELATION;
+           node_is_call(last, NAME_RESIDUE) && last->count == 2 && last->children[0]->kind != MATH_RELATION;
 }
 
 static math_node *congruence_list(parser *p, math_node **items, size_t count) {

@@ -9,14 +9,18 @@
 
 #define MEMBERS_MAX 64 // of a list or set that is compared in any order
 
+typedef struct said { // why an outcome is what it is
+    const char *tier;
+    char reason[192];
+} said;
+
 typedef struct judge {
     const math_options *options;
     math_expression *memory; // where nodes made on the way live; both trees outlive the judge
-    const char *tier;
-    char reason[192];
-    bool probabilistic; // some equality on the way was accepted without proof
-    int nesting;        // members of how many collections around are being compared
-    bool exact;         // no rounding here: a decimal inside a larger expression is what it says
+    said last;               // of the last outcome; to return to an earlier one, keep it and put it back
+    bool probabilistic;      // some equality on the way was accepted without proof
+    int nesting;             // members of how many collections around are being compared
+    bool exact;              // no rounding here: a decimal inside a larger expression is what it says
     size_t steps;
     size_t fields;  // pairs of constants that were given to field.c
     int inductions; // how many are under way

@@ -8,7 +8,6 @@
 #include "math/transcribe.h"
 #include "math/words.h"
 
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
 
 status phrase_plain(const char *text, size_t length, buffer *out, bool *only_fonts) {
@@ -22,7 +21,7 @@ status phrase_plain(const char *text, size_t length, buffer *out, bool *only_fon
             continue;
         }
         size_t end = i + 1;
-        while (end < length && is_letter(text[end])) end++;
+        while (end < length && lexer_is_letter(text[end])) end++;
         if (end == i + 1) { // \, \( \% ...
             if (end < length && strchr(",;:! ()[]", text[end]))
                 TRY(buffer_append_byte(out, ' '));
@@ -60,7 +59,7 @@ static bool is_word(const char *run, size_t length) {
 static bool any_word(const char *text, size_t length, bool (*is)(const char *, size_t)) {
     for (size_t i = 0; i < length; i++) {
         size_t end = i;
-        while (end < length && is_letter(text[end])) end++;
+        while (end < length && lexer_is_letter(text[end])) end++;
         if (is(text + i, end - i)) return true;
         i = end;
     }
@@ -98,7 +97,7 @@ status phrase_words(const char *text, size_t length, buffer *out, bool *words, b
     for (size_t i = 0; i < plain.length && *words && code == STATUS_OK;) {
         const char *at = plain.data + i;
         size_t run = 0;
-        while (i + run < plain.length && (is_letter(at[run]) || (unsigned char)at[run] >= 0x80)) run++;
+        while (i + run < plain.length && (lexer_is_letter(at[run]) || (unsigned char)at[run] >= 0x80)) run++;
         if (run) {
             bool article = count == 0 && lower(*at) == 'a' && (run == 1 || (run == 2 && lower(at[1]) == 'n'));
             bool word = article || is_word(at, run);
@@ -112,7 +111,7 @@ status phrase_words(const char *text, size_t length, buffer *out, bool *words, b
             continue;
         }
         // A hyphen joins two words; elsewhere it is a minus sign.
-        bool hyphen = *at == '-' && i > 0 && is_letter(at[-1]) && i + 1 < plain.length && is_letter(at[1]);
+        bool hyphen = *at == '-' && i > 0 && lexer_is_letter(at[-1]) && i + 1 < plain.length && lexer_is_letter(at[1]);
         *words = hyphen || (*at && strchr(" .,':;\"!?()", *at));
         gap = gap || *at != '\'';
         i++;
@@ -140,7 +139,7 @@ status phrase_words(const char *text, size_t length, buffer *out, bool *words, b
 bool phrase_holds_word(const char *plain, size_t length) {
     size_t brief = 0;
     for (size_t i = 0, run = 0; i < length; i += run + 1) {
-        for (run = 0; i + run < length && is_letter(plain[i + run]);) run++;
+        for (run = 0; i + run < length && lexer_is_letter(plain[i + run]);) run++;
         if (run >= 4 && is_word(plain + i, run)) return true;
         brief += run >= 2 && is_word(plain + i, run);
     }
@@ -164,9 +163,9 @@ static size_t number_lead(const char *text, size_t length) {
     bool verb = false, only = false; // what the last word is; a verb also with one of the others behind it
     while (i < length) {
         char c = text[i], d = i + 1 < length ? text[i + 1] : 0;
-        if (is_letter(c)) {
+        if (lexer_is_letter(c)) {
             size_t end = i;
-            while (end < length && is_letter(text[end])) end++;
+            while (end < length && lexer_is_letter(text[end])) end++;
             year = year && word_among(dates, text + i, end - i);
             if (!year && word_among(words_other, text + i, end - i)) return 0;
             only = word_among(just, text + i, end - i);
@@ -191,9 +190,9 @@ size_t phrase_lead(const char *text, size_t length, size_t *open) {
     size_t words = 0, depth = 0, behind = 0;
     for (size_t i = 0; i < length;) {
         char c = text[i];
-        if (is_letter(c)) {
+        if (lexer_is_letter(c)) {
             size_t end = i;
-            while (end < length && is_letter(text[end])) end++;
+            while (end < length && lexer_is_letter(text[end])) end++;
             bool verb = words > 0 && word_in(verbs, text + i, end - i);
             size_t colon = end; // "Answer: 5"
             while (colon < length && text[colon] && strchr(" *}", text[colon])) colon++;
@@ -207,7 +206,7 @@ size_t phrase_lead(const char *text, size_t length, size_t *open) {
         }
         if (c == '\\' && !behind) { // fonts and spacing belong to words
             size_t end = i + 1;
-            while (end < length && is_letter(text[end])) end++;
+            while (end < length && lexer_is_letter(text[end])) end++;
             bool words_only = end == i + 1 ? end < length && strchr(" ,;:!()", text[end]) && text[end]
                                            : word_font(text + i + 1, end - i - 1) != FONT_NONE;
             if (!words_only) break;
@@ -236,7 +235,7 @@ static size_t next_name(const char **at) {
     for (;;) {
         while (**at == ' ' || **at == ',') ++*at;
         size_t word = 0;
-        while (is_letter((*at)[word])) word++;
+        while (lexer_is_letter((*at)[word])) word++;
         if (!word_among(joints, *at, word)) break;
         *at += word;
     }
@@ -244,7 +243,7 @@ static size_t next_name(const char **at) {
     for (size_t i = 1; i + 5 < length; i++) // Alice and Bob
         if (strncmp(*at + i, " and ", 5) == 0) length = i;
     while (length && strchr(" .", (*at)[length - 1])) length--;
-    return length && is_letter(**at) && is_letter((*at)[1]) ? length : 0;
+    return length && lexer_is_letter(**at) && lexer_is_letter((*at)[1]) ? length : 0;
 }
 
 // How often a name stands in a list; every one of them where none is asked for. 0 where something stands there that is no name.
@@ -269,8 +268,8 @@ bool phrase_date(const char *plain, size_t length, int date[3]) {
     date[0] = date[1] = date[2] = 0;
     for (size_t i = 0; i < length;) {
         size_t end = i;
-        if (is_letter(plain[i])) {
-            while (end < length && is_letter(plain[end])) end++;
+        if (lexer_is_letter(plain[i])) {
+            while (end < length && lexer_is_letter(plain[end])) end++;
             bool filler = word_in((const char *const[]){"of", "the", "The", "on", "On", NULL}, plain + i, end - i);
             int month = 0;
             for (int m = 0; m < 12 && !filler && !month; m++) {
@@ -285,7 +284,7 @@ bool phrase_date(const char *plain, size_t length, int date[3]) {
             for (; end < length && plain[end] >= '0' && plain[end] <= '9' && number < 10000; end++)
                 number = 10 * number + plain[end] - '0';
             bool ordinal = end + 1 < length && word_in((const char *const[]){"st", "nd", "rd", "th", NULL}, plain + end, 2) &&
-                           (end + 2 == length || !is_letter(plain[end + 2]));
+                           (end + 2 == length || !lexer_is_letter(plain[end + 2]));
             int part = number >= 1 && number <= 31 ? 0 : number >= 1000 && number < 10000 && !ordinal ? 2 : -1;
             if (part < 0 || date[part]) return false;
             date[part] = (int)number;
@@ -307,7 +306,7 @@ long phrase_ordinal(const char *plain, size_t length) {
     long number = numeral_ordinal(plain, length);
     if (number) return number;
     size_t tens = 0; // twenty-first
-    while (tens < length && is_letter(plain[tens])) tens++;
+    while (tens < length && lexer_is_letter(plain[tens])) tens++;
     long before = numeral_cardinal(plain, tens),
          last_word = tens + 1 < length ? numeral_ordinal(plain + tens + 1, length - tens - 1) : 0;
     if (before >= 20 && before < 100 && last_word > 0 && last_word < 10) return before + last_word;

@@ -6,12 +6,11 @@
 #include "math/words.h"
 
 static bool among(char c, const char *set) { return c && strchr(set, c); }
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 char phrase_choice_gold(const char *plain, size_t length) {
     char letter = 0;
     for (size_t i = 0; i < length; i++) {
-        if (is_letter(plain[i])) {
+        if (lexer_is_letter(plain[i])) {
             if (letter) return 0;
             letter = plain[i];
         } else if (!strchr(" ().", plain[i]) || !plain[i])
@@ -23,9 +22,9 @@ char phrase_choice_gold(const char *plain, size_t length) {
 // Whether what stands behind "A." is mathematics, or a sentence: behind an initial (E. coli, J. Smith) stands a name.
 static bool is_option(const char *text, size_t length) {
     size_t words = 0, first = 0;
-    while (first < length && is_letter(text[first])) first++;
+    while (first < length && lexer_is_letter(text[first])) first++;
     for (size_t i = 0, run; i < length; i += run + 1) {
-        for (run = 0; i + run < length && is_letter(text[i + run]);) run++;
+        for (run = 0; i + run < length && lexer_is_letter(text[i + run]);) run++;
         words += run >= 2;
     }
     return words >= 3 || first == 0 || (first == 1 && (length == 1 || text[1] != '.'));
@@ -68,7 +67,7 @@ char phrase_choice_text(const char *text, size_t length, size_t *begin, size_t *
 static const char *word_before(const char *text, size_t end, size_t *length) {
     while (end > 0 && among(text[end - 1], " ([{")) end--;
     size_t begin = end;
-    while (begin > 0 && is_letter(text[begin - 1])) begin--;
+    while (begin > 0 && lexer_is_letter(text[begin - 1])) begin--;
     *length = end - begin;
     return text + (*length || end == 0 ? begin : end - 1);
 }
@@ -79,7 +78,7 @@ static bool names_choice(const char *text, size_t length) {
     for (size_t i = 0; i < length; i++) {
         char before = i ? text[i - 1] : ' ', behind = i + 1 < length ? text[i + 1] : ' ';
         bool capital = text[i] >= 'A' && text[i] <= 'J', small = text[i] >= 'a' && text[i] <= 'j';
-        if ((!capital && !small) || is_letter(before) || is_letter(behind)) continue;
+        if ((!capital && !small) || lexer_is_letter(before) || lexer_is_letter(behind)) continue;
         bool called = i > 1 && among(before, "([{") && !among(text[i - 2], " ,;/&([{"); // f(a)
         bool closed = among(behind, ")]}") || (capital && among(behind, ".:"));
         bool last = true; // nothing but punctuation behind it
@@ -95,7 +94,7 @@ static bool names_choice(const char *text, size_t length) {
 // (A) is wrong; "not enough is known" may be what an option says.
 static bool denies(const char *text) {
     size_t first = 0;
-    while (is_letter(text[first])) first++;
+    while (lexer_is_letter(text[first])) first++;
     return word_among((const char *const[]){"is", "isn", "was", "cannot", "wrong", "incorrect", NULL}, text, first) &&
            phrase_denies(text);
 }
@@ -104,7 +103,7 @@ char phrase_choice_answer(const char *plain, size_t length) {
     size_t at = 0;
     while (at < length && strchr(" *", plain[at]) && plain[at]) at++;
     size_t lead = at;
-    while (lead < length && is_letter(plain[lead])) lead++;
+    while (lead < length && lexer_is_letter(plain[lead])) lead++;
     if (word_among((const char *const[]){"option", "choice", "answer", NULL}, plain + at, lead - at) && lead < length &&
         strchr(" :", plain[lead])) {
         at = lead + 1;
@@ -143,13 +142,13 @@ static bool takes_back(const char *text, size_t length, int said) {
     bool negated = false; // by the word in front: "not true"
     for (size_t at = 0; at < length;) {
         size_t end = at;
-        while (end < length && is_letter(text[end])) end++;
+        while (end < length && lexer_is_letter(text[end])) end++;
         if (end == at) {
             at++;
             continue;
         }
         int verdict = verdict_of(text + at, end - at);
-        bool noun = end - at == 2 && end + 1 < length && text[end] == ' ' && is_letter(text[end + 1]); // no solution
+        bool noun = end - at == 2 && end + 1 < length && text[end] == ' ' && lexer_is_letter(text[end + 1]); // no solution
         if (negated) verdict = -verdict;
         if ((verdict == -said && !noun) || word_among((const char *const[]){"wait", NULL}, text + at, end - at)) return true;
         bool contracted = end == at + 1 && text[at] == 't' && at > 0 && text[at - 1] == '\''; // isn't true
@@ -162,7 +161,7 @@ static bool takes_back(const char *text, size_t length, int said) {
 int phrase_yes_answer(const char *plain, size_t length) {
     size_t at = 0, end;
     while (at < length && strchr(" *\"'", plain[at]) && plain[at]) at++;
-    for (end = at; end < length && is_letter(plain[end]); end++) continue;
+    for (end = at; end < length && lexer_is_letter(plain[end]); end++) continue;
     if (end < length && (!strchr(" .,;:!*\"'-", plain[end]) || !plain[end])) return 0;
     size_t n = end - at;
     int said = verdict_of(plain + at, n);

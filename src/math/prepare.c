@@ -4,8 +4,6 @@
 
 #include "math/judge.h"
 
-static bool is_call_of(const math_node *n, const char *name) { return n->kind == MATH_FUNCTION && strcmp(n->name, name) == 0; }
-
 #define DETERMINANT_SIDE_MAX 4
 
 // Of the rows from `row` on and the columns that are not in `used`, by the first of these rows. NULL: too many nodes.
@@ -27,7 +25,7 @@ static math_node *expansion(math_expression *e, const math_node *m, uint32_t row
 
 // The determinant of a small matrix with letters in it; `n` itself where it is none.
 static math_node *determinant(math_expression *e, math_node *n) {
-    if (!is_call_of(n, "det") || n->count != 1 || n->children[0]->kind != MATH_MATRIX || n->children[0]->name) return n;
+    if (!node_is_call(n, "det") || n->count != 1 || n->children[0]->kind != MATH_MATRIX || n->children[0]->name) return n;
     const math_node *m = n->children[0];
     bool square = (uint32_t)m->integer * (uint32_t)m->integer == m->count;
     return square && m->integer <= DETERMINANT_SIDE_MAX && node_has_variables(m) ? expansion(e, m, 0, 0) : n;
@@ -35,7 +33,7 @@ static math_node *determinant(math_expression *e, math_node *n) {
 
 // max(a, b, c) as max(a, max(b, c)); `n` itself where it is nothing of the kind.
 static math_node *in_pairs(math_expression *e, math_node *n) {
-    bool chooses = is_call_of(n, "max") || is_call_of(n, "min") || is_call_of(n, "gcd") || is_call_of(n, "lcm");
+    bool chooses = node_is_call(n, "max") || node_is_call(n, "min") || node_is_call(n, "gcd") || node_is_call(n, "lcm");
     if (!chooses || n->count < 3) return n;
     math_node *pairs = n->children[n->count - 1];
     for (uint32_t i = n->count - 1; i-- > 0;) {

@@ -30,7 +30,7 @@ static bool is_operator(const math_node *n) { // a \circ b, a \oplus b
            word_lookup(n->name, strlen(n->name), true, &canonical, &code) == TOKEN_BINARY;
 }
 
-static bool is_infix(const math_node *n) { return is_operator(n) || (n->kind == MATH_FUNCTION && named(n, "mod")); }
+static bool is_infix(const math_node *n) { return is_operator(n) || node_is_call(n, "mod"); }
 
 static bool is_piecewise(const math_node *n) { // all members are rows of `cases`
     for (uint32_t i = 0; i < n->count; i++)

@@ -56,6 +56,11 @@ static inline bool node_is_symbol(const math_node *n, const char *name) {
     return n->kind == MATH_SYMBOL && __builtin_strcmp(n->name, name) == 0;
 }
 
+// A call of that function.
+static inline bool node_is_call(const math_node *n, const char *name) {
+    return n->kind == MATH_FUNCTION && __builtin_strcmp(n->name, name) == 0;
+}
+
 static inline bool is_name(const math_node *n, const char *name) {
     return __builtin_strcmp(n->name, name) == 0;
 } // of a named node

@@ -13,9 +13,9 @@
 math_outcome judge_says(judge *j, math_outcome outcome, const char *tier, const char *reason, ...) {
     va_list arguments;
     va_start(arguments, reason);
-    vsnprintf(j->reason, sizeof j->reason, reason, arguments);
+    vsnprintf(j->last.reason, sizeof j->last.reason, reason, arguments);
     va_end(arguments);
-    j->tier = tier;
+    j->last.tier = tier;
     return outcome;
 }
 
@@ -132,14 +132,13 @@ static math_outcome not_computed(judge *j, value_state gold, value_state answer)
 
 // What balls cannot settle, the field that both numbers belong to may. `otherwise` is what holds where it does not.
 static math_outcome in_field(judge *j, const math_node *gold, const math_node *answer, math_outcome otherwise) {
-    char reason[sizeof j->reason];
-    memcpy(reason, j->reason, sizeof reason);
-    const char *tier = j->tier;
+    said before = j->last;
     int equal = field_compare(j, gold, answer);
     if (equal == 1) return judge_says(j, MATH_EQUAL, "field", "%s", "");
     if (equal == 0) return judge_says(j, MATH_DIFFERENT, "field", "the values differ");
     j->probabilistic |= otherwise == MATH_EQUAL;
-    return judge_says(j, otherwise, tier, "%s", reason);
+    j->last = before;
+    return otherwise;
 }
 
 // Two constants of which more and more bits are computed.
@@ -229,14 +228,13 @@ static math_node *other_reading(judge *j, math_node *n) {
 
 // What holds where sums are written out or compared by induction; `otherwise` where that decides nothing.
 static math_outcome with_sums(judge *j, math_node *gold, math_node *answer, math_outcome otherwise) {
-    char reason[sizeof j->reason];
-    memcpy(reason, j->reason, sizeof reason);
-    const char *tier = j->tier;
+    said before = j->last;
     bool probabilistic = j->probabilistic;
     math_outcome outcome = sums_compare(j, gold, answer);
     if (outcome == MATH_EQUAL || outcome == MATH_DIFFERENT) return outcome;
     j->probabilistic = probabilistic;
-    return judge_says(j, otherwise, tier, "%s", reason);
+    j->last = before;
+    return otherwise;
 }
 
 // x^{-a} becomes 1 / x^a everywhere in a tree of numbers: two ways of writing what may be too large to be computed.
@@ -282,9 +280,7 @@ static math_outcome compare_once(judge *j, math_node *gold, math_node *answer) {
     return outcome;
 }
 
-static bool is_plain_logarithm(const math_node *n) {
-    return n->kind == MATH_FUNCTION && n->count == 1 && strcmp(n->name, "log") == 0;
-}
+static bool is_plain_logarithm(const math_node *n) { return node_is_call(n, "log") && n->count == 1; }
 
 // \log without a base as the one to base ten: a copy, or `n` itself where there is none. NULL: no memory.
 static math_node *common_logarithms(judge *j, math_node *n) {
@@ -328,16 +324,16 @@ math_outcome value_compare(judge *j, math_node *gold, math_node *answer) {
     if (outcome == MATH_EQUAL) return outcome;
     math_node *other_answer = other_reading(j, answer), *other_gold = other_reading(j, gold);
     if (other_answer && compare_once(j, gold, other_answer) == MATH_EQUAL)
-        return judge_says(j, MATH_EQUAL, j->tier, "with a/bc in the answer read as (a/b)c");
+        return judge_says(j, MATH_EQUAL, j->last.tier, "with a/bc in the answer read as (a/b)c");
     if (other_gold && compare_once(j, other_gold, answer) == MATH_EQUAL)
-        return judge_says(j, MATH_EQUAL, j->tier, "with a/bc in the gold read as (a/b)c");
+        return judge_says(j, MATH_EQUAL, j->last.tier, "with a/bc in the gold read as (a/b)c");
     math_node *g = common_logarithms(j, gold), *a = common_logarithms(j, answer);
     bool common = g && a && (g != gold || a != answer);
-    if (common && compare_once(j, g, a) == MATH_EQUAL) return judge_says(j, MATH_EQUAL, j->tier, "with \\log to base ten");
+    if (common && compare_once(j, g, a) == MATH_EQUAL) return judge_says(j, MATH_EQUAL, j->last.tier, "with \\log to base ten");
     math_node *real_gold = real_roots(j, gold), *real_answer = real_roots(j, answer);
     bool roots = real_gold && real_answer && (real_gold != gold || real_answer != answer);
     if (roots && compare_once(j, real_gold, real_answer) == MATH_EQUAL)
-        return judge_says(j, MATH_EQUAL, j->tier, "with real roots");
+        return judge_says(j, MATH_EQUAL, j->last.tier, "with real roots");
     if (other_answer || other_gold || common || roots) outcome = compare_once(j, gold, answer); // its reason is the one to report
     return outcome;
 }
