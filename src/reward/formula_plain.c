@@ -430,7 +430,9 @@ static part read_behind_operand(equation *q, bool spaced) {
 
 void plain_scan(const char *text, size_t length, size_t start, plain_equation *out) {
     out->found = false, out->begin = start, out->edit_count = 0;
-    equation q = {.r = {.text = text, .length = length, .at = start, .box = SIZE_MAX, .out = out}, .expecting = true};
+    equation q; // one for every place where an equation may start: what is above `depth` is not worth being cleared
+    q.r = (run){.text = text, .length = length, .at = start, .box = SIZE_MAX, .out = out};
+    q.depth = q.operations = q.relations = q.complete = q.edits = 0, q.expecting = true;
     run *r = &q.r;
     for (;;) {
         bool spaced = skip_spaces(r);
