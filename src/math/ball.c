@@ -305,12 +305,10 @@ value_state ball_evaluate(const math_node *n, const bindings *given, long prec, 
     size_t cost = (1 + (size_t)prec / 64) * times_slower(n);
     if (*steps < cost) return VALUE_OVER;
     *steps -= cost;
-    for (size_t i = 0; given && i < given->count; i++) {
-        const binding *b = &given->items[i];
-        if ((b->name && n->kind == MATH_SYMBOL && strcmp(b->name, n->name) == 0) || (b->node && tree_compare(b->node, n) == 0)) {
-            acb_set_fmpq(out, b->value, prec);
-            return VALUE_KNOWN;
-        }
+    const binding *bound = binding_of(given, n);
+    if (bound) {
+        acb_set_fmpq(out, bound->value, prec);
+        return VALUE_KNOWN;
     }
     if (n->kind == MATH_SYMBOL) return constant(n->name, prec, out);
     if (is_exact(n)) return exact(n, given, prec, steps, out);

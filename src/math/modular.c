@@ -72,12 +72,10 @@ static value_state power(const math_node *n, const modular_point *p, size_t *ste
 value_state modular_evaluate(const math_node *n, const modular_point *p, size_t *steps, ulong *out) {
     if (*steps == 0) return VALUE_OVER;
     --*steps;
-    for (size_t i = 0; i < p->names->count; i++) {
-        const binding *b = &p->names->items[i];
-        if ((b->name && n->kind == MATH_SYMBOL && strcmp(b->name, n->name) == 0) || (b->node && tree_compare(b->node, n) == 0)) {
-            *out = p->values[i];
-            return VALUE_KNOWN;
-        }
+    const binding *bound = binding_of(p->names, n);
+    if (bound) {
+        *out = p->values[bound - p->names->items];
+        return VALUE_KNOWN;
     }
     ulong a, b;
     value_state state;

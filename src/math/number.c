@@ -369,15 +369,21 @@ static value_state apply_binary(const math_node *n, fmpq_t a, const fmpq_t b) {
     }
 }
 
+const binding *binding_of(const bindings *given, const math_node *n) {
+    for (size_t i = 0; given && i < given->count; i++) {
+        const binding *b = &given->items[i];
+        if ((b->name && node_is_symbol(n, b->name)) || (b->node && tree_compare(b->node, n) == 0)) return b;
+    }
+    return NULL;
+}
+
 value_state number_evaluate(const math_node *n, const bindings *given, size_t *steps, fmpq_t out) {
     if (*steps == 0) return VALUE_OVER;
     --*steps;
-    for (size_t i = 0; given && i < given->count; i++) {
-        const binding *b = &given->items[i];
-        if ((b->name && n->kind == MATH_SYMBOL && strcmp(b->name, n->name) == 0) || (b->node && tree_compare(b->node, n) == 0)) {
-            fmpq_set(out, b->value);
-            return VALUE_KNOWN;
-        }
+    const binding *bound = binding_of(given, n);
+    if (bound) {
+        fmpq_set(out, bound->value);
+        return VALUE_KNOWN;
     }
     switch (n->kind) {
     case MATH_NUMBER:

@@ -30,6 +30,9 @@ typedef struct bindings {
     size_t count;
 } bindings;
 
+// What gives this node a value. NULL: nothing does; also where `given` is NULL.
+const binding *binding_of(const bindings *given, const math_node *n);
+
 // The rational value of a tree under `given` (NULL: no variables). *steps counts down; VALUE_OVER at 0.
 value_state number_evaluate(const math_node *n, const bindings *given, size_t *steps, fmpq_t out);
 
