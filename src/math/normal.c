@@ -272,7 +272,20 @@ static math_node *normal_name(math_expression *e, math_node *n) {
     return under;
 }
 
+static bool collect_nested(pieces *p, const math_node *product) {
+    for (uint32_t i = 0; i < product->count; i++) {
+        math_node *child = product->children[i];
+        if (child->kind == MATH_PRODUCT ? !collect_nested(p, child) : !add_piece(p, child)) return false;
+    }
+    return true;
+}
+
 math_node *normal_form(math_expression *e, math_node *n) {
+    if (n->kind == MATH_PRODUCT) { // flat before its factors are sorted: whether they are depends on all of them
+        pieces p = {.e = e};
+        if (!collect_nested(&p, n)) return NULL;
+        n->children = p.items, n->count = (uint32_t)p.count;
+    }
     for (uint32_t i = 0; i < n->count; i++) {
         math_node *child = normal_form(e, n->children[i]);
         if (!child) return NULL; // the tree as it is stays whole
