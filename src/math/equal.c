@@ -198,25 +198,33 @@ static status judge_said(const math_options *options, const reading *gold, const
 static status judge_texts(const math_options *options, const char *gold, size_t gold_length, const char *answer, size_t length,
                           bool choices, math_verdict *out);
 
-// A gold that is a choice and its text, (D) \frac12: the answer is the letter, the text, or both.
+static bool holds_digit(const char *text, size_t length) {
+    size_t at = 0;
+    while (at < length && !isdigit((unsigned char)text[at])) at++;
+    return at < length;
+}
+
+// A gold that is a choice and its text, (D) \frac12: the answer is the letter, the text, or both. What stands behind the letter
+// is always compared; only where it cannot be, a sentence without numbers, the letter decides.
 static status judge_choice(const math_options *options, char letter, const char *gold, size_t gold_length, const char *answer,
                            size_t length, math_verdict *out) {
     buffer plain = {0};
     bool fonts;
-    size_t open = 0, begin, end, lead = phrase_lead(answer, length, &open);
+    size_t open = 0, begin = 0, end = 0, lead = phrase_lead(answer, length, &open);
     if (open == 0) answer += lead, length -= lead;
     while (length && lexer_is_space(*answer)) answer++, length--;
     status code = phrase_plain(answer, length, &plain, &fonts);
     char chosen = code == STATUS_OK ? phrase_choice_answer(buffer_text(&plain), plain.length) : 0;
+    char said = code == STATUS_OK ? phrase_choice_said(answer, length, buffer_text(&plain), plain.length, &begin, &end) : 0;
     buffer_free(&plain);
     TRY(code);
-    bool both = phrase_choice_text(answer, length, &begin, &end) == letter;
+    bool both = said == letter && begin < end;
     if (both) TRY(judge_texts(options, gold, gold_length, answer + begin, end - begin, false, out));
     bool same = both && out->outcome == MATH_EQUAL; // also where the text names others: (D) both (A) and (B)
     if (!chosen && !same) return judge_texts(options, gold, gold_length, answer, length, false, out);
     if (!same && chosen != letter)
         say(out, MATH_DIFFERENT, "choice", "another choice");
-    else if (!both || out->outcome != MATH_DIFFERENT)
+    else if (!both || (out->outcome != MATH_DIFFERENT && !holds_digit(answer + begin, end - begin)))
         say(out, MATH_EQUAL, "choice", "");
     return STATUS_OK;
 }

@@ -42,6 +42,10 @@ char phrase_choice_text(const char *text, size_t length, size_t *begin, size_t *
 // The letter that an answer chooses: C, (C), c, "C. text", "(C) text", "option C". 0: it chooses none.
 char phrase_choice_answer(const char *plain, size_t length);
 
+// The letter that an answer begins with, whatever stands behind it, and where that text begins in the answer as it was written;
+// *begin is *end where there is none. `plain`: the answer without fonts. 0: it begins with no choice.
+char phrase_choice_said(const char *text, size_t length, const char *plain, size_t plain_length, size_t *begin, size_t *end);
+
 // Whether both are lists of the same names, in any order: "Alice, Bob" and "Bob and Alice". A name begins with a capital letter.
 bool phrase_same_names(const char *gold, const char *answer);
 

@@ -30,6 +30,21 @@ static bool is_option(const char *text, size_t length) {
     return words >= 3 || first == 0 || (first == 1 && (length == 1 || text[1] != '.'));
 }
 
+// Where the text behind a letter and its mark begins: spaces and the ends of `open` groups are skipped. *end is in front of the
+// ends of those that close behind the text: \text{(D) five}.
+static size_t behind_letter(const char *text, size_t length, size_t at, size_t open, size_t *end) {
+    for (*end = length;; at++) {
+        if (at < length && open && text[at] == '}')
+            open--;
+        else if (length - at >= 2 && text[at] == '\\' && memchr(" ,;:)", text[at + 1], 5))
+            at++;
+        else if (at >= length || !memchr(" ~$*", text[at], 4))
+            break;
+    }
+    for (; open && *end > at && text[*end - 1] == '}'; open--) --*end;
+    return at;
+}
+
 char phrase_choice_text(const char *text, size_t length, size_t *begin, size_t *end) {
     static const char *const fonts[] = {"\\textbf{", "\\text{", "\\mathbf{", "\\mathrm{", "\\textrm{", "\\mbox{"};
     size_t at = 0;
@@ -46,16 +61,7 @@ char phrase_choice_text(const char *text, size_t length, size_t *begin, size_t *
     if (letter < 'A' || letter > 'J' || ++at >= length) return 0;
     if (round ? text[at] != ')' : !(text[at] == '.' || text[at] == ')' || text[at] == ':')) return 0;
     size_t mark = ++at;
-    *end = length;
-    for (;; at++) { // a space, or the end of the font, stands behind the letter
-        if (at < length && group && text[at] == '}')
-            group = false;
-        else if (length - at >= 2 && text[at] == '\\' && memchr(" ,;:", text[at + 1], 4))
-            at++;
-        else if (at >= length || !memchr(" ~$", text[at], 3))
-            break;
-    }
-    if (group && text[length - 1] == '}') --*end; // \text{(D) five}
+    at = behind_letter(text, length, at, group, end);
     if (at == mark || at >= *end || memchr("+*/^=_(|!<>&.,;:)", text[at], 17)) return 0;
     if (text[at] == '-' && at + 1 < *end && text[at + 1] == ' ') return 0; // (A) - 1
     if (text[mark - 1] == '.' && !round && !is_option(text + at, *end - at)) return 0;
@@ -99,13 +105,15 @@ static bool denies(const char *text) {
            phrase_denies(text);
 }
 
-char phrase_choice_answer(const char *plain, size_t length) {
+// The letter that leads an answer: C, (C), c, "C. text", "option C". *behind is the length of the letter and its mark; *product
+// where they may be factors or terms of what follows: (a)(b + c), (a) - 1.
+static char leading_letter(const char *plain, size_t length, size_t *behind, bool *product) {
     size_t at = 0;
-    while (at < length && strchr(" *", plain[at]) && plain[at]) at++;
+    while (at < length && among(plain[at], " *")) at++;
     size_t lead = at;
     while (lead < length && lexer_is_letter(plain[lead])) lead++;
     if (word_among((const char *const[]){"option", "choice", "answer", NULL}, plain + at, lead - at) && lead < length &&
-        strchr(" :", plain[lead])) {
+        among(plain[lead], " :")) {
         at = lead + 1;
         while (at < length && plain[at] == ' ') at++;
     }
@@ -119,15 +127,48 @@ char phrase_choice_answer(const char *plain, size_t length) {
     at++;
     while (at < length && plain[at] == ' ' && open) at++;
     if (open && (at >= length || plain[at] != closing)) return 0;
-    bool marked = open || (at < length && strchr(".:)", plain[at]) && plain[at]);
+    bool marked = open || (at < length && among(plain[at], ".:)"));
     if (marked && at < length) at++;
-    if (marked && at < length && plain[at] && strchr("(^_/+-=!", plain[at])) return 0; // (a)(b + c) is a product
     size_t next = at;
     while (next < length && plain[next] == ' ') next++;
-    if (next + 1 < length && plain[next] && strchr("^_/+-=!", plain[next]) && plain[next + 1] == ' ') return 0; // (a) - 1
-    while (at < length && strchr(" *.", plain[at]) && plain[at]) at++;
-    if (at < length && (!marked || names_choice(plain + at, length - at) || denies(plain + at))) return 0;
-    return letter >= 'a' ? (char)(letter - 32) : letter;
+    *product = (at < length && among(plain[at], "(^_/+-=!")) ||
+               (next + 1 < length && among(plain[next], "^_/+-=!") && plain[next + 1] == ' ');
+    *behind = at;
+    while (at < length && among(plain[at], " *.")) at++;
+    return at < length && !marked ? 0 : letter >= 'a' ? (char)(letter - 32) : letter;
+}
+
+char phrase_choice_answer(const char *plain, size_t length) {
+    size_t at;
+    bool product;
+    char letter = leading_letter(plain, length, &at, &product);
+    if (!letter || product) return 0;
+    return names_choice(plain + at, length - at) || denies(plain + at + strspn(plain + at, " *.")) ? 0 : letter;
+}
+
+char phrase_choice_said(const char *text, size_t length, const char *plain, size_t plain_length, size_t *begin, size_t *end) {
+    size_t behind, at = 0, open = 0;
+    bool product;
+    char letter = leading_letter(plain, plain_length, &behind, &product);
+    for (size_t i = 0; i < behind && letter; i++) { // the same signs, with the fonts and groups between them
+        if (plain[i] == ' ') continue;
+        for (; at < length && text[at] != plain[i]; at++) {
+            open += text[at] == '{';
+            open -= text[at] == '}' && open;
+            if (text[at] == '\\')
+                for (at++; at + 1 < length && lexer_is_letter(text[at]) && lexer_is_letter(text[at + 1]);) at++;
+        }
+        at += at < length;
+    }
+    if (!letter) return 0;
+    for (bool mark = true; mark;) { // (A), 42
+        at = behind_letter(text, length, at, open, end);
+        mark = at < *end &&
+               (among(text[at], ",:;") || (text[at] == '.' && !(at + 1 < *end && text[at + 1] >= '0' && text[at + 1] <= '9')));
+        at += mark;
+    }
+    *begin = at;
+    return letter;
 }
 
 static int verdict_of(const char *word, size_t length) {
