@@ -37,9 +37,7 @@ bool node_is_name(const math_node *n) {
         return n->count > 0;
     }
     if (n->kind != MATH_FUNCTION) return false;
-    static const char *const computed[] = {"sin", "cos", "tan", "cot", "sec", "csc", "ln",         "log",
-                                           "exp", "max", "min", "gcd", "lcm", "mod", NAME_RESIDUE, NULL};
-    return !word_in(computed, n->name, strlen(n->name));
+    return !name_is_function(n->name) && strcmp(n->name, NAME_RESIDUE) != 0;
 }
 
 bool node_is_assignment(const math_node *n) { return node_is_equation(n) && node_is_name(n->children[0]); }
@@ -81,18 +79,21 @@ static bool is_unsolved(const math_node *n) {
     }
 }
 
-static bool is_decimal(const math_node *n) { return n->kind == MATH_NUMBER && n->decimal; }
-
-// x = 3 = 2: another side is a number, exact, and not the value.
+// x = 3 = 2: another side is a number and not the value, nor is a decimal on one side the other rounded.
 static bool contradicts_itself(judge *j, const math_node *chain, uint32_t value) {
     math_node *said = chain->children[value];
-    if (node_has_variables(said) || node_any(said, is_decimal)) return false;
-    for (uint32_t i = 0; i < chain->count; i++) {
+    const math_options *options = j->options;
+    math_options loose = *options;
+    loose.significant_digits = 1;
+    bool contradicts = false;
+    if (node_has_variables(said)) return false;
+    j->options = &loose;
+    for (uint32_t i = 0; i < chain->count && !contradicts; i++) {
         math_node *side = chain->children[i];
-        if (i == value || node_has_variables(side) || node_any(side, is_decimal)) continue;
-        if (accept_answer(j, said, side) == MATH_DIFFERENT) return true;
+        if (i != value && !node_has_variables(side)) contradicts = accept_answer(j, said, side) == MATH_DIFFERENT;
     }
-    return false;
+    j->options = options;
+    return contradicts;
 }
 
 static bool only_capitals(const math_node *n) { // A^{-1}, AB, P^T A P

@@ -174,10 +174,13 @@ math_node *parser_group(parser *p) {
     return inside;
 }
 
+// ||v||, but not ||a|-|b||: between the two are bars in pairs, and none of them closes what the first one opens.
 static bool closes_double(parser *p) {
-    size_t i = 1;
-    while (ahead(p, i)->kind != TOKEN_DOUBLE_BAR && ahead(p, i)->kind != TOKEN_END) i++;
-    return ahead(p, i)->kind == TOKEN_DOUBLE_BAR;
+    for (size_t i = 1; ahead(p, i)->kind != TOKEN_END; i++) {
+        if (ahead(p, i)->kind == TOKEN_DOUBLE_BAR) return true;
+        if (ahead(p, i)->kind == TOKEN_BAR) return false;
+    }
+    return false;
 }
 
 static bool right_bar_follows(parser *p, token_kind kind) {

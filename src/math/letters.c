@@ -31,6 +31,39 @@ static void rename_constant(const math_node *gold, math_node *answer) {
         if (has_term(answer, letters[i]) && !node_mentions(gold, letters[i])) node_rename(answer, letters[i], "C");
 }
 
+static bool is_exponential(const math_node *n) { // of a variable
+    bool power = n->kind == MATH_POWER && node_is_symbol(n->children[0], "e");
+    return (power && node_has_variables(n->children[1])) || (node_is_call(n, "exp") && node_has_variables(n->children[0]));
+}
+
+static bool is_oscillation(const math_node *n) {
+    return (node_is_call(n, "sin") || node_is_call(n, "cos")) && node_has_variables(n->children[0]);
+}
+
+// y = Ae^x for y = Ce^x, c_1 and c_2, or A and B, for C_1 and C_2: the arbitrary constants of a solution. Renames them in the
+// answer, where it has none of the gold's.
+static void rename_constants(const math_node *gold, math_node *answer) {
+    static const char *const choices[][2] = {{"c_1", "c_2"}, {"A", "B"}, {"k_1", "k_2"}, {"a", "b"}};
+    static const char *const single[] = {"A", "c", "K", "k", NULL};
+    if (!node_any(gold, is_exponential) && !node_any(gold, is_oscillation)) return;
+    if (node_mentions(gold, "C_1") && node_mentions(gold, "C_2")) {
+        if (node_mentions(answer, "C_1") || node_mentions(answer, "C_2")) return;
+        for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+            const char *const *c = choices[i];
+            if (!node_mentions(answer, c[0]) || !node_mentions(answer, c[1])) continue;
+            if (node_mentions(gold, c[0]) || node_mentions(gold, c[1])) continue;
+            node_rename(answer, c[0], "C_1"), node_rename(answer, c[1], "C_2");
+            return;
+        }
+    } else if (node_mentions(gold, "C") && !node_mentions(answer, "C")) {
+        for (const char *const *c = single; *c; c++) {
+            if (!node_mentions(answer, *c) || node_mentions(gold, *c)) continue;
+            node_rename(answer, *c, "C");
+            return;
+        }
+    }
+}
+
 static bool is_unit_vector(const math_node *n) { // \hat{i}, \hat{j}, \hat{k}
     return n->kind == MATH_VECTOR && strcmp(n->name, "hat") == 0 && n->children[0]->kind == MATH_SYMBOL &&
            memchr("ijk", n->children[0]->name[0], 3) && n->children[0]->name[1] == 0;
@@ -63,5 +96,6 @@ static void unify_hats(math_node *bare, math_node *hatted) {
 
 void unify_letters(math_node *gold, math_node *answer) {
     rename_constant(gold, answer);
+    rename_constants(gold, answer);
     unify_hats(gold, answer), unify_hats(answer, gold);
 }

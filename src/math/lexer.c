@@ -417,6 +417,16 @@ static const struct {
     {">", TOKEN_RELATION, MATH_GT},
 };
 
+bool lexer_stop_ends_text(const lexer *lx, size_t at) {
+    for (at++; at < lx->length; at++) {
+        if (lx->text[at] == '\\' && strchr(")] ", lexer_peek(lx, at + 1)) && lexer_peek(lx, at + 1))
+            at++;
+        else if (!lexer_is_space(lx->text[at]) && !strchr("})]$", lx->text[at]))
+            return false;
+    }
+    return true;
+}
+
 static token sign_token(lexer *lx, token t) {
     size_t at = lx->position, dots = 0, i = 0;
     if (t.space && lexer_starts(lx, at, "!=") && lexer_peek(lx, at + 2) != '=') { // `5!=120` is a factorial, `x != 3` is not
@@ -425,7 +435,8 @@ static token sign_token(lexer *lx, token t) {
     }
     while (lexer_peek(lx, at + dots) == '.') dots++;
     size_t behind = lexer_skip_space(lx, at + dots);
-    if (dots == 1 && (lexer_starts(lx, behind, "\\\\") || lexer_starts(lx, behind, "\\end"))) { // a full stop that ends a row
+    bool row_ends = lexer_starts(lx, behind, "\\\\") || lexer_starts(lx, behind, "\\end");
+    if (dots == 1 && (row_ends || lexer_stop_ends_text(lx, at))) { // a full stop that ends a row or the whole
         lx->position++;
         return coded(t, TOKEN_SKIPPED, 0);
     }

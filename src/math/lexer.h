@@ -103,6 +103,9 @@ static inline bool lexer_starts(const lexer *lx, size_t at, const char *prefix) 
     return at <= lx->length && lx->length - at >= n && memcmp(lx->text + at, prefix, n) == 0;
 }
 
+// Whether nothing but closing signs stands behind the full stop at `at`.
+bool lexer_stop_ends_text(const lexer *lx, size_t at);
+
 static inline size_t lexer_skip_space(const lexer *lx, size_t at) {
     while (lexer_is_space(lexer_peek(lx, at))) at++;
     return at;

@@ -120,6 +120,7 @@ static bool take_decimal_comma(numeral *n) {
 
 static bool at_point(const numeral *n) {
     if (lexer_peek(n->lx, n->at) != '.' || lexer_peek(n->lx, n->at + 1) == '.') return false;
+    if (lexer_stop_ends_text(n->lx, n->at)) return false;
     return n->used || digit_at(n->lx, n->at + 1) || lexer_starts(n->lx, n->at + 1, "\\overline");
 }
 
@@ -176,7 +177,8 @@ static void take_exponent(numeral *n) {
     if (!n->point && e != 'E' && !one && first != sign) return; // 2e-5
     while (digit_at(lx, end)) end++;
     int behind = lexer_peek(lx, end);
-    if (end == first || lexer_is_letter(behind) || behind == '.' || behind == '^') return;
+    bool point = behind == '.' && !lexer_stop_ends_text(lx, end);
+    if (end == first || lexer_is_letter(behind) || point || behind == '^') return;
     put(n, 'e');
     if (first > sign) put(n, lx->text[sign]);
     n->at = first;

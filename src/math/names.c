@@ -180,6 +180,15 @@ math_node *parser_primed(parser *p, math_node *n) {
     return n;
 }
 
+// y^{(3)}, which is y''': stands on the caret. The order of the derivative, 0 where it is an exponent.
+static size_t derivative_order(parser *p) {
+    const token *number = ahead(p, 3);
+    bool marked = at_kind(p, TOKEN_CARET) && ahead(p, 1)->kind == TOKEN_OPEN && ahead(p, 1)->code == '{' &&
+                  ahead(p, 2)->kind == TOKEN_OPEN && ahead(p, 2)->code == '(' && is_close(ahead(p, 4), '(') &&
+                  is_close(ahead(p, 5), '{');
+    return marked && number->kind == TOKEN_NUMBER && number->length == 1 ? (size_t)(number->text[0] - '0') : 0;
+}
+
 math_node *parser_name(parser *p) {
     token *t = here(p);
     const char *name = parser_keep(p, t);
@@ -192,14 +201,20 @@ math_node *parser_name(parser *p) {
         while (at_kind(p, TOKEN_NAME) && here(p)->length == 1 && length < 16) vertices[length++] = here(p)->text[0], p->at++;
         return tree_named(p->e, MATH_SYMBOL, tree_text(p->e, vertices, (size_t)length - (vertices[length - 1] == ' ')));
     }
-    while (at_kind(p, TOKEN_UNDERSCORE) || at_kind(p, TOKEN_PRIME)) {
+    size_t order;
+    while (at_kind(p, TOKEN_UNDERSCORE) || at_kind(p, TOKEN_PRIME) || (order = derivative_order(p)) > 0) {
         if (at_kind(p, TOKEN_UNDERSCORE)) {
             name = parser_subscript(p, name);
             if (!name) return NULL;
-        } else {
+        } else if (at_kind(p, TOKEN_PRIME)) {
             name = tree_join(p->e, name, "'", "");
             if (!name) return NULL;
             p->at++;
+        } else {
+            static const char primes[] = "'''''''''";
+            name = tree_join(p->e, name, primes + sizeof primes - 1 - order, "");
+            if (!name) return NULL;
+            p->at += 6;
         }
     }
     if (strchr("fghFGH", name[0]) && at_kind(p, TOKEN_CARET) && ahead(p, 1)->kind == TOKEN_OPEN &&

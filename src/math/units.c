@@ -29,7 +29,7 @@ static const measure measures[] = {
     {"W", "watt", "watt", 1, 1, 1, true},
     {"Wh", "watthour", "joule", 1, 3600, 1, true},
     {"V", "volt", "volt", 1, 1, 1, true},
-    {"Hz", "hertz", "hertz", 1, 1, 1, true},
+    {"Hz", "hertz", "time", -1, 1, 1, true},
     {"Pa", "pascal", "pascal", 1, 1, 1, true},
     {"C", "coulomb", "coulomb", 1, 1, 1, true},
     {"F", "farad", "farad", 1, 1, 1, true},

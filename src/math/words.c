@@ -394,7 +394,7 @@ font_kind word_font(const char *text, size_t length) {
     static const char *const alphabets[] = {"mathbb", "mathfrak", "mathscr", NULL};
     static const char *const transparent[] = {"mathbf",     "boldsymbol",   "bm",      "mathcal",   "boxed",     "fbox",
                                               "ensuremath", "mathbin",      "mathrel", "mathopen",  "mathclose", "pmb",
-                                              "mathnormal", "displaylines", "smash",   "underline", "cancel",    NULL};
+                                              "mathnormal", "displaylines", "smash",   "underline", NULL};
     if (word_in(words, text, length)) return FONT_WORDS;
     if (word_in(letters, text, length)) return FONT_LETTERS;
     if (word_in(alphabets, text, length)) return FONT_ALPHABET;
