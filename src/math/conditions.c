@@ -31,10 +31,25 @@ static void unify_letter(math_node *stated, math_node *plain) {
     if (its && !several && strchr("kmn", its[0]) && !its[1]) node_rename(stated, letter, its);
 }
 
+// x > 1 with x in Z as the set {x in Z | x > 1}: without its domain it would be another set. NULL: nothing of the kind, or all
+// real numbers are meant.
+static math_node *with_domain(judge *j, const math_node *n) {
+    if (n->kind != MATH_WHERE || n->children[0]->kind != MATH_RELATION || node_is_equation(n->children[0])) return NULL;
+    const char *letter = letter_of(n->children[1]);
+    if (!letter || node_is_symbol(n->children[1]->children[1], "mathbb R")) return NULL;
+    const math_node *relation = n->children[0];
+    for (uint32_t i = 0; i < relation->count; i++)
+        if (node_is_symbol(relation->children[i], letter))
+            return tree_binary(j->memory, MATH_SUCH_THAT, n->children[1], n->children[0]);
+    return NULL;
+}
+
 math_outcome accept_where(judge *j, math_node *gold, math_node *answer) {
     math_node *wanted = gold->kind == MATH_WHERE ? gold->children[0] : gold;
     math_node *value = answer->kind == MATH_WHERE ? answer->children[0] : answer;
     if (gold->kind != MATH_WHERE || answer->kind != MATH_WHERE) {
+        math_node *stated = with_domain(j, gold->kind == MATH_WHERE ? gold : answer);
+        if (stated) return gold->kind == MATH_WHERE ? accept_answer(j, stated, answer) : accept_answer(j, gold, stated);
         unify_letter(gold->kind == MATH_WHERE ? gold : answer, gold->kind == MATH_WHERE ? answer : gold);
         return accept_answer(j, wanted, value);
     }

@@ -377,6 +377,47 @@ static bool read_list(judge *j, const math_node *n, region *out) {
     return join(out, either ? &all : &both);
 }
 
+// The whole numbers of a bounded region, each a piece. Where 0 is a natural number is not said: with `natural` none may lie
+// below 1.
+static bool read_whole_numbers(judge *j, region *all, bool natural, region *out) {
+    fmpq_t low, high;
+    fmpz_t number, last;
+    fmpq_init(low), fmpq_init(high), fmpz_init(number), fmpz_init(last);
+    bool done = tidy(j, all);
+    for (size_t i = 0; i < all->count && done; i++) {
+        const piece *p = &all->items[i];
+        done = number_evaluate(p->low, NULL, &j->steps, low) == VALUE_KNOWN &&
+               number_evaluate(p->high, NULL, &j->steps, high) == VALUE_KNOWN;
+        if (!done) break;
+        fmpz_cdiv_q(number, fmpq_numref(low), fmpq_denref(low));
+        fmpz_fdiv_q(last, fmpq_numref(high), fmpq_denref(high));
+        if (p->open_low && fmpz_is_one(fmpq_denref(low))) fmpz_add_ui(number, number, 1);
+        if (p->open_high && fmpz_is_one(fmpq_denref(high))) fmpz_sub_ui(last, last, 1);
+        if (natural && fmpz_sgn(number) <= 0) done = false;
+        for (; done && fmpz_cmp(number, last) <= 0; fmpz_add_ui(number, number, 1)) {
+            fmpz_set(fmpq_numref(low), number), fmpz_one(fmpq_denref(low));
+            math_node *member = tree_number(j->memory, low);
+            done = add(out, member, member, false, false);
+        }
+    }
+    fmpq_clear(low), fmpq_clear(high), fmpz_clear(number), fmpz_clear(last);
+    return done;
+}
+
+// {x | ...}, {x in D | ...}
+static bool read_such_that(judge *j, const math_node *n, region *out) {
+    math_node *subject = n->children[0], *domain = NULL;
+    if (subject->kind == MATH_RELATION && subject->count == 2 && subject->operators[0] == MATH_IN)
+        domain = subject->children[1], subject = subject->children[0];
+    region all = {.count = 0}, within = {.count = 0};
+    if (subject->kind != MATH_SYMBOL || !read_region(j, n->children[1], &all)) return false;
+    if (all.variable && strcmp(all.variable, subject->name) != 0) return false;
+    if (!domain) return all.variable = NULL, join(out, &all); // a bound name
+    bool natural = node_is_symbol(domain, "mathbb N");
+    if (natural || node_is_symbol(domain, "mathbb Z")) return read_whole_numbers(j, &all, natural, out);
+    return read_region(j, domain, &within) && intersect(j, &all, &within, out);
+}
+
 static bool read_region(judge *j, math_node *n, region *out) {
     region a = {.count = 0}, b = {.count = 0}, outside = {.count = 0};
     switch (n->kind) {
@@ -402,15 +443,8 @@ static bool read_region(judge *j, math_node *n, region *out) {
     case MATH_DIFFERENCE:
         return read_region(j, n->children[0], &a) && read_region(j, n->children[1], &b) && tidy(j, &b) &&
                complement(j, &b, &outside) && intersect(j, &a, &outside, out);
-    case MATH_SUCH_THAT: {
-        math_node *subject = n->children[0];
-        if (subject->kind == MATH_RELATION && subject->count == 2 && subject->operators[0] == MATH_IN)
-            subject = subject->children[0];
-        if (subject->kind != MATH_SYMBOL || !read_region(j, n->children[1], out)) return false;
-        if (out->variable && strcmp(out->variable, subject->name) != 0) return false;
-        out->variable = NULL; // a bound name
-        return true;
-    }
+    case MATH_SUCH_THAT:
+        return read_such_that(j, n, out);
     case MATH_RELATION:
         return read_relation(j, n, out);
     default:
