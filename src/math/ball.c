@@ -36,6 +36,39 @@ static void common_log(acb_t out, const acb_t x, slong prec) {
     arb_clear(ten);
 }
 
+// Of a real ball with a real value the ball is real too, which the functions of complex numbers do not keep.
+static void arcsinh(acb_t out, const acb_t x, slong prec) {
+    acb_asinh(out, x, prec);
+    if (!acb_is_real(x)) return;
+    arb_asinh(acb_realref(out), acb_realref(x), prec);
+    arb_zero(acb_imagref(out));
+}
+
+static void arccosh(acb_t out, const acb_t x, slong prec) {
+    acb_acosh(out, x, prec);
+    if (!acb_is_real(x)) return;
+    arb_t from_one;
+    arb_init(from_one);
+    arb_sub_ui(from_one, acb_realref(x), 1, prec);
+    bool real = arb_is_nonnegative(from_one);
+    arb_clear(from_one);
+    if (!real) return;
+    arb_acosh(acb_realref(out), acb_realref(x), prec);
+    arb_zero(acb_imagref(out));
+}
+
+static void arctanh(acb_t out, const acb_t x, slong prec) {
+    acb_atanh(out, x, prec);
+    mag_t size;
+    mag_init(size);
+    acb_get_mag(size, x);
+    if (acb_is_real(x) && mag_cmp_2exp_si(size, 0) < 0) {
+        arb_atanh(acb_realref(out), acb_realref(x), prec);
+        arb_zero(acb_imagref(out));
+    }
+    mag_clear(size);
+}
+
 static void real_part(acb_t out, const acb_t x, slong prec) {
     (void)prec;
     acb_set_arb(out, acb_realref(x));
@@ -58,12 +91,12 @@ static void angle(acb_t out, const acb_t x, slong prec) {
 static const struct {
     const char *name;
     void (*function)(acb_t, const acb_t, slong);
-} functions[] = {{"sin", acb_sin},       {"cos", acb_cos},   {"tan", acb_tan},     {"cot", acb_cot},       {"sec", acb_sec},
-                 {"csc", acb_csc},       {"sinh", acb_sinh}, {"cosh", acb_cosh},   {"tanh", acb_tanh},     {"coth", acb_coth},
-                 {"sech", acb_sech},     {"csch", acb_csch}, {"arcsin", acb_asin}, {"arccos", acb_acos},   {"arctan", acb_atan},
-                 {"arccot", arccot},     {"arcsec", arcsec}, {"arccsc", arccsc},   {"arcsinh", acb_asinh}, {"arccosh", acb_acosh},
-                 {"arctanh", acb_atanh}, {"exp", acb_exp},   {"ln", acb_log},      {"log", acb_log},       {"lg", common_log},
-                 {"Gamma", acb_gamma},   {"zeta", acb_zeta}, {"re", real_part},    {"im", imaginary_part}, {"arg", angle}};
+} functions[] = {{"sin", acb_sin},     {"cos", acb_cos},   {"tan", acb_tan},     {"cot", acb_cot},       {"sec", acb_sec},
+                 {"csc", acb_csc},     {"sinh", acb_sinh}, {"cosh", acb_cosh},   {"tanh", acb_tanh},     {"coth", acb_coth},
+                 {"sech", acb_sech},   {"csch", acb_csch}, {"arcsin", acb_asin}, {"arccos", acb_acos},   {"arctan", acb_atan},
+                 {"arccot", arccot},   {"arcsec", arcsec}, {"arccsc", arccsc},   {"arcsinh", arcsinh},   {"arccosh", arccosh},
+                 {"arctanh", arctanh}, {"exp", acb_exp},   {"ln", acb_log},      {"log", acb_log},       {"lg", common_log},
+                 {"Gamma", acb_gamma}, {"zeta", acb_zeta}, {"re", real_part},    {"im", imaginary_part}, {"arg", angle}};
 
 bool ball_function(const char *name) {
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)

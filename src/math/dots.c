@@ -73,6 +73,13 @@ static bool may_be_geometric(long first, long second, long end) {
     return member == end;
 }
 
+// 1 + 4 + ... + 100 may go on as 1 + 4 + 9 too.
+static bool may_be_squares(long first, long second, long end) {
+    long root = 1;
+    while (root * root < labs(end)) root++;
+    return first == 1 && second == 4 && root * root == end;
+}
+
 // The sum of the terms first, first + step, ... of which `terms` shows the first ones, then dots, then the last ones.
 static bool sum_of_terms(math_node **terms, uint32_t count, long *sum) {
     const long small = 1 << 20;
@@ -87,7 +94,8 @@ static bool sum_of_terms(math_node **terms, uint32_t count, long *sum) {
     if ((end - first) % step != 0 || steps < (long)dots - 1 + shown_behind) return false;
     for (uint32_t i = dots + 1; i < count; i++)
         if (!node_small_integer(terms[i], &member) || member != end - (long)(count - 1 - i) * step) return false;
-    if (dots == 2 && shown_behind == 1 && may_be_geometric(first, first + step, end)) return false;
+    bool another = may_be_geometric(first, first + step, end) || may_be_squares(first, first + step, end);
+    if (dots == 2 && shown_behind == 1 && another) return false;
     *sum = (first + end) * (steps + 1) / 2;
     return true;
 }

@@ -220,7 +220,7 @@ static bool visit_points(two *t, tally *found) {
     for (uint32_t k = 0, points = scene_points(t->s); k < points; k++) {
         point_kind kind = scene_kind(t->s, k);
         if (kind != POINT_POSITIVE && (!chosen || found->values == 0)) return false;
-        if (kind == POINT_RESCUE && found->positive >= 3) return false;
+        if (kind == POINT_RESCUE && found->positive >= 3 && (!found->branches || found->real >= 3)) return false;
         scene_place(j, t->s, k);
         if (!chosen) {
             chosen = choose_first(t);

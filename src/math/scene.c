@@ -261,20 +261,28 @@ bool scene_all_whole(const scene *s) { return s->whole && memchr(s->integer, fal
 #define REAL_POINTS 10      // the others negative
 #define PIECEWISE_POINTS 28 // the others of any size and sign
 #define JUMP_POINTS 24      // where there are jumps: whole numbers and twelfths in turn, 0 among them
-#define LANDMARK_POINTS 120 // at most
+#define LANDMARK_POINTS 240 // at most
 #define RESCUE_POINTS 16    // near ones times 2^-4, 2^4, 2^-8, .., 2^32
 
-// For a constant c the points c, c + 1, c - 1, 2c, 1/c with both signs; for all of them a size beyond them all.
-#define PLACES 10
+// For a constant c the points c, c + 1, c - 1, 2c, 1/c, c + 1/2, c - 1/2 with both signs; for all of them a size beyond them all.
+#define PLACES 14
 #define FAR_PLACES 4
+
+// With more variables there are more ways of being larger and smaller than each other.
+static uint32_t piecewise_points(const scene *s) {
+    return PIECEWISE_POINTS * (s->given.count < 4 ? (uint32_t)s->given.count : 4);
+}
 
 static uint32_t basic_points(const scene *s) {
     uint32_t more = WHOLE_MORE + (s->divisors && s->given.count > 1 ? DIVISOR_POINTS : 0);
-    return s->whole ? s->row + more : s->piecewise ? PIECEWISE_POINTS : REAL_POINTS;
+    return s->whole ? s->row + more : s->piecewise ? piecewise_points(s) : REAL_POINTS;
 }
 
+// One variable after the other is at a landmark, then all of them at once.
+static uint32_t landmark_rounds(const scene *s) { return (uint32_t)s->given.count + (s->given.count > 1); }
+
 static uint32_t landmark_places(const scene *s) {
-    return s->landmark_count ? (uint32_t)s->given.count * (PLACES * s->landmark_count + FAR_PLACES) : 0;
+    return s->landmark_count ? landmark_rounds(s) * (PLACES * s->landmark_count + FAR_PLACES) : 0;
 }
 
 static uint32_t landmark_points(const scene *s) {
@@ -315,11 +323,11 @@ static void place_whole(const judge *j, const scene *s, uint32_t k, uint32_t i, 
     fmpq_set_si(value, number, 1);
 }
 
-// Dyadic numbers, 2^-2 to 2^2 for the near points, otherwise up to 2^14 and down to 2^-14: what one size of numbers hides,
-// another shows.
+// Numbers with an odd denominator of their own, so that no sine of a multiple of \pi vanishes at all of them: 2^-2 to 2^2 for the
+// near points, otherwise up to 2^14 and down to 2^-14: what one size of numbers hides, another shows.
 static void place_real(const judge *j, uint32_t k, uint32_t i, fmpq_t value) {
     random_words w = draw(j, 1000 + k, i);
-    fmpq_set_si(value, 4096 + (long)(w.word[0] % 65536), 16384);
+    fmpq_set_si(value, 4096 + (long)(w.word[0] % 65536), 16383 - 2 * (w.word[3] >> 8) % 1024);
     fmpq_canonicalise(value);
     bool near = k < NEAR_POINTS || k == POSITIVE_POINTS || (k >= REAL_POINTS && k % 2);
     bool small = k == 3 || (k != 4 && w.word[1] % 2);
@@ -368,6 +376,13 @@ static void place_at_constant(const scene *s, uint32_t place, bool whole, fmpq_t
         if (which == 1 || which == 2) fmpq_add_si(value, value, which == 1 ? 1 : -1);
         if (which == 3) fmpq_mul_2exp(value, value, 1);
         if (which == 4) fmpq_inv(value, value);
+        if (which == 5 || which == 6) { // between c and c + 1, c - 1
+            fmpq_t half;
+            fmpq_init(half);
+            fmpq_set_si(half, which == 5 ? 1 : -1, 2);
+            fmpq_add(value, value, half);
+            fmpq_clear(half);
+        }
     }
     if (negative) fmpq_neg(value, value);
     if (!whole) return;
@@ -377,13 +392,21 @@ static void place_at_constant(const scene *s, uint32_t place, bool whole, fmpq_t
     if (fmpq_is_zero(value)) fmpq_one(value);
 }
 
-// One variable at a landmark, the others near 1, whole ones small.
+// One variable at a landmark, the others near 1, whole ones small; or all of them there, each a little farther out.
 static void place_at_landmark(const judge *j, const scene *s, uint32_t k, uint32_t i, fmpq_t value) {
-    uint32_t count = (uint32_t)s->given.count, at = (uint32_t)((uint64_t)k * landmark_places(s) / landmark_points(s));
-    if (at % count == i)
-        place_at_constant(s, at / count, s->integer[i], value);
-    else
+    uint32_t rounds = landmark_rounds(s), at = (uint32_t)((uint64_t)k * landmark_places(s) / landmark_points(s));
+    bool all = rounds > 1 && at % rounds == s->given.count;
+    if (!all && at % rounds != i) {
         place_basic(j, s, k % NEAR_POINTS, i, value);
+        return;
+    }
+    place_at_constant(s, at / rounds, s->integer[i], value);
+    if (!all || s->integer[i]) return;
+    fmpq_t farther;
+    fmpq_init(farther);
+    fmpq_set_si(farther, 16 + (long)i, 16);
+    fmpq_mul(value, value, farther);
+    fmpq_clear(farther);
 }
 
 static void place_rescue(const judge *j, const scene *s, uint32_t k, uint32_t i, fmpq_t value) {
