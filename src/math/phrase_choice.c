@@ -178,9 +178,21 @@ static int verdict_of(const char *word, size_t length) {
 
 int phrase_yes_gold(const char *words) { return verdict_of(words, strlen(words)); }
 
-// Whether a verdict is taken back, or made of several: "yes or no", "Yes, no wait, no". `said`: the verdict in front of the text.
+// Whether what follows speaks of the verdict as of a word: "no is wrong", "no, which is wrong". "No, it is wrong" affirms it.
+static bool speaks_of_it(const char *text) {
+    size_t begin = strspn(text, " \"'*"), end = begin;
+    while (lexer_is_letter(text[end])) end++;
+    return word_among((const char *const[]){"is", "isn", "was", "wasn", NULL}, text + begin, end - begin) ||
+           strncmp(text + begin, ", which ", 8) == 0;
+}
+
+// Whether a verdict is taken back, held under a condition, or made of several: "yes or no", "Yes is wrong", "yes if n is even". A
+// reason may deny and suppose: "Yes, because 7 is not even". `said`: the verdict in front of the text.
 static bool takes_back(const char *text, size_t length, int said) {
-    bool negated = false; // by the word in front: "not true"
+    static const char *const reasons[] = {"because", "since", NULL};
+    static const char *const conditions[] = {"if",       "unless", "otherwise", "only",  "when",    "whenever", "provided",
+                                             "assuming", "except", "sometimes", "maybe", "perhaps", "wait",     NULL};
+    bool reason = false, negated = false; // by the word in front: "not true"
     for (size_t at = 0; at < length;) {
         size_t end = at;
         while (end < length && lexer_is_letter(text[end])) end++;
@@ -190,10 +202,14 @@ static bool takes_back(const char *text, size_t length, int said) {
         }
         int verdict = verdict_of(text + at, end - at);
         bool noun = end - at == 2 && end + 1 < length && text[end] == ' ' && lexer_is_letter(text[end + 1]); // no solution
+        bool contracted = end == at + 1 && text[at] == 't' && at > 0 && text[at - 1] == '\'';                // isn't true
+        bool denial = contracted || word_denies(text + at, end - at);
         if (negated) verdict = -verdict;
-        if ((verdict == -said && !noun) || word_among((const char *const[]){"wait", NULL}, text + at, end - at)) return true;
-        bool contracted = end == at + 1 && text[at] == 't' && at > 0 && text[at - 1] == '\''; // isn't true
-        negated = contracted || word_denies(text + at, end - at);
+        if (verdict == -said && !noun) return true;
+        if (!reason && ((denial && !verdict && (said > 0 || speaks_of_it(text))) || word_among(conditions, text + at, end - at)))
+            return true;
+        reason = reason || word_among(reasons, text + at, end - at);
+        negated = denial || (negated && word_among((const char *const[]){"always", "necessarily", NULL}, text + at, end - at));
         at = end;
     }
     return false;
