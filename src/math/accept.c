@@ -336,7 +336,16 @@ static math_outcome by_approximation(judge *j, math_node *gold, math_node *answe
     return given ? accept_answer(j, gold, rounded) : accept_answer(j, rounded, answer);
 }
 
+// \{k\pi | k \in \mathbb{Z}\} beside k\pi, k \in \mathbb{Z}: the set as its members. `n` itself where it is no such set.
+static math_node *members_of(judge *j, math_node *n) {
+    if (n->kind != MATH_SUCH_THAT || n->children[0]->kind == MATH_SYMBOL || n->children[0]->kind == MATH_RELATION) return n;
+    return tree_binary(j->memory, MATH_WHERE, n->children[0], n->children[1]);
+}
+
 static math_outcome by_condition(judge *j, math_node *gold, math_node *answer) {
+    if (gold->kind == MATH_SUCH_THAT && answer->kind == MATH_WHERE) gold = members_of(j, gold);
+    if (answer->kind == MATH_SUCH_THAT && gold->kind == MATH_WHERE) answer = members_of(j, answer);
+    if (!gold || !answer) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
     return gold->kind == MATH_WHERE || answer->kind == MATH_WHERE ? accept_where(j, gold, answer) : MATH_UNPARSED;
 }
 
@@ -371,7 +380,23 @@ static math_outcome by_signs(judge *j, math_node *gold, math_node *answer) {
     return signs ? accept_rewritten(j, gold, answer, spread_signs, "too many parts") : MATH_UNPARSED;
 }
 
+// (-1,1) or (3,4) beside a union: the intervals as one. `n` itself where it is nothing of the kind.
+static math_node *united(judge *j, math_node *n) {
+    if (n->kind != MATH_LIST || n->integer != 'o') return n;
+    for (uint32_t i = 0; i < n->count; i++) {
+        const math_node *one = n->children[i];
+        bool pair = (one->kind == MATH_TUPLE || one->kind == MATH_BRACKETS) && one->count == 2;
+        if (!pair && one->kind != MATH_INTERVAL) return n;
+    }
+    math_node *whole = tree_copy(j->memory, n);
+    if (whole) whole->kind = MATH_UNION;
+    return whole;
+}
+
 static math_outcome by_region(judge *j, math_node *gold, math_node *answer) {
+    if (gold->kind == MATH_UNION) answer = united(j, answer);
+    if (answer && answer->kind == MATH_UNION) gold = united(j, gold);
+    if (!gold || !answer) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
     // Of x \in \{1, 2\} the set is judged where the other side says the set alone.
     if (names_members(answer) && !names_members(gold) && !is_region(gold)) return accept_answer(j, gold, answer->children[1]);
     if (names_members(gold) && !names_members(answer) && !is_region(answer)) return accept_answer(j, gold->children[1], answer);

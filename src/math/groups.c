@@ -19,6 +19,18 @@ bool parser_at_condition(parser *p) {
     return at_kind(p, TOKEN_WORD) && word_in(words, here(p)->text, first_word(here(p), &rest));
 }
 
+// "for any integer k", "where k is an integer" say k \in \mathbb{Z}; any other condition is given back.
+static math_node *whole_condition(parser *p, math_node *condition, bool whole) {
+    static const char *const said[] = {"is an integer", "is any integer", "are integers", "is integer", "an integer", NULL};
+    if (condition->kind == MATH_WITH_UNIT && word_in(said, condition->name, strlen(condition->name)))
+        condition = condition->children[0], whole = true;
+    if (!whole || condition->kind != MATH_SYMBOL) return condition;
+    math_node *domain = tree_binary(p->e, MATH_RELATION, condition, tree_named(p->e, MATH_SYMBOL, "mathbb Z"));
+    static const char in[] = {MATH_IN, 0};
+    if (domain) domain->operators = in;
+    return domain;
+}
+
 math_node *parser_condition(parser *p, math_node *n) {
     static const char *const fillers[] = {"all",      "any",  "every",    "some", "each", "integer",
                                           "integers", "real", "positive", "that", NULL};
@@ -28,6 +40,7 @@ math_node *parser_condition(parser *p, math_node *n) {
         p->at++;
         return tree_binary(p->e, MATH_WHERE, n, tree_named(p->e, MATH_TEXT, "otherwise"));
     }
+    bool whole = false;
     do { // "for all integers k" is about k
         t->text += rest, t->length -= (uint32_t)rest;
         if (t->length == 0) {
@@ -36,9 +49,10 @@ math_node *parser_condition(parser *p, math_node *n) {
             t = here(p);
         }
         word = first_word(t, &rest);
+        whole = whole || word_in((const char *const[]){"integer", "integers", NULL}, t->text, word);
     } while (word_in(fillers, t->text, word));
     math_node *condition = n ? parser_expression(p, 0) : NULL;
-    return tree_binary(p->e, MATH_WHERE, n, condition);
+    return condition ? tree_binary(p->e, MATH_WHERE, n, whole_condition(p, condition, whole)) : NULL;
 }
 
 // Whether the last member says where a letter of the others is from: 2k\pi, k \in \mathbb{Z}.

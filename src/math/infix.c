@@ -145,6 +145,12 @@ static math_node *infix_bracket(parser *p, math_node *left, int power, bool *don
         if (n) n->name = NAME_RESIDUE, p->at++;
         return n;
     }
+    const token *letter = ahead(p, 1), *in = ahead(p, 2);
+    if (t->code == '(' && letter->kind == TOKEN_NAME && in->kind == TOKEN_RELATION &&
+        in->code == MATH_IN) { // n\pi (n \in \mathbb{Z})
+        if (power >= POWER_MODULUS) return leave(left, done);
+        return tree_binary(p->e, MATH_WHERE, left, parser_group(p));
+    }
     if (t->code == '(' && left->kind == MATH_NUMBER && ahead(p, 1)->kind == TOKEN_WORD && token_is(ahead(p, 1), "base") &&
         ahead(p, 2)->kind == TOKEN_NUMBER && is_close(ahead(p, 3), '(')) { // 1101 (base 2)
         p->at += 2;
