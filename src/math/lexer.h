@@ -23,7 +23,7 @@ typedef enum token_kind {
     TOKEN_OVER, // {a \over b}, {n \choose k}: all of the group; code: / or C
     TOKEN_CARET,
     TOKEN_UNDERSCORE,
-    TOKEN_BINARY, // an operator without meaning here, binding like a product; text: its name
+    TOKEN_BINARY, // an operator without meaning here, binding like a product; text: its name; code: 'a', 'o' of \land, \lor
     TOKEN_BANG,
     TOKEN_PERCENT,
     TOKEN_DEGREE,

@@ -112,7 +112,7 @@ static bool is_call(parser *p, const char *name, bool is_operator) {
         if (t->kind == TOKEN_OPEN) depth++;
         if (t->kind == TOKEN_CLOSE && --depth == 0) break;
         bool events = t->kind == TOKEN_CUP || t->kind == TOKEN_CAP || t->kind == TOKEN_MID || t->kind == TOKEN_AND ||
-                      (t->kind == TOKEN_BAR && first == 'P'); // P(A \cap B), P(A|B)
+                      (t->kind == TOKEN_BINARY && t->code) || (t->kind == TOKEN_BAR && first == 'P'); // P(A \cap B), P(A|B)
         bool relation = t->kind == TOKEN_RELATION && !parser_is_inch(p, i);
         if ((t->kind == TOKEN_COMMA || relation || events) && depth == 1) comma = true;
     }

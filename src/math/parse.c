@@ -44,6 +44,30 @@ static status join_prefixes(parser *p) {
     return STATUS_OK;
 }
 
+// Whether a relation stands beside the sign of logic at `at`, before the next separator or the bracket around both.
+static bool relation_beside(const parser *p, size_t at, bool behind) {
+    long depth = 0;
+    for (size_t i = at; behind ? ++i < p->count : i-- > 0;) {
+        const token *t = &p->tokens[i];
+        if (t->kind == TOKEN_RELATION) return true;
+        depth += t->kind == (behind ? TOKEN_OPEN : TOKEN_CLOSE), depth -= t->kind == (behind ? TOKEN_CLOSE : TOKEN_OPEN);
+        bool separator = t->kind == TOKEN_COMMA || t->kind == TOKEN_SEMICOLON || t->kind == TOKEN_AND || t->kind == TOKEN_OR ||
+                         (t->kind == TOKEN_BINARY && t->code);
+        if (depth < 0 || (depth == 0 && separator)) break;
+    }
+    return false;
+}
+
+// x = 1 \lor x = 2: between relations the signs of logic are "and" and "or". Elsewhere they are operators: p \land q, dx \wedge
+// dy.
+static void separate_statements(parser *p) {
+    for (size_t i = 1; i + 1 < p->count; i++) {
+        token *t = &p->tokens[i];
+        if (t->kind == TOKEN_BINARY && t->code && relation_beside(p, i, false) && relation_beside(p, i, true))
+            t->kind = t->code == 'a' ? TOKEN_AND : TOKEN_OR;
+    }
+}
+
 // Reads all tokens; drops column marks of aligned equations and the full stop behind everything.
 static status read_tokens(parser *p, lexer *lx) {
     size_t capacity = 0;
@@ -62,6 +86,7 @@ static status read_tokens(parser *p, lexer *lx) {
         p->tokens[p->count++] = t;
         if (t.kind == TOKEN_END) break;
     }
+    separate_statements(p);
     turn_outward_brackets(p);
     while (p->count > 2) {
         token *last = &p->tokens[p->count - 2];
