@@ -268,6 +268,8 @@ math_node *parser_environment(parser *p) {
         }
         if (!cell) return NULL;
         cells[count++] = cell, column++;
+        if (at_kind(p, TOKEN_AMPERSAND) && cell->kind == MATH_WHERE && piecewise)
+            return parser_refuse(p, "a row of cases with more than a value and its condition");
         if (at_kind(p, TOKEN_AMPERSAND)) {
             p->at++;
             continue;
