@@ -17,6 +17,7 @@ typedef struct two {
     scene *s;
     math_node *f, *h;
     bool ratio;
+    bool complex;   // letters stand for complex numbers: values need not be real
     bindings first; // p0, once it is chosen
     double size;    // bits of the constants of both
 } two;
@@ -226,7 +227,7 @@ static bool visit_points(two *t, tally *found) {
             chosen = choose_first(t);
             continue;
         }
-        bool real_only = !all_whole && (kind == POINT_ANY || kind == POINT_SINGLE);
+        bool real_only = !all_whole && !t->complex && (kind == POINT_ANY || kind == POINT_SINGLE);
         agreement at = NOTHING_LEARNED;
         if ((!t->s->whole && !t->s->piecewise) || !compare_exactly(t, &at)) at = compare_balls(t, real_only);
         if (at == DIFFER) return true;
@@ -281,9 +282,11 @@ static math_outcome too_many_variables(judge *j) {
 }
 
 math_outcome functions_compare(judge *j, math_node *gold, math_node *answer) {
+    bool complex;
+    if (!split_complex(j, &gold, &answer, &complex)) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
     scene s = {0};
     scene_read(j, &s, gold, answer);
-    two t = {.j = j, .s = &s, .f = gold, .h = answer};
+    two t = {.j = j, .s = &s, .f = gold, .h = answer, .complex = complex};
     bool before = j->probabilistic, plain;
     math_outcome outcome = s.crowded ? too_many_variables(j) : compare_modular(&t);
     if (!s.crowded && outcome != MATH_DIFFERENT && polynomial_compare(j, gold, answer, &plain) == 1 &&
@@ -373,9 +376,11 @@ math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *g
     math_node *turned = tree_unary(j->memory, MATH_NEGATE, h);
     if (!f || !turned) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
     if (speaks_of_matrices(f) || speaks_of_matrices(h)) return same_matrices(j, f, h, positive);
+    bool complex;
+    if (!split_complex(j, &f, &h, &complex)) return judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
     scene s = {0};
     scene_read(j, &s, f, h);
-    two t = {.j = j, .s = &s, .f = f, .h = h, .ratio = true};
+    two t = {.j = j, .s = &s, .f = f, .h = h, .ratio = true, .complex = complex};
     math_outcome outcome;
     if (s.crowded)
         outcome = too_many_variables(j);

@@ -43,6 +43,10 @@ math_outcome functions_compare(judge *j, math_node *gold, math_node *answer);
 math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *gold_right, math_node *answer_left,
                                     math_node *answer_right, bool positive);
 
+// conjugates.c: where letters stand for complex numbers (*complex: under bars, \Re, \Im and \arg, beside their conjugates),
+// replaces both by copies in which each of them is a + b i with two real letters. False: too many nodes.
+bool split_complex(judge *j, math_node **gold, math_node **answer, bool *complex);
+
 // sums.c: at least one of them holds a sum or product with a running index. Undecided also where this is no way to decide.
 math_outcome sums_compare(judge *j, math_node *gold, math_node *answer);
 

@@ -37,18 +37,20 @@ static void add_variable(scene *s, const char *name, math_node *node, bool integ
     fmpq_init(b->value);
 }
 
-// The size of a constant, from a rational or a ball. False where it is not real, 0, or too large to be a point.
+// The size of a constant, from a rational or a ball. False where it is 0, or too large to be a point.
 static bool size_of_constant(judge *j, const math_node *n, fmpq_t out) {
     bool known = number_evaluate(n, NULL, &j->steps, out) == VALUE_KNOWN;
     if (!known) {
         acb_t x;
-        acb_init(x);
-        known = ball_evaluate(n, NULL, 64, &j->steps, x) == VALUE_KNOWN && acb_is_finite(x) && acb_is_real(x) &&
-                arf_cmpabs_2exp_si(arb_midref(acb_realref(x)), CONSTANT_BITS_MAX) < 0 &&
-                arf_cmpabs_2exp_si(arb_midref(acb_realref(x)), -CONSTANT_BITS_MAX) > 0;
-        arf_set_round(arb_midref(acb_realref(x)), arb_midref(acb_realref(x)), 16, ARF_RND_NEAR);
-        if (known) arf_get_fmpq(out, arb_midref(acb_realref(x)));
-        acb_clear(x);
+        arb_t size;
+        acb_init(x), arb_init(size);
+        known = ball_evaluate(n, NULL, 64, &j->steps, x) == VALUE_KNOWN && acb_is_finite(x);
+        acb_abs(size, x, 64);
+        arf_ptr middle = arb_midref(size);
+        known = known && arf_cmpabs_2exp_si(middle, CONSTANT_BITS_MAX) < 0 && arf_cmpabs_2exp_si(middle, -CONSTANT_BITS_MAX) > 0;
+        arf_set_round(middle, middle, 16, ARF_RND_NEAR);
+        if (known) arf_get_fmpq(out, middle);
+        acb_clear(x), arb_clear(size);
     }
     fmpq_abs(out, out);
     return known && fmpz_bits(fmpq_numref(out)) + fmpz_bits(fmpq_denref(out)) <= CONSTANT_BITS_MAX;
