@@ -184,6 +184,24 @@ static bool names_point(const char *name) {
     return word || (name[0] >= 'A' && name[0] <= 'Z');
 }
 
+// Roman numerals, choices and words, in contrast to values: II is read as a power of I.
+static bool is_label(const math_node *n) {
+    if (n->kind == MATH_TEXT || n->kind == MATH_SYMBOL) return true;
+    if (n->kind == MATH_POWER) return is_label(n->children[0]);
+    for (uint32_t i = 0; i < n->count; i++)
+        if (!is_label(n->children[i])) return false;
+    return n->kind == MATH_PRODUCT;
+}
+
+// "I and II" beside "I or II". Of values both say the same: x = 1 or x = 2 has the solutions 1 and 2.
+static bool joined_otherwise(const math_node *gold, const math_node *answer) {
+    bool lists = (gold->kind == MATH_LIST || gold->kind == MATH_SET) && (answer->kind == MATH_LIST || answer->kind == MATH_SET);
+    if (!lists || gold->integer + answer->integer != 'a' + 'o' || gold->integer == answer->integer) return false;
+    for (uint32_t i = 0; i < gold->count; i++)
+        if (!is_label(gold->children[i])) return false;
+    return gold->integer == 'a' || gold->integer == 'o';
+}
+
 static math_outcome accept_collection(judge *j, math_node *gold, math_node *answer) {
     // One value and the set of it are the same answer, but not the same member of a set.
     bool outside = j->nesting == 0;
@@ -198,6 +216,7 @@ static math_outcome accept_collection(judge *j, math_node *gold, math_node *answ
     if (gold->kind == MATH_TUPLE && answer->kind == MATH_FUNCTION && names_point(answer->name)) // P(0, -5)
         return unit_is_hedge(answer->name) ? refuse(j, "words in front of it say more") : accept_in_order(j, gold, answer);
     if (!is_collection(answer)) return refuse(j, "several values are asked for");
+    if (joined_otherwise(gold, answer)) return refuse(j, "\"and\" is not \"or\"");
     bool bare = answer->kind == MATH_LIST;
     switch (gold->kind) {
     case MATH_LIST:
