@@ -79,10 +79,21 @@ static bool sign_is_other_unit(judge *j, math_node *n, const unit *u, math_node 
     return u->count != 0 && !degrees && !node_marked(j, with_unit->children[0], MATH_DEGREE);
 }
 
+static bool is_hour(const math_node *n) {
+    long hour;
+    return node_small_integer(n, &hour) && hour >= 1 && hour <= 12;
+}
+
+// The unit of a node; pm behind a number that is no time of the day is a length.
+static void read_unit(const math_node *n, unit *u) {
+    const math_node *value = n->children[0];
+    bool length = strcmp(n->name, "pm") == 0 && value->kind != MATH_RATIO && !is_hour(value);
+    unit_read(length ? "picometer" : n->name, u);
+}
+
 // 10 a.m. is 10:00 a.m.: an hour as a time, anything else as it is.
 static math_node *clock_time(judge *j, math_node *n) {
-    long hour;
-    if (!node_small_integer(n, &hour) || hour < 1 || hour > 12) return n;
+    if (!is_hour(n)) return n;
     math_node *minutes = tree_integer(j->memory, 0), *time = tree_binary(j->memory, MATH_RATIO, n, minutes);
     if (time) minutes->digits = 2;
     return time ? time : n;
@@ -125,7 +136,7 @@ math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
         unit_clear(&g);
         return outcome;
     }
-    unit_read(gold->name, &g), unit_read(answer->name, &a);
+    read_unit(gold, &g), read_unit(answer, &a);
     bool money = (unit_is(&g, "sterling") && is_pound(answer->name)) || (unit_is(&a, "sterling") && is_pound(gold->name));
     if (!money && !unit_same(&g, &a))
         outcome = refuse(j, "the units differ");

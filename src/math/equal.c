@@ -31,7 +31,7 @@ static uint64_t hash_text(uint64_t h, const char *text, size_t length) { // FNV-
 }
 
 // The next character that tells texts apart, 0 behind the last: of white space one space where it separates words or numbers,
-// small letters but for letters that stand alone (the points A and a).
+// small letters but for letters that stand alone (the points A and a) and, from the first digit on, for units (mJ is no MJ).
 static int next_sign(const buffer *text, size_t *at) {
     const char *s = text->data;
     size_t i = *at;
@@ -41,7 +41,8 @@ static int next_sign(const buffer *text, size_t *at) {
     if (i == text->length) return 0;
     *at = i + 1;
     bool alone = (i == 0 || !isalpha((unsigned char)s[i - 1])) && !isalpha((unsigned char)s[i + 1]);
-    return alone ? (unsigned char)s[i] : tolower((unsigned char)s[i]);
+    bool kept = alone || strcspn(s, "0123456789") < i;
+    return kept ? (unsigned char)s[i] : tolower((unsigned char)s[i]);
 }
 
 // July 4, 1776 and \text{july 4, 1776}: the same text, fonts, case and spaces aside, with a word in it.

@@ -202,11 +202,15 @@ static bool is_letter_list(const char *text, size_t length) {
 // What \text{...} says; lx stands behind it. False where it is read as if it stood outside: \text{12 cm}, \text{A, B}.
 static bool words_token(const lexer *lx, token *t, const char *text, size_t length) {
     static const char *const functions[] = {"sin", "cos", "tan", "log", "ln", "exp", "cis", NULL};
+    const char *name;
+    int code;
     bool stop = length == 1 && text[0] == '.' && lexer_skip_space(lx, lx->position) == lx->length;
     if (length == 2 && memcmp(text, "\\$", 2) == 0) {
         *t = named(*t, TOKEN_CURRENCY, "dollar");
     } else if (length == 1 && (stop || memchr(",;:", text[0], 3))) { // \text{, }; a full stop at the end says nothing
         t->kind = stop ? TOKEN_SKIPPED : text[0] == ',' ? TOKEN_COMMA : text[0] == ';' ? TOKEN_SEMICOLON : TOKEN_COLON;
+    } else if (word_lookup(text, length, false, &name, &code) == TOKEN_NAME) { // \text{pi}
+        *t = named(*t, TOKEN_NAME, name), t->code = code;
     } else if (word_in(functions, text, length)) { // \text{cis}
         t->kind = TOKEN_FUNCTION, t->text = text, t->length = (uint32_t)length;
     } else {

@@ -312,6 +312,20 @@ static bool calculates(const char *word, size_t length) {
     return word_among((const char *const[]){"times", "point", "by", NULL}, word, length) && *more && !rate;
 }
 
+// pi, theta, sqrt: a constant, a variable or a function, and no unit such as min.
+static bool is_mathematics(const char *word, size_t length) {
+    const char *canonical;
+    int code;
+    return length && word_lookup(word, length, false, &canonical, &code) != TOKEN_BAD && !find_measure(word, length).unit;
+}
+
+// tenfold, nines: the number is multiplied, or counts others. A dozen is a scale.
+static bool makes_number(const char *word, size_t length) {
+    if (numeral_scale(word, length)) return false;
+    size_t stem = length > 4 && strncasecmp(word + length - 4, "fold", 4) == 0 ? length - 4 : word_singular(word, length);
+    return numeral_cardinal(word, length) >= 0 || numeral_cardinal(word, stem) >= 0;
+}
+
 bool unit_is_hedge(const char *text) {
     static const char *const verbs[] = {"is", "are", "was", "were", NULL}; // 5 is an upper bound
     static const char *const nouns[] = {"answer", "answers", "correct", "right", "result", "solution", "value", NULL};
@@ -323,7 +337,7 @@ bool unit_is_hedge(const char *text) {
         bool exponent = at > text && (at[-1] == '^' || (at[-1] == '-' && at > text + 1 && at[-2] == '^'));
         if (length && *at >= '0' && *at <= '9' && !exponent) return true; // a second number
         if (word_negates(at, length) || word_among(words_other, at, length) || calculates(at, length)) return true;
-        if (numeral_cardinal(at, length) >= 0 && !numeral_scale(at, length)) return true;
+        if (makes_number(at, length) || is_mathematics(at, length)) return true;
         if (at == text && word_among(powers, at, length) && (at[length] == 0 || at[length - 1] == 'd')) return true;
         verb = verb || word_among(verbs, at, length);
         answer = answer || word_among(nouns, at, length);
