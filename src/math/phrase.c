@@ -146,6 +146,10 @@ bool phrase_holds_word(const char *plain, size_t length) {
     return brief >= 2;
 }
 
+static bool compares(const char *word, size_t length) {
+    return word_among((const char *const[]){"more", "fewer", "less", "than", NULL}, word, length);
+}
+
 // "The walk takes 204 minutes": the length of the words in front of the first number where the last of them says that it follows.
 // Any other word may say something else of the number: "everything but 5", "it exceeds 5", "step 5".
 static size_t number_lead(const char *text, size_t length) {
@@ -179,9 +183,41 @@ static size_t number_lead(const char *text, size_t length) {
         if (!c || !strchr(" \t\n\r',", c)) return 0;
         i++;
     }
+    if (any_word(text + i, length - i, compares)) return 0; // "she has 5 fewer apples"
     year = year && words > 0 && length - i == 4;
     for (size_t k = i; k < length && year; k++) year = text[k] >= '0' && text[k] <= '9';
     return i < length && ((words >= 2 && verb) || (words == 1 && only) || year) ? i : 0;
+}
+
+// Whether a minus sign at `at` stands in front of mathematics: no hyphen (x-coordinate), no dash and no bullet in front of a
+// word.
+static bool is_sign(const char *text, size_t length, size_t at) {
+    bool joined = at > 0 && lexer_is_letter(text[at - 1]), spaced = at + 1 < length && text[at + 1] == ' ';
+    size_t next = at + 1 + spaced, end = next;
+    while (end < length && lexer_is_letter(text[end])) end++;
+    return !(end > next + 1 && joined && !spaced) && !(spaced && end >= next + 2);
+}
+
+// Whether the word of a subject makes what is said behind "is" another thing than the answer: it denies, doubts or supposes
+// ("none of them", "it might be", "if x"), or calculates ("half of x", "two times x"; not "the area of the square").
+static bool spoils_subject(const char *text, size_t length, size_t begin, size_t end) {
+    static const char *const doubts[] = {"none",   "nobody",  "nothing",  "neither",  "if",      "unless",    "whether",
+                                         "might",  "may",     "could",    "perhaps",  "maybe",   "possibly",  "probably",
+                                         "hardly", "doubt",   "unlikely", "assuming", "suppose", "supposing", "than",
+                                         "plus",   "wrongly", "except",   "anything", "but",     NULL};
+    static const char *const factors[] = {"half",     "third",    "quarter",   "twice",     "thrice",   "double",
+                                          "triple",   "square",   "cube",      "root",      "power",    "reciprocal",
+                                          "opposite", "multiple", "logarithm", "factorial", "negation", NULL};
+    static const char *const operands[] = {"of", "the", "times", "that", "this", "its", NULL};
+    const char *word = text + begin;
+    bool contracted = end == begin + 1 && *word == 't' && begin > 0 && word[-1] == '\''; // don't
+    if (contracted || word_negates(word, end - begin) || word_among(doubts, word, end - begin)) return true;
+    bool number = numeral_cardinal(word, end - begin) >= 0;
+    if (!number && !word_among(factors, word, end - begin)) return false;
+    while (end < length && (text[end] == ' ' || text[end] == '$')) end++;
+    size_t next = end;
+    while (next < length && lexer_is_letter(text[next])) next++;
+    return next == end + 1 || word_among(operands, text + end, next - end);
 }
 
 size_t phrase_lead(const char *text, size_t length, size_t *open) {
@@ -197,7 +233,7 @@ size_t phrase_lead(const char *text, size_t length, size_t *open) {
             size_t colon = end; // "Answer: 5"
             while (colon < length && text[colon] && strchr(" *}", text[colon])) colon++;
             verb = verb || (colon < length && text[colon] == ':' && word_among(headings, text + i, end - i));
-            if (!behind && word_negates(text + i, end - i)) return 0;
+            if (!behind && spoils_subject(text, length, i, end)) return 0;
             if (verb && behind) return 0; // two things are said
             if (verb) behind = end, *open = depth;
             words++;
@@ -213,7 +249,7 @@ size_t phrase_lead(const char *text, size_t length, size_t *open) {
             i = end + (end == i + 1);
             continue;
         }
-        if (!behind && (!c || !strchr(" \t\n\r~,'{}$-()*:", c))) break;
+        if (!behind && (!c || !strchr(" \t\n\r~,'{}$-()*:", c) || (c == '-' && is_sign(text, length, i)))) break;
         depth += c == '{';
         if (c == '}' && depth) depth--;
         i++;
