@@ -78,11 +78,18 @@ static bool judge_words(const reading *gold, const reading *answer, math_verdict
         say(out, MATH_EQUAL, "words", "");
         return true;
     }
+    const buffer *asked = &gold->plain, *given = &answer->plain;
     int wanted[3], said[3];
-    if (phrase_date(buffer_text(&gold->plain), gold->plain.length, wanted) &&
-        phrase_date(buffer_text(&answer->plain), answer->plain.length, said)) {
+    bool date = phrase_date(buffer_text(asked), asked->length, wanted),
+         dated = phrase_date(buffer_text(given), given->length, said);
+    if (date && dated) {
         bool same = wanted[0] == said[0] && wanted[1] == said[1] && (!wanted[2] || wanted[2] == said[2]);
         say(out, same ? MATH_EQUAL : MATH_DIFFERENT, "words", same ? "" : "another date");
+        return true;
+    }
+    if ((date && phrase_numeric_date(buffer_text(asked), asked->length, wanted)) ||
+        (dated && phrase_numeric_date(buffer_text(given), given->length, said))) {
+        say(out, MATH_DIFFERENT, "words", "one of the two is a date");
         return true;
     }
     long place = phrase_ordinal(buffer_text(&gold->plain), gold->plain.length);

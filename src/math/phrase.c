@@ -8,6 +8,8 @@
 #include "math/transcribe.h"
 #include "math/words.h"
 
+static bool among(char c, const char *set) { return c && strchr(set, c); }
+
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
 
 status phrase_plain(const char *text, size_t length, buffer *out, bool *only_fonts) {
@@ -298,7 +300,28 @@ bool phrase_same_names(const char *gold, const char *answer) {
     return true;
 }
 
+bool phrase_numeric_date(const char *plain, size_t length, int date[3]) {
+    int parts[3] = {0};
+    size_t digits[3] = {0}, count = 0, at = 0;
+    while (length && among(plain[length - 1], " .")) length--;
+    while (at < length && plain[at] == ' ') at++;
+    char sign = 0;
+    for (; count < 3; at++) {
+        for (; at < length && plain[at] >= '0' && plain[at] <= '9' && digits[count] < 5; at++, digits[count]++)
+            parts[count] = 10 * parts[count] + plain[at] - '0';
+        if (++count == 3 || at >= length || !among(plain[at], "/-") || (sign && sign != plain[at])) break;
+        sign = plain[at];
+    }
+    bool year_first = digits[0] == 4 && digits[1] == 2 && digits[2] == 2;
+    bool year_last = sign == '/' && digits[0] >= 1 && digits[0] <= 2 && digits[1] >= 1 && digits[1] <= 2 && digits[2] == 4;
+    if (count < 3 || at != length || (!year_first && !year_last)) return false;
+    bool day_first = year_last && parts[0] > 12;
+    date[0] = parts[year_first ? 2 : !day_first], date[1] = parts[year_first || day_first], date[2] = parts[year_first ? 0 : 2];
+    return date[0] >= 1 && date[0] <= 31 && date[1] >= 1 && date[1] <= 12;
+}
+
 bool phrase_date(const char *plain, size_t length, int date[3]) {
+    if (phrase_numeric_date(plain, length, date)) return true;
     static const char *const months[] = {"january", "february", "march",     "april",   "may",      "june",
                                          "july",    "august",   "september", "october", "november", "december"};
     date[0] = date[1] = date[2] = 0;

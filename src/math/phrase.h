@@ -24,8 +24,12 @@ bool phrase_holds_word(const char *plain, size_t length);
 // close.
 size_t phrase_lead(const char *text, size_t length, size_t *open);
 
-// Day, month and year (0: not said) of a date such as "March 5th, 2020", "5 March". False for anything else.
+// Day, month and year (0: not said) of a date such as "March 5th, 2020", "5 March", 2020-03-05. False for anything else.
 bool phrase_date(const char *plain, size_t length, int date[3]);
+
+// The same of one in numbers alone, which looks like arithmetic: 2020-01-05; 7/4/1776 and 07/04/1776 (the month first, but where
+// it can only be the day).
+bool phrase_numeric_date(const char *plain, size_t length, int date[3]);
 
 // The number of an ordinal: 3 of "3rd", "3^rd", "third". 0 for anything else.
 long phrase_ordinal(const char *plain, size_t length);
