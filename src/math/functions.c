@@ -254,7 +254,7 @@ static math_outcome compare_sampled(two *t) {
         return judge_says(j, MATH_DIFFERENT, "sampled", "one of them has no value where the other has");
     if (different) return t->s->computed ? not_computed(j) : differ(t, "sampled");
     if (found.positive < 3 && (!found.branches || !found.positive)) return not_computed(j);
-    if (found.open || t->s->unseen)
+    if (found.open || t->s->unseen || pieces_hide(j, t->f, t->h))
         return judge_says(j, MATH_UNDECIDED, "sampled", "equal as far as was seen, which are not all of its pieces");
     j->probabilistic = true;
     return judge_says(j, MATH_EQUAL, "probabilistic", "%s to %.0f bits at %u points",

@@ -47,6 +47,10 @@ math_outcome functions_proportional(judge *j, math_node *gold_left, math_node *g
 // replaces both by copies in which each of them is a + b i with two real letters. False: too many nodes.
 bool split_complex(judge *j, math_node **gold, math_node **answer, bool *complex);
 
+// pieces.c: whether one of two expressions that agree at all points has a floor, a maximum, a \gcd, .. that the other has not and
+// that may change beyond them.
+bool pieces_hide(judge *j, const math_node *gold, const math_node *answer);
+
 // sums.c: at least one of them holds a sum or product with a running index. Undecided also where this is no way to decide.
 math_outcome sums_compare(judge *j, math_node *gold, math_node *answer);
 
