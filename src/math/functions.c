@@ -356,6 +356,51 @@ static bool is_linear(const math_node *n) {
     return sum || (product && varying == 1 && (n->kind == MATH_PRODUCT || !node_has_variables(n->children[1])));
 }
 
+#define RAYS 8
+#define RAY_DOUBLINGS 32 // from 2^-16 of a point to 2^16 of it
+#define RAY_HALVINGS 40
+
+// The variables at `factor` times the direction; the sign of F there. *parted: and H has the other one.
+static int sign_on_ray(judge *j, scene *s, const bindings *direction, const fmpq_t factor, const math_node *f, const math_node *h,
+                       const math_node *one, bool *parted) {
+    for (size_t i = 0; i < s->given.count; i++) fmpq_mul(s->given.items[i].value, direction->items[i].value, factor);
+    *parted |= sign_at(j, s, f, h) < 0;
+    return sign_at(j, s, f, one);
+}
+
+// Whether F and H change their signs at different places on the line from 0 through point number k: where F changes, the place is
+// closed in on, and H has to change between the same two points.
+static bool parted_on_ray(judge *j, scene *s, const math_node *f, const math_node *h, const math_node *one, uint32_t k) {
+    bindings direction = s->given;
+    fmpq_t low, high, middle;
+    fmpq_init(low), fmpq_init(high), fmpq_init(middle);
+    scene_place(j, s, k);
+    for (size_t i = 0; i < direction.count; i++) {
+        fmpq_init(direction.items[i].value);
+        fmpq_set(direction.items[i].value, s->given.items[i].value);
+    }
+    bool parted = false;
+    fmpq_set_si(low, 1, 1 << RAY_DOUBLINGS / 2);
+    int before = sign_on_ray(j, s, &direction, low, f, h, one, &parted);
+    for (int doubled = 0; doubled < RAY_DOUBLINGS && !parted; doubled++) {
+        fmpq_mul_2exp(high, low, 1);
+        int behind = sign_on_ray(j, s, &direction, high, f, h, one, &parted);
+        for (int halved = 0; before * behind < 0 && halved < RAY_HALVINGS && !parted; halved++) {
+            fmpq_add(middle, low, high);
+            fmpq_div_2exp(middle, middle, 1);
+            int sign = sign_on_ray(j, s, &direction, middle, f, h, one, &parted);
+            if (sign == 0) break;
+            fmpq_swap(sign == before ? low : high, middle);
+        }
+        before = behind;
+        fmpq_set_si(low, 1, 1 << RAY_DOUBLINGS / 2);
+        fmpq_mul_2exp(low, low, (mp_bitcnt_t)doubled + 1);
+    }
+    for (size_t i = 0; i < direction.count; i++) fmpq_clear(direction.items[i].value);
+    fmpq_clear(low), fmpq_clear(high), fmpq_clear(middle);
+    return parted;
+}
+
 // Inequalities that are no multiples of each other: different where both are linear, or one holds at a point and the other does
 // not; else x^2 < 4 and |x| < 2 may say the same.
 static math_outcome different_truth(judge *j, scene *s, const math_node *f, const math_node *h) {
@@ -366,6 +411,10 @@ static math_outcome different_truth(judge *j, scene *s, const math_node *f, cons
         if (sign_at(j, s, f, h) < 0)
             return judge_says(j, MATH_DIFFERENT, "sampled", "one holds at a point where the other does not");
     }
+    const math_node *one = s->whole ? NULL : tree_integer(j->memory, 1);
+    for (uint32_t k = 0; one && k < RAYS; k++)
+        if (parted_on_ray(j, s, f, h, one, k))
+            return judge_says(j, MATH_DIFFERENT, "sampled", "one holds at a point where the other does not");
     return judge_says(j, MATH_UNDECIDED, "sampled", "inequalities that are no multiples of each other");
 }
 
