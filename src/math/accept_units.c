@@ -43,6 +43,13 @@ static math_node *without_letter(judge *j, math_node *product, const char *lette
 }
 
 math_node *node_with_unit(judge *j, math_node *answer, bool spaced) {
+    math_node *last = answer->kind == MATH_PRODUCT && answer->count == 2 && !spaced ? answer->children[1] : NULL;
+    if (last && last->kind == MATH_QUOTIENT) { // 9.8 \frac{m}{s^2}
+        math_node *top = tree_binary(j->memory, MATH_PRODUCT, answer->children[0], last->children[0]);
+        math_node *quotient = top ? tree_binary(j->memory, MATH_QUOTIENT, top, last->children[1]) : NULL;
+        math_node *n = quotient ? node_with_unit(j, quotient, spaced) : NULL;
+        return n && n->kind == MATH_WITH_UNIT ? n : answer;
+    }
     math_node *product = answer->kind == MATH_QUOTIENT ? answer->children[0] : answer;
     const char *letters =
         spaced ? "mhsgLJNWV" : "mhsglLJNWVAKkFCHT"; // without a unit in the gold A, K and l are likelier variables
@@ -101,6 +108,15 @@ static math_node *clock_time(judge *j, math_node *n) {
 
 static bool names_half_of_day(const unit *u) { return unit_is(u, "am") || unit_is(u, "pm"); }
 
+// 5:30 p.m. on a clock with 24 hours: 17:30.
+static math_node *of_24_hours(judge *j, math_node *time, const unit *half) {
+    long hour;
+    if (time->kind != MATH_RATIO || time->count != 2 || !is_hour(time->children[0])) return time;
+    node_small_integer(time->children[0], &hour);
+    hour = hour % 12 + (unit_is(half, "pm") ? 12 : 0);
+    return tree_binary(j->memory, MATH_RATIO, tree_integer(j->memory, hour), time->children[1]);
+}
+
 static bool is_pound(const char *name) { return strcmp(name, "pound") == 0 || strcmp(name, "pounds") == 0; }
 
 // 5 (five): the number once more in words.
@@ -124,7 +140,11 @@ math_outcome accept_unit(judge *j, math_node *gold, math_node *answer) {
     if (!gold_unit || !answer_unit) {
         math_node *with_unit = gold_unit ? gold : answer, *other = gold_unit ? answer : gold;
         math_node *value = value_with_unit(j, with_unit, &g);
-        if (value && names_half_of_day(&g) && other->kind == MATH_RATIO) value = clock_time(j, value);
+        if (value && names_half_of_day(&g) && other->kind == MATH_RATIO) {
+            value = clock_time(j, value);
+            if (accept_answer(j, gold_unit ? value : other, gold_unit ? other : value) != MATH_EQUAL)
+                value = of_24_hours(j, value, &g);
+        }
         if (!value)
             outcome = judge_says(j, MATH_OVER_LIMIT, "structure", "too many parts");
         else if (sign_is_other_unit(j, other, &g, with_unit))

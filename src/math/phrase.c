@@ -222,6 +222,17 @@ static bool spoils_subject(const char *text, size_t length, size_t begin, size_t
     return next == end + 1 || word_among(operands, text + end, next - end);
 }
 
+// "Therefore, x = 5", "\text{exactly }5": the length of the one word in front that leads over to an answer. 0: none does.
+static size_t connective_lead(const char *text, size_t length) {
+    static const char *const words[] = {"therefore", "hence", "thus", "so", "finally", "then", "exactly", NULL};
+    size_t at = 0, font = text[0] == '\\' ? math_font_head(text, length) : 0, end = font;
+    while (end < length && lexer_is_letter(text[end])) end++;
+    if (!word_among(words, text + font, end - font)) return 0;
+    bool closed = font == 0;
+    for (at = end; at < length && among(text[at], closed ? " ,~:" : " ,~:}"); at++) closed = closed || text[at] == '}';
+    return closed && at > end && at < length ? at : 0;
+}
+
 size_t phrase_lead(const char *text, size_t length, size_t *open) {
     static const char *const verbs[] = {"is", "are", "equals", "be", NULL};
     static const char *const headings[] = {"answer", "answers", "result", "solution", NULL};
@@ -264,7 +275,9 @@ size_t phrase_lead(const char *text, size_t length, size_t *open) {
     static const char more[] = "equal to ";
     if (behind && length - behind >= sizeof more && memcmp(text + behind, more, sizeof more - 1) == 0) behind += sizeof more - 1;
     if (!behind) *open = 0;
-    return !behind ? number_lead(text, length) : behind < length ? behind : 0;
+    if (behind) return behind < length ? behind : 0;
+    size_t lead = number_lead(text, length);
+    return lead ? lead : connective_lead(text, length);
 }
 
 // The next name of a list, and where it ends; 0: none is left, or something else stands there.

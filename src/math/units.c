@@ -206,8 +206,8 @@ static void add_measure(unit *u, measured m, int power) {
 
 // One word that counts to `power`: a speed with a name of its own, a unit, a number word, or anything else.
 static void add_word(unit *u, const char *word, size_t length, int power) {
-    static const char *const speeds[][3] = {{"mph", "mi", "h"}, {"kph", "km", "h"}, {"kmh", "km", "h"}};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const speeds[][3] = {{"mph", "mi", "h"}, {"kph", "km", "h"}, {"kmh", "km", "h"}, {"kmph", "km", "h"}};
+    for (size_t i = 0; i < sizeof speeds / sizeof *speeds; i++) {
         if (strlen(speeds[i][0]) != length || strncasecmp(speeds[i][0], word, length) != 0) continue;
         add_measure(u, find_measure(speeds[i][1], strlen(speeds[i][1])), power);
         add_measure(u, find_measure(speeds[i][2], strlen(speeds[i][2])), -power);

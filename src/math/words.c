@@ -348,14 +348,14 @@ const char *word_of_relation(int code) {
 }
 
 static const char *const short_words[] = { // of two or three letters: units first, then ordinary words
-    "cm",  "mm",  "km",  "nm",  "kg",  "mg",  "ml",  "mL",  "dl",   "cl",  "ft",  "lb",  "oz",  "yd",  "mi",   "hr",
-    "pm",  "am",  "PM",  "AM",  "Hz",  "kW",  "kJ",  "Pa",  "lbs",  "hrs", "min", "sec", "mph", "kph", "kmh",  "day",
-    "yrs", "deg", "pct", "sq",  "cu",  "gal", "rad", "mol", "mins", "USD", "EUR", "yes", "no",  "the", "and",  "for",
-    "all", "are", "any", "is",  "it",  "if",  "of",  "or",  "to",   "as",  "at",  "by",  "on",  "we",  "one",  "two",
-    "six", "ten", "red", "odd", "not", "per", "men", "box", "boy",  "cat", "dog", "pen", "cup", "egg", "year", "in",
-    "so",  "No",  "Yes", "The", "If",  "It",  "YES", "NO",  "AND",  "OR",  "DNE", "Mon", "Tue", "Wed", "Thu",  "Fri",
-    "Sat", "Sun", "May", "Jan", "Feb", "Mar", "Apr", "Jun", "Jul",  "Aug", "Sep", "Oct", "Nov", "Dec", "non",  "has",
-    "can", "inf", "new", "old", "big", "top", "low", "Red", "km²",  NULL};
+    "cm",  "mm",  "km",  "nm",  "kg",  "mg",  "ml",  "mL",  "dl",  "cl",   "ft",  "lb",  "oz",  "yd",  "mi",  "hr",
+    "pm",  "am",  "PM",  "AM",  "Hz",  "kW",  "kJ",  "Pa",  "lbs", "hrs",  "min", "sec", "mph", "kph", "kmh", "kmph",
+    "day", "yrs", "deg", "pct", "sq",  "cu",  "gal", "rad", "mol", "mins", "USD", "EUR", "yes", "no",  "the", "and",
+    "for", "all", "are", "any", "is",  "it",  "if",  "of",  "or",  "to",   "as",  "at",  "by",  "on",  "we",  "one",
+    "two", "six", "ten", "red", "odd", "not", "per", "men", "box", "boy",  "cat", "dog", "pen", "cup", "egg", "year",
+    "in",  "so",  "No",  "Yes", "The", "If",  "It",  "YES", "NO",  "AND",  "OR",  "DNE", "Mon", "Tue", "Wed", "Thu",
+    "Fri", "Sat", "Sun", "May", "Jan", "Feb", "Mar", "Apr", "Jun", "Jul",  "Aug", "Sep", "Oct", "Nov", "Dec", "non",
+    "has", "can", "inf", "new", "old", "big", "top", "low", "Red", "km²",  NULL};
 
 bool word_is_language(const char *text, size_t length) {
     if (length < 2) return false;
