@@ -221,6 +221,10 @@ static status judge_choice(const math_options *options, char letter, const char 
     size_t open = 0, begin = 0, end = 0, lead = phrase_lead(answer, length, &open);
     if (open == 0) answer += lead, length -= lead;
     while (length && lexer_is_space(*answer)) answer++, length--;
+    if (length > 4 && memcmp(answer + length - 4, (const char[]){' ', '(', letter, ')'}, 4) == 0) { // 42 (A)
+        TRY(judge_texts(options, gold, gold_length, answer, length - 4, false, out));
+        if (out->outcome == MATH_EQUAL) return STATUS_OK;
+    }
     status code = phrase_plain(answer, length, &plain, &fonts);
     char chosen = code == STATUS_OK ? phrase_choice_answer(buffer_text(&plain), plain.length) : 0;
     char said = code == STATUS_OK ? phrase_choice_said(answer, length, buffer_text(&plain), plain.length, &begin, &end) : 0;

@@ -203,13 +203,13 @@ static bool is_sign(const char *text, size_t length, size_t at) {
 // Whether the word of a subject makes what is said behind "is" another thing than the answer: it denies, doubts or supposes
 // ("none of them", "it might be", "if x"), or calculates ("half of x", "two times x"; not "the area of the square").
 static bool spoils_subject(const char *text, size_t length, size_t begin, size_t end) {
-    static const char *const doubts[] = {"none",   "nobody",  "nothing",  "neither",  "if",      "unless",    "whether",
-                                         "might",  "may",     "could",    "perhaps",  "maybe",   "possibly",  "probably",
-                                         "hardly", "doubt",   "unlikely", "assuming", "suppose", "supposing", "than",
-                                         "plus",   "wrongly", "except",   "anything", "but",     NULL};
-    static const char *const factors[] = {"half",     "third",    "quarter",   "twice",     "thrice",   "double",
-                                          "triple",   "square",   "cube",      "root",      "power",    "reciprocal",
-                                          "opposite", "multiple", "logarithm", "factorial", "negation", NULL};
+    static const char *const doubts[] = {
+        "none",    "nobody", "nothing",  "neither",  "if",      "unless", "whether",  "might",    "may",     "could",
+        "perhaps", "maybe",  "possibly", "probably", "hardly",  "doubt",  "unlikely", "assuming", "suppose", "supposing",
+        "than",    "plus",   "squared",  "cubed",    "wrongly", "except", "anything", "but",      NULL};
+    static const char *const factors[] = {"half",      "third",     "quarter",  "twice", "thrice",     "double",   "triple",
+                                          "square",    "cube",      "root",     "power", "reciprocal", "opposite", "multiple",
+                                          "logarithm", "factorial", "negation", "times", NULL};
     static const char *const operands[] = {"of", "the", "times", "that", "this", "its", NULL};
     const char *word = text + begin;
     bool contracted = end == begin + 1 && *word == 't' && begin > 0 && word[-1] == '\''; // don't
@@ -219,7 +219,7 @@ static bool spoils_subject(const char *text, size_t length, size_t begin, size_t
     while (end < length && (text[end] == ' ' || text[end] == '$')) end++;
     size_t next = end;
     while (next < length && lexer_is_letter(text[next])) next++;
-    return next == end + 1 || word_among(operands, text + end, next - end);
+    return next == end + 1 || word_among(operands, text + end, next - end) || numeral_cardinal(text + end, next - end) >= 0;
 }
 
 // "Therefore, x = 5", "\text{exactly }5": the length of the one word in front that leads over to an answer. 0: none does.

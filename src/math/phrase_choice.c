@@ -190,8 +190,10 @@ static bool speaks_of_it(const char *text) {
 // reason may deny and suppose: "Yes, because 7 is not even". `said`: the verdict in front of the text.
 static bool takes_back(const char *text, size_t length, int said) {
     static const char *const reasons[] = {"because", "since", NULL};
-    static const char *const conditions[] = {"if",       "unless", "otherwise", "only",  "when",    "whenever", "provided",
-                                             "assuming", "except", "sometimes", "maybe", "perhaps", "wait",     NULL};
+    static const char *const conditions[] = {"if",       "unless",   "otherwise", "only",      "when",   "whenever",
+                                             "provided", "assuming", "except",    "sometimes", "maybe",  "perhaps",
+                                             "wait",     "partly",   "partially", "usually",   "mostly", "often",
+                                             "some",     "sort",     "long",      NULL};
     bool reason = false, negated = false; // by the word in front: "not true"
     for (size_t at = 0; at < length;) {
         size_t end = at;

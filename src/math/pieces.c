@@ -10,7 +10,7 @@
 // Bits by which the constants in a piece can move the place where it changes and that the points still reach.
 #define REACHED_BITS 5.0
 #define REACHED_BY_DIVISORS 6.0
-#define NESTED_BITS 3.0 // of a function inside another: \ln\ln n
+#define NESTED_BITS 3.0    // of a function inside another: \ln\ln n
 #define LOGARITHM_BITS 2.0 // of a logarithm: c beside it moves the place to e^c
 
 typedef enum piece_kind { NO_PIECE, STEPS, DIVIDES, CHOOSES, VANISHES } piece_kind;
@@ -79,7 +79,8 @@ static double bits_of_constant(judge *j, const math_node *n) {
 // Bits of the constants in it, and of functions in functions; `inside` a bent part already.
 static double bits_of(judge *j, const math_node *n, piece_kind kind, bool inside) {
     if (!node_has_variables(n)) return bits_of_constant(j, n);
-    bool bent = kind == STEPS && is_bent(n, kind), logarithm = node_is_call(n, "ln") || node_is_call(n, "log") || node_is_call(n, "lg");
+    bool bent = kind == STEPS && is_bent(n, kind),
+         logarithm = node_is_call(n, "ln") || node_is_call(n, "log") || node_is_call(n, "lg");
     double bits = !bent ? 0 : inside ? NESTED_BITS : logarithm ? LOGARITHM_BITS : 0;
     for (uint32_t i = 0; i < n->count; i++) bits += bits_of(j, n->children[i], kind, inside || bent);
     return bits;

@@ -314,9 +314,13 @@ static bool calculates(const char *word, size_t length) {
 
 // pi, theta, sqrt: a constant, a variable or a function, and no unit such as min.
 static bool is_mathematics(const char *word, size_t length) {
+    char small[16]; // Pi too
     const char *canonical;
     int code;
-    return length && word_lookup(word, length, false, &canonical, &code) != TOKEN_BAD && !find_measure(word, length).unit;
+    if (length == 0 || length >= sizeof small || find_measure(word, length).unit) return false;
+    memcpy(small, word, length), small[0] |= 32;
+    return word_lookup(word, length, false, &canonical, &code) != TOKEN_BAD ||
+           word_lookup(small, length, false, &canonical, &code) != TOKEN_BAD;
 }
 
 // tenfold, nines: the number is multiplied, or counts others. A dozen is a scale.
