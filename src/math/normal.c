@@ -35,16 +35,48 @@ int tree_compare(const math_node *a, const math_node *b) {
 
 static int by_order(const void *a, const void *b) { return tree_compare(*(math_node *const *)a, *(math_node *const *)b); }
 
-static bool is_capital(const math_node *n) { // or a power of one: P^{-1}
-    if (n->kind == MATH_POWER) n = n->children[0];
-    return n->kind == MATH_SYMBOL && n->name[0] >= 'A' && n->name[0] <= 'Z';
+// What products may not be turned with: capital letters and powers of them, P^{-1}, may be matrices; sets, tuples and
+// permutations.
+static bool keeps_place(const math_node *n) {
+    switch (n->kind) {
+    case MATH_POWER:
+        return keeps_place(n->children[0]);
+    case MATH_SYMBOL:
+        return n->name[0] >= 'A' && n->name[0] <= 'Z';
+    case MATH_TUPLE:
+    case MATH_BRACKETS:
+    case MATH_INTERVAL:
+    case MATH_SET:
+    case MATH_UNION:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static int by_factor(const math_node *a, const math_node *b) {
-    bool first = is_capital(a), second = is_capital(b);
+    bool first = keeps_place(a), second = keeps_place(b);
     if (first && second) return 0;
     if (first || second) return (first ? b : a)->kind == MATH_NUMBER ? (first ? 1 : -1) : (first ? -1 : 1);
     return tree_compare(a, b);
+}
+
+// (1,2) and (3,4): permutations that move nothing in common.
+static bool disjoint(const math_node *a, const math_node *b) {
+    if (a->kind != MATH_TUPLE || b->kind != MATH_TUPLE) return false;
+    for (uint32_t i = 0; i < a->count; i++)
+        for (uint32_t k = 0; k < b->count; k++)
+            if (a->children[i]->kind != MATH_NUMBER || tree_compare(a->children[i], b->children[k]) == 0) return false;
+    return true;
+}
+
+// Each step turns two neighbours that may be turned.
+static void sort_disjoint(math_node **items, size_t count) {
+    for (size_t i = 1; i < count; i++)
+        for (size_t k = i; k > 0 && disjoint(items[k - 1], items[k]) && tree_compare(items[k - 1], items[k]) > 0; k--) {
+            math_node *swap = items[k];
+            items[k] = items[k - 1], items[k - 1] = swap;
+        }
 }
 
 static int by_number(const math_node *a, const math_node *b) { return (b->kind == MATH_NUMBER) - (a->kind == MATH_NUMBER); }
@@ -53,8 +85,8 @@ static bool is_transpose(const math_node *n) { // a^T; not (1+r)^T
     return n->kind == MATH_POWER && node_is_symbol(n->children[1], "T") && n->children[0]->kind == MATH_SYMBOL;
 }
 
-// Factors in order; of capital letters each stays where it is among the others: they may be matrices, and AB = BA says something.
-// A stable merge sort: the comparison does not tell capitals apart.
+// Factors in order; of those that keep their places each stays where it is among the others: AB = BA says something. A stable
+// merge sort: the comparison does not tell them apart.
 static void sort_factors(math_node **items, math_node **spare, size_t count, int (*by)(const math_node *, const math_node *)) {
     if (count < 2) return;
     size_t half = count / 2, a = 0, b = half, out = 0;
@@ -73,6 +105,7 @@ static bool sort_product(math_expression *e, math_node **items, size_t count) {
     bool vectors = false; // where one is transposed all keep their places: a^T x is no a x^T
     for (size_t i = 0; i < count; i++) vectors |= is_transpose(items[i]);
     sort_factors(items, spare, count, vectors ? by_number : by_factor);
+    sort_disjoint(items, count);
     return true;
 }
 
