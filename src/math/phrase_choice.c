@@ -30,25 +30,25 @@ static bool is_option(const char *text, size_t length) {
     return words >= 3 || first == 0 || (first == 1 && (length == 1 || text[1] != '.'));
 }
 
-// Where the text behind a letter and its mark begins: spaces and the ends of `open` groups are skipped. *end is in front of the
-// ends of those that close behind the text: \text{(D) five}.
-static size_t behind_letter(const char *text, size_t length, size_t at, size_t open, size_t *end) {
+// Where the text behind a letter and its mark begins: spaces and the ends of *open groups are skipped, and counted off. *end is
+// in front of the ends of those that close behind the text: \text{(D) five}.
+static size_t behind_letter(const char *text, size_t length, size_t at, size_t *open, size_t *end) {
     for (*end = length;; at++) {
-        if (at < length && open && text[at] == '}')
-            open--;
+        if (at < length && *open && text[at] == '}')
+            --*open;
         else if (length - at >= 2 && text[at] == '\\' && memchr(" ,;:)", text[at + 1], 5))
             at++;
         else if (at >= length || !memchr(" ~$*", text[at], 4))
             break;
     }
-    for (; open && *end > at && text[*end - 1] == '}'; open--) --*end;
+    for (size_t left = *open; left && *end > at && text[*end - 1] == '}'; left--) --*end;
     return at;
 }
 
 char phrase_choice_text(const char *text, size_t length, size_t *begin, size_t *end) {
     static const char *const fonts[] = {"\\textbf{", "\\text{", "\\mathbf{", "\\mathrm{", "\\textrm{", "\\mbox{"};
     size_t at = 0;
-    bool group = false;
+    size_t group = 0; // 1 inside of a font
     while (at < length && (text[at] == ' ' || text[at] == '$')) at++;
     for (size_t i = 0; i < sizeof fonts / sizeof *fonts && !group; i++) {
         size_t n = strlen(fonts[i]);
@@ -61,7 +61,7 @@ char phrase_choice_text(const char *text, size_t length, size_t *begin, size_t *
     if (letter < 'A' || letter > 'J' || ++at >= length) return 0;
     if (round ? text[at] != ')' : !(text[at] == '.' || text[at] == ')' || text[at] == ':')) return 0;
     size_t mark = ++at;
-    at = behind_letter(text, length, at, group, end);
+    at = behind_letter(text, length, at, &group, end);
     if (at == mark || at >= *end || memchr("+*/^=_(|!<>&.,;:)", text[at], 17)) return 0;
     if (text[at] == '-' && at + 1 < *end && text[at + 1] == ' ') return 0; // (A) - 1
     if (text[mark - 1] == '.' && !round && !is_option(text + at, *end - at)) return 0;
@@ -162,7 +162,7 @@ char phrase_choice_said(const char *text, size_t length, const char *plain, size
     }
     if (!letter) return 0;
     for (bool mark = true; mark;) { // (A), 42
-        at = behind_letter(text, length, at, open, end);
+        at = behind_letter(text, length, at, &open, end);
         mark = at < *end &&
                (among(text[at], ",:;") || (text[at] == '.' && !(at + 1 < *end && text[at + 1] >= '0' && text[at + 1] <= '9')));
         at += mark;
