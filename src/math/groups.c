@@ -257,6 +257,7 @@ math_node *parser_environment(parser *p) {
         bool piecewise = !matrix && is_piecewise(&name);
         math_node *cell = matrix || piecewise ? parser_expression(p, 0) : parser_list(p);
         while (!matrix && cell && (at_kind(p, TOKEN_COMMA) || at_kind(p, TOKEN_SEMICOLON))) p->at++;
+        if (piecewise && cell && cell->kind == MATH_LIST) return parser_refuse(p, "a system in a row of cases");
         if (piecewise && cell && column == 0) { // x, & \text{if } x > 0
             bool mark = at_kind(p, TOKEN_AMPERSAND);
             if (mark) p->at++;
