@@ -368,6 +368,8 @@ static token command_token(lexer *lx, token t) {
     token_kind kind = word_lookup(name, length, true, &canonical, &t.code);
     if (kind == TOKEN_OPEN) lx->brackets += t.code == 'S' || t.code == '<';
     if (kind == TOKEN_CLOSE && (t.code == 'S' || t.code == '<')) lx->brackets -= lx->brackets > 0;
+    bool times = kind == TOKEN_TIMES && length == 5 && memcmp(name, "times", 5) == 0;
+    if (times && lexer_is_cross(lx->text, lx->length, begin, end)) return named(t, TOKEN_BINARY, "vectimes");
     if (kind == TOKEN_BAD) {
         t.kind = TOKEN_BAD, t.text = name, t.length = (uint32_t)length;
         return t;

@@ -82,6 +82,9 @@ typedef struct lexer {
 status lexer_open(lexer *lx, const char *text, size_t length);
 void lexer_close(lexer *lx);
 
+// crosses.c: whether the \times from `begin` to `end` keeps its sides apart and in order, as between vectors: \vectimes.
+bool lexer_is_cross(const char *text, size_t length, size_t begin, size_t end);
+
 // The next token; at the end TOKEN_END again and again.
 token lexer_next(lexer *lx);
 

@@ -150,6 +150,7 @@ static void note_call(judge *j, scene *s, math_node *n, bool integer) {
         if (argument) n->children[i] = argument;
     }
     unify_call(j, s, n);
+    s->computed |= node_is_call(n, "vectimes"); // a \times b is -b \times a
     add_variable(s, NULL, n, integer);
 }
 

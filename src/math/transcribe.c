@@ -178,7 +178,7 @@ static const spelling spellings[] = {
     {0x27E9, "\\rangle "},
     {0x2A7D, "\\le "},
     {0x2A7E, "\\ge "},
-    {0x2A2F, "\\times "},
+    {0x2A2F, "\\vectimes "},
     {0x3000, " "},
     {0x3001, ","},
     {0x3002, "."},

@@ -285,6 +285,7 @@ static const vocabulary table[] = {
     {"mod", TOKEN_MODULUS, 0, NULL, true},
     {"pmod", TOKEN_MODULUS, 'p', NULL, false},
     {"oplus", TOKEN_BINARY, 0, NULL, false},
+    {"vectimes", TOKEN_BINARY, 0, NULL, false}, // also \times between vectors
     {"otimes", TOKEN_BINARY, 0, NULL, false},
     {"rtimes", TOKEN_BINARY, 0, NULL, false},
     {"star", TOKEN_STAR, 0, NULL, false},
