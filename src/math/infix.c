@@ -50,6 +50,13 @@ static math_node *quotient(parser *p, math_node *left) { // behind the slash
     return residue_group(p, n);
 }
 
+// z \in \mathbf{C}, x \in R.
+static void name_number_set(math_node *set) {
+    static const char *const names[] = {"mathbb R", "mathbb Z", "mathbb Q", "mathbb N", "mathbb C", NULL};
+    for (size_t i = 0; names[i] && set->kind == MATH_SYMBOL; i++)
+        if (set->name[0] == names[i][7] && !set->name[1]) set->name = names[i];
+}
+
 static math_node *relation_chain(parser *p, math_node *left) {
     math_node *operands[ITEMS_MAX];
     char operators[ITEMS_MAX];
@@ -64,6 +71,7 @@ static math_node *relation_chain(parser *p, math_node *left) {
         p->at++;
         operands[count] = parser_expression(p, POWER_RELATION);
         if (!operands[count]) return NULL;
+        if (operators[count - 1] == MATH_IN) name_number_set(operands[count]);
         count++;
     }
     math_node *n = tree_node(p->e, MATH_RELATION, count);
