@@ -112,12 +112,15 @@ static bool same_piece(judge *j, const math_node *a, const math_node *b) {
 }
 
 static bool has_piece(judge *j, const math_node *piece, const math_node *n) {
+    if (j->steps == 0) return false;
+    j->steps--;
     bool found = same_piece(j, piece, n);
     for (uint32_t i = 0; i < n->count && !found; i++) found = has_piece(j, piece, n->children[i]);
     return found;
 }
 
 static bool any_hides(judge *j, const math_node *n, const math_node *other) {
+    if (j->steps == 0) return true;
     piece_kind kind = kind_of(j, n);
     if (kind != NO_PIECE && hides(j, n, kind) && !has_piece(j, n, other)) return true;
     for (uint32_t i = 0; i < n->count; i++)
