@@ -16,6 +16,7 @@
 typedef enum piece_kind { NO_PIECE, STEPS, DIVIDES, CHOOSES, VANISHES } piece_kind;
 
 static piece_kind kind_of(judge *j, const math_node *n) {
+    long exponent;
     if (!node_has_variables(n)) return NO_PIECE;
     switch (n->kind) {
     case MATH_ABSOLUTE:
@@ -25,6 +26,9 @@ static piece_kind kind_of(judge *j, const math_node *n) {
     case MATH_FUNCTION:
         if (node_is_call(n, "max") || node_is_call(n, "min")) return STEPS;
         return node_is_call(n, "gcd") || node_is_call(n, "lcm") || node_is_call(n, "mod") ? DIVIDES : NO_PIECE;
+    case MATH_ROOT: // \sqrt{(x-3)^2} is |x-3|
+        return n->children[0]->kind == MATH_POWER && node_small_integer(n->children[0]->children[1], &exponent) ? STEPS
+                                                                                                                : NO_PIECE;
     case MATH_BINOMIAL: // 0 where n < k
         return node_has_variables(n->children[0]) ? CHOOSES : NO_PIECE;
     case MATH_POWER: { // 0^{n-50}
