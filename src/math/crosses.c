@@ -1,6 +1,6 @@
-// The sign \times where it is no product of numbers: between two vectors, \vec a \times \vec b and \nabla \times F, and between the
-// sides of a matrix, \mathbb{R}^{m \times n} and M_{2 \times 3}. There it is read as \vectimes. See
-// lexer_is_cross in lexer.h; called by lexer.c.
+// The sign \times where it is no product of numbers: between two vectors, \vec a \times \vec b and \nabla \times F, and between
+// the sides of a matrix, \mathbb{R}^{m \times n} and M_{2 \times 3}. There it is read as \vectimes. See lexer_is_cross in
+// lexer.h; called by lexer.c.
 #include <string.h>
 
 #include "math/lexer.h"

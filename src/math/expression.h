@@ -128,8 +128,8 @@ status math_print(const math_expression *expression, buffer *out);
 status math_canonical(const char *text, size_t length, const math_limits *limits, buffer *out);
 
 // Normal form level 1: appends the tokens of the text with spelling differences removed (\dfrac is \frac, \left and spacing are
-// gone, \cdot and the multiplication sign of numbers are *, \leq is \le, thousands separators are gone, one brace pair around a single token
-// is gone). Works on any bytes, also on texts that do not parse.
+// gone, \cdot and the multiplication sign of numbers are *, \leq is \le, thousands separators are gone, one brace pair around a
+// single token is gone). Works on any bytes, also on texts that do not parse.
 status math_normalize_text(const char *text, size_t length, buffer *out);
 
 // Environments whose rows stand one below the other, each for itself: align, gather, cases, ... NULL behind the last.
