@@ -190,9 +190,12 @@ math_node *parser_group(parser *p) {
 
 // ||v||, but not ||a|-|b||: between the two are bars in pairs, and none of them closes what the first one opens.
 static bool closes_double(parser *p) {
+    size_t depth = 0;
     for (size_t i = 1; ahead(p, i)->kind != TOKEN_END; i++) {
-        if (ahead(p, i)->kind == TOKEN_DOUBLE_BAR) return true;
-        if (ahead(p, i)->kind == TOKEN_BAR) return false;
+        token_kind kind = ahead(p, i)->kind;
+        if (kind == TOKEN_CLOSE && depth == 0) return false;
+        depth += kind == TOKEN_OPEN, depth -= kind == TOKEN_CLOSE;
+        if (depth == 0 && (kind == TOKEN_DOUBLE_BAR || kind == TOKEN_BAR)) return kind == TOKEN_DOUBLE_BAR;
     }
     return false;
 }
