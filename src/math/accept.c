@@ -382,7 +382,8 @@ static math_outcome by_matrices(judge *j, math_node *gold, math_node *answer) {
 }
 
 static math_outcome by_chains(judge *j, math_node *gold, math_node *answer) {
-    if (gold->kind != MATH_LIST && answer->kind != MATH_LIST) return MATH_UNPARSED;
+    bool chains = node_is_equation(gold) && node_is_equation(answer) && gold->count > 2 && gold->count == answer->count;
+    if (gold->kind != MATH_LIST && answer->kind != MATH_LIST && !chains) return MATH_UNPARSED;
     return accept_rewritten(j, gold, answer, spread_chain, "too many parts");
 }
 

@@ -61,7 +61,7 @@ math_node *parser_price(parser *p) {
     size_t first = strcspn(words, " ");
     const char *currency = parser_keep(p, sign);
     if (!currency) return NULL;
-    if (numeral_scale(words, first) > 0) // million dollar
+    if (numeral_scale(words, first) > 0 || numeral_denominator(words, first) > 0) // million dollar, thirds
         n->name = tree_join(p->e, words, " ", currency);
     else if (word_in((const char *const[]){"per", "a", "an", NULL}, words, first) || unit_is_hedge(words)) // dollar per hour
         n->name = tree_join(p->e, currency, " ", words);
