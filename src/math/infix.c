@@ -328,7 +328,8 @@ math_node *parser_infix(parser *p, math_node *left, int power, bool *done) {
     case TOKEN_PERCENT:
     case TOKEN_DEGREE:
         if (power > POWER_POSTFIX) break;
-        if (t->kind == TOKEN_PERCENT && left->kind == MATH_PERCENT) return parser_refuse(p, "a percent sign behind another one");
+        if (t->kind == TOKEN_PERCENT && left->kind == MATH_PERCENT && !left->grouped)
+            return parser_refuse(p, "a percent sign behind another one");
         p->at++;
         n = tree_unary(p->e, t->kind == TOKEN_PERCENT ? MATH_PERCENT : MATH_DEGREE, left);
         return n && t->kind == TOKEN_DEGREE ? parser_temperature(p, n) : n;

@@ -225,7 +225,7 @@ static bool spoils_subject(const char *text, size_t length, size_t begin, size_t
 // "Therefore, x = 5", "\text{exactly }5": the length of the one word in front that leads over to an answer. 0: none does.
 static size_t connective_lead(const char *text, size_t length) {
     static const char *const words[] = {"therefore", "hence", "thus", "so", "finally", "then", "exactly", NULL};
-    size_t at = 0, font = text[0] == '\\' ? math_font_head(text, length) : 0, end = font;
+    size_t at = 0, font = length && text[0] == '\\' ? math_font_head(text, length) : 0, end = font;
     while (end < length && lexer_is_letter(text[end])) end++;
     if (!word_among(words, text + font, end - font)) return 0;
     bool closed = font == 0;
