@@ -32,6 +32,9 @@ static bool is_operator(const math_node *n) { // a \circ b, a \oplus b
 
 static bool is_infix(const math_node *n) { return is_operator(n) || node_is_call(n, "mod"); }
 
+// Between relations these signs would be read as "and" and "or": in a side of one they stand in parentheses.
+static bool is_logic(const math_node *n) { return named(n, "vee") || named(n, "wedge"); }
+
 static bool is_piecewise(const math_node *n) { // all members are rows of `cases`
     for (uint32_t i = 0; i < n->count; i++)
         if (n->children[i]->kind != MATH_WHERE || n->children[i]->children[0]->kind == MATH_LIST) return false;
@@ -74,7 +77,8 @@ static int level(const math_node *n) {
     case MATH_VECTOR:
         return named(n, "star") || named(n, "plus") || named(n, "minus") || named(n, "prime") ? LEVEL_POSTFIX : LEVEL_ATOM;
     case MATH_FUNCTION:
-        return named(n, NAME_RESIDUE) ? LEVEL_MODULUS : is_infix(n) ? LEVEL_PRODUCT : LEVEL_ATOM;
+        if (named(n, NAME_RESIDUE)) return LEVEL_MODULUS;
+        return !is_infix(n) ? LEVEL_ATOM : is_logic(n) ? LEVEL_RELATION : LEVEL_PRODUCT;
     case MATH_NUMBER:
         if (fmpq_sgn(n->value) < 0) return LEVEL_MINUS;
         return fmpz_is_one(fmpq_denref(n->value)) ? LEVEL_ATOM : LEVEL_PRODUCT;
