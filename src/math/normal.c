@@ -308,6 +308,9 @@ static math_node *normal_name(math_expression *e, math_node *n) {
 static bool collect_nested(pieces *p, const math_node *product) {
     for (uint32_t i = 0; i < product->count; i++) {
         math_node *child = product->children[i];
+        bool rows = false; // of `cases`
+        for (uint32_t k = 0; k < child->count; k++) rows |= child->children[k]->kind == MATH_WHERE;
+        if (child->kind == MATH_LIST && !rows) child->kind = MATH_TUPLE; // a system as a factor stands in brackets
         if (child->kind == MATH_PRODUCT ? !collect_nested(p, child) : !add_piece(p, child)) return false;
     }
     return true;
