@@ -50,11 +50,14 @@ static math_node *quotient(parser *p, math_node *left) { // behind the slash
     return residue_group(p, n);
 }
 
-// z \in \mathbf{C}, x \in R.
-static void name_number_set(math_node *set) {
+// z \in \mathbf{C}, x \in R, also with words behind it.
+static math_node *number_set(math_node *said) {
     static const char *const names[] = {"mathbb R", "mathbb Z", "mathbb Q", "mathbb N", "mathbb C", NULL};
-    for (size_t i = 0; names[i] && set->kind == MATH_SYMBOL; i++)
+    math_node *set = said->kind == MATH_WITH_UNIT ? said->children[0] : said;
+    if (set->kind != MATH_SYMBOL) return said;
+    for (size_t i = 0; names[i]; i++)
         if (set->name[0] == names[i][7] && !set->name[1]) set->name = names[i];
+    return set;
 }
 
 static math_node *relation_chain(parser *p, math_node *left) {
@@ -71,7 +74,7 @@ static math_node *relation_chain(parser *p, math_node *left) {
         p->at++;
         operands[count] = parser_expression(p, POWER_RELATION);
         if (!operands[count]) return NULL;
-        if (operators[count - 1] == MATH_IN) name_number_set(operands[count]);
+        if (operators[count - 1] == MATH_IN) operands[count] = number_set(operands[count]);
         count++;
     }
     math_node *n = tree_node(p->e, MATH_RELATION, count);
