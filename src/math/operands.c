@@ -226,6 +226,9 @@ static bool is_unit_letter(const token *t, const buffer *text) {
            memcmp(text->data + text->length - 2, "kg", 2) == 0 && (text->length == 2 || text->data[text->length - 3] == ' ');
 }
 
+// Bytes inside words that are no part of them; white space is told apart.
+static bool is_dropped(unsigned char c) { return c == '$' || c == '\\' || (c < 32 && !strchr("\t\n\r", c)) || c == 0; }
+
 // Words that follow each other, joined by single spaces, in lower case; a unit as it is written, with ^2 and /s behind it.
 const char *parser_words(parser *p, bool unit) {
     buffer text = {0};
@@ -255,9 +258,11 @@ const char *parser_words(parser *p, bool unit) {
             space = false;
             bool micro = unit && c == '\\' && t->length - i > 3 && memcmp(t->text + i, "\\mu ", 4) == 0;
             if (micro) c = 'u', i += 3; // \text{µm}
-            if (c == '$' || c == '\\' || c < 32) continue;
-            bool alone = text.length && (i == 0 || !lexer_is_letter(t->text[i - 1])) &&
-                         (i + 1 == t->length || !lexer_is_letter(t->text[i + 1]));
+            if (is_dropped(c)) continue;
+            size_t after = i + 1;
+            while (after < t->length && is_dropped((unsigned char)t->text[after])) after++;
+            bool alone = text.length && !lexer_is_letter(text.data[text.length - 1]) &&
+                         (after == t->length || !lexer_is_letter(t->text[after]));
             bool lower = !unit && c >= 'A' && c <= 'Z' && !alone; // mJ is no MJ, angle b no angle B
             if (code == STATUS_OK) code = buffer_append_byte(&text, (char)(lower ? c + 32 : c));
         }
