@@ -50,16 +50,6 @@ static math_node *quotient(parser *p, math_node *left) { // behind the slash
     return residue_group(p, n);
 }
 
-// z \in \mathbf{C}, x \in R, also with words behind it.
-static math_node *number_set(math_node *said) {
-    static const char *const names[] = {"mathbb R", "mathbb Z", "mathbb Q", "mathbb N", "mathbb C", NULL};
-    math_node *set = said->kind == MATH_WITH_UNIT ? said->children[0] : said;
-    if (set->kind != MATH_SYMBOL) return said;
-    for (size_t i = 0; names[i]; i++)
-        if (set->name[0] == names[i][7] && !set->name[1]) set->name = names[i];
-    return set;
-}
-
 static math_node *relation_chain(parser *p, math_node *left) {
     math_node *operands[ITEMS_MAX];
     char operators[ITEMS_MAX];
@@ -74,7 +64,6 @@ static math_node *relation_chain(parser *p, math_node *left) {
         p->at++;
         operands[count] = parser_expression(p, POWER_RELATION);
         if (!operands[count]) return NULL;
-        if (operators[count - 1] == MATH_IN) operands[count] = number_set(operands[count]);
         count++;
     }
     math_node *n = tree_node(p->e, MATH_RELATION, count);
