@@ -99,9 +99,8 @@ bool node_contains(const math_node *n, math_kind kind);
 // dots.c: a list or set of integers whose dots stand for an arithmetic progression: its members where the end is a number, else
 // its first two members, the dots and what follows. `n` itself where nothing is to be done; NULL beyond the limits.
 math_node *spread_dots(judge *j, math_node *n);
-bool has_dots(const math_node *n); // among its members
-void sum_dots(math_expression *e,
-              math_node *n); // 1 + 2 + ... + 10 becomes 55, wherever it stands; two terms at least before the dots
+bool has_dots(const math_node *n);               // among its members
+void sum_dots(math_expression *e, math_node *n); // 1 + 2 + ... + 10 becomes 55 wherever it stands; two terms before the dots
 
 // region.c: sets of real numbers. VALUE-like result of comparing two trees as unions of intervals; MATH_UNPARSED when one of them
 // is no such set.

@@ -53,9 +53,8 @@ const char *parser_keep(parser *p, const token *t);          // the token's text
 math_node *parser_expression(parser *p, int power);          // everything that binds more tightly than `power`
 math_node *parser_prefix(parser *p);                         // one operand, without anything to its right
 
-// infix.c
-math_node *parser_infix(parser *p, math_node *left, int power,
-                        bool *done); // one step to the right of `left`; *done when nothing there binds more tightly than `power`
+// infix.c: one step to the right of `left`; *done when nothing there binds more tightly than `power`.
+math_node *parser_infix(parser *p, math_node *left, int power, bool *done);
 
 // marks.c
 math_node *parser_based_number(parser *p, const char *digits);  // stands on the base: 2 to 36, or its name
@@ -80,10 +79,9 @@ math_node *parser_environment(parser *p);               // \begin to \end
 bool parser_is_aligned(const token *t);                 // an environment whose column marks mean nothing
 
 // names.c
-const char *parser_subscript(parser *p, const char *base); // the name base_sub; stands on the underscore
-const char *parser_indexed(parser *p, const char *base,
-                           const math_node *index);          // the name with a subscript; NULL after a failure
-math_node *parser_call(parser *p, const char *name);         // name(arguments); stands on the bracket
+const char *parser_subscript(parser *p, const char *base);                       // the name base_sub; stands on the underscore
+const char *parser_indexed(parser *p, const char *base, const math_node *index); // the name with that subscript
+math_node *parser_call(parser *p, const char *name);                             // name(arguments); stands on the bracket
 math_node *parser_called_words(parser *p, const char *text); // the same for words, the last token; of a known name the name
 math_node *parser_name(parser *p);
 math_node *parser_primed(parser *p, math_node *n); // x', f'; of a symbol one of that name

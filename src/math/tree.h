@@ -61,9 +61,8 @@ static inline bool node_is_call(const math_node *n, const char *name) {
     return n->kind == MATH_FUNCTION && __builtin_strcmp(n->name, name) == 0;
 }
 
-static inline bool is_name(const math_node *n, const char *name) {
-    return __builtin_strcmp(n->name, name) == 0;
-} // of a named node
+// The same for a node that is known to have a name.
+static inline bool is_name(const math_node *n, const char *name) { return __builtin_strcmp(n->name, name) == 0; }
 
 // The name that runs in a sum, product or integral; NULL where it is not written as k = first.
 static inline const char *node_index(const math_node *big) {

@@ -7,8 +7,8 @@
 //
 // Protocol, both ways little-endian, one message each way at a time: uint32 length of what follows, then
 //   request  uint8 kind (0 response, 1 answer), uint8 profile, uint8 think_open, uint8 gold_rounded, int32 significant_digits,
-//            int32 decimals, uint64 seed, uint32 gold_length, uint32 text_length, uint8 skip_text, uint8 explain, uint16 0, gold,
-//            text
+//            int32 decimals, uint64 seed, uint32 gold_length, uint32 text_length, uint8 skip_text, uint8 explain, uint16 seconds
+//            after which the helper ends by itself (0: never), gold, text
 //   reply    uint8 status, uint8 tier, double microseconds, and four texts, each uint32 length + 1 (0: none) and its bytes:
 //            extracted, gold_form, answer_form, reason
 #ifndef DSDR_REWARD_WORKER_H
