@@ -340,7 +340,7 @@ static void a_worker_that_crashes_costs_one_error(void **state) {
 
 static void a_deadline_shorter_than_a_start_still_judges(void **state) {
     (void)state;
-    verify_pool *pool = pool_of("crashing-worker", 1, 0.05);
+    verify_pool *pool = pool_of("crashing-worker", 1, 0.001);
     verify_item items[] = {item_of("3", "crash"), item_of("3", "\\boxed{3}")};
     assert_int_equal(verify_batch(pool, NULL, items, 2), STATUS_OK);
     assert_int_equal(items[1].out.status, VERDICT_CORRECT);
