@@ -154,9 +154,11 @@ int command_verify(int argc, char **argv) {
         .help = "Decides whether answers equal their golds.",
         .detail =
             "Rows of FILE (none or -: standard input) hold \"gold\" and \"answer\" or \"response\"; each comes back with "
-            "\"correct\", "
-            "\"status\",\n\"extracted\", \"tier\" and \"microseconds\". Settings: verify.significant_digits, verify.decimals, "
-            "verify.gold_rounded,\nverify.workers, verify.deadline_ms.\n",
+            "\"correct\", \"status\",\n\"extracted\", \"tier\" and \"microseconds\". A status is correct, wrong, no_answer, "
+            "unparsed, over_limit or undecided;\nor timeout or error, which are not the answer's doing and leave \"correct\" "
+            "null. "
+            "Tiers: docs/verifier.md, section 5.\nSettings: verify.significant_digits, verify.decimals, verify.gold_rounded, "
+            "verify.workers, verify.deadline_ms.\n",
         .options = options,
         .option_count = sizeof options / sizeof *options,
     };
